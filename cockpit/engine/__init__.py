@@ -1,0 +1,1 @@
+"""The loop: observe, append, decide, act; and the control socket. Never imports Textual."""

@@ -1,0 +1,1 @@
+"""Rates, ETA, finish and slack. Pure: (plan, state, samples, now)."""

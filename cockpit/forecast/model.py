@@ -1,0 +1,46 @@
+"""The shapes of a forecast. Times are UTC epoch seconds; unknown is None, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TransferNow:
+    """One running (or newest) transfer of a task, as its samples say."""
+
+    task: str
+    phase: str  # scan | copy | sync | verify
+    bytes_done: int
+    bytes_total: int | None
+    files_done: int | None
+    files_total: int | None
+    rate: float | None  # bytes/s now; None when it is not known or stale
+    rate_10m: float | None
+    trend: tuple[float, ...]  # recent rates, oldest first, for a sparkline
+    eta: float | None  # seconds left; None: measuring or stalled
+    stalled_since: float | None  # when the last byte arrived, once that is too long ago
+    at: float  # of the newest sample
+
+    @property
+    def share(self) -> float | None:
+        """0..1, never more than 1 and None without a total."""
+        if not self.bytes_total:
+            return None
+        return min(1.0, self.bytes_done / self.bytes_total)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    finish: float | None = None
+    finish_p90: float | None = None
+    slack: float | None = None  # seconds to `closes`
+    critical: tuple[str, ...] = ()  # task ids, first to last, that decide the finish
+    starts: Mapping[str, float] = field(default_factory=dict)  # task -> forecast start (actual where known)
+    ends: Mapping[str, float] = field(default_factory=dict)
+    server_slack: Mapping[str, float] = field(default_factory=dict)
+    transfers: Mapping[str, TransferNow] = field(default_factory=dict)
+    backout_possible: bool = False
+    backout_duration: float | None = None
+    backout_latest: float | None = None  # turn back by

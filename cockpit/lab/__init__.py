@@ -1,0 +1,1 @@
+"""Seven embedded SSH servers and the demo night."""

@@ -1,0 +1,1 @@
+"""State = fold(facts): pure, no clock, no I/O."""

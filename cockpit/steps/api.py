@@ -1,0 +1,100 @@
+"""What a kind of step is given and what it gives back. Knows no asyncssh, no SQLite, no Textual."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from cockpit.fleet.api import Remote
+from cockpit.plan.model import Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. `unknown`: it may still run or have run; the engine asks, it never guesses.
+    transient: trying again may help (a lost route, a locked target)."""
+
+    result: Literal["done", "failed", "cancelled", "unknown"]
+    exit: int | None = None
+    error: str | None = None
+    transient: bool = False
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StepContext(Protocol):
+    """One attempt of one task. A step's `run(ctx)` is called to start it and, after any loss, to go on with it:
+    both are the same call, and what it does on a server must be idempotent by `ctx.attempt`."""
+
+    plan: Plan
+    step: Step
+    task: str
+    server: str | None
+    n: int
+    attempt: str  # unique; names the job's directory
+    session: str
+    epoch: int
+    resumed: bool  # the intent is older than this engine, or contact was lost since
+    detail: Mapping[str, Any]  # what was noted about this attempt so far (survives a crash)
+    secrets: Mapping[str, str]  # the step's secrets, by name
+
+    def render(self, text: str, *, path: bool = False) -> str:
+        """Jinja2 with this task's scope. path: refuses captured values. Raises plan.templates.TemplateProblem."""
+        ...
+
+    def remote(self, server: str | None = None) -> Remote:
+        """The step's own server, or another of the plan."""
+        ...
+
+    def read_file(self, path: str) -> bytes:
+        """A file of the plan, from the session's own frozen copy."""
+        ...
+
+    def become(self) -> bool:
+        """Whether this step's commands run through sudo on its server."""
+        ...
+
+    async def output(self, stream: Literal["out", "err"], offset: int, data: bytes) -> None:
+        """Journal what was printed. Waits while the journal's queue is full; masks this night's secrets."""
+        ...
+
+    def offsets(self) -> tuple[int, int]:
+        """How far this attempt's stdout and stderr are journaled already."""
+        ...
+
+    def say(self, text: str) -> None:
+        """A line of cockpit's own about this attempt, into its log (stream `note`)."""
+        ...
+
+    async def note(self, **detail: Any) -> None:
+        """Durable before it returns (AttemptNoted)."""
+        ...
+
+    def progress(
+        self, phase: str, bytes_done: int, bytes_total: int | None = None,
+        files_done: int | None = None, files_total: int | None = None,
+    ) -> None:
+        """A sample; losing the last second of them is fine."""
+        ...
+
+    async def verdict(
+        self, check: str, kind: str, result: Literal["pass", "fail", "not-tested"], evidence: str, started: float,
+        paths: list[tuple[str, str]],
+    ) -> None:
+        """Durable before it returns (CheckFinished)."""
+        ...
+
+    def cancelled(self) -> bool: ...
+
+    async def cancel_event(self) -> None:
+        """Returns when a person asked for a cancel."""
+        ...
+
+    def bandwidth(self) -> float | None:
+        """Bytes per second that this transfer may use now, of the plan's limit."""
+        ...
+
+    async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None: ...
+
+
+StepKind = Callable[[StepContext], Awaitable[Outcome]]

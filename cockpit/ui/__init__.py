@@ -1,0 +1,1 @@
+"""The only home of Textual: app, panes, keys, replay bar. Never imports engine or fleet."""

@@ -1,0 +1,1 @@
+"""(state, forecast, now) -> rows and words, one file per pane. Never imports Textual."""
