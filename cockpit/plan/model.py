@@ -19,7 +19,7 @@ Phase = Literal["night", "backout"]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point of the window: absolute (`epoch`) or relative to the start of the session (`offset`); exactly one is set."""
+    """A point of the window: absolute (`epoch`) or relative to the start of the session (`offset`); one is set."""
 
     epoch: float | None = None
     offset: float | None = None
@@ -36,7 +36,7 @@ class Window:
     opens: Moment
     closes: Moment
     testing: Moment | None = None
-    utc_offset: float = 0.0  # seconds east of UTC in which the plan's author wrote `closes`: the clock that the screen shows
+    utc_offset: float = 0.0  # seconds east of UTC in which `closes` was written: the clock that the screen shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of a verify step. `kind` is the key that makes it (compare, run, tcp, http, lag, service, mount, space)."""
+    """One check of a verify step. `kind` is the key that makes it."""
 
     kind: Literal["compare", "run", "tcp", "http", "lag", "service", "mount", "space"]
     name: str  # given, or made from its kind and place: unique within its step

@@ -1,0 +1,126 @@
+"""Templates: what they may see, what they never give away, and that the shell's own braces stay as they are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cockpit.plan.model import Input, Moment, Plan, Server, Window
+from cockpit.plan.sandbox import captured_in_quotes
+from cockpit.plan.templates import Scope, TemplateProblem, render, scope, target_path
+from cockpit.plan.times import Hours
+
+FS01 = Server("fs01", "10.0.4.11", user="ops", tags=("source", "files"), vars={"data": "/srv/a b", "empty": ""})
+PLAN = Plan(
+    "One night", Window(Moment(epoch=0.0), Moment(epoch=46800.0)), {"fs01": FS01, "fs02": Server("fs02", "fs02")}, (),
+    lead="anna", inputs={"ticket": Input("ticket", "Ticket"), "password": Input("password", "Password", secret=True)},
+)
+HOURS = Hours(1_795_838_400.0, 1_795_885_200.0, utc_offset=-28800.0)
+
+
+def on(server: str | None = "fs01", **captured: str) -> Scope:
+    return scope(PLAN, server, {"ticket": "CHG-7", "password": "hunter2"}, captured, HOURS)
+
+
+@pytest.mark.parametrize(("text", "made"), [
+    ("{{ server.name }} {{ server.host }} {{ server.user }}", "fs01 10.0.4.11 ops"),
+    ("{{ server.data | quote }}", "'/srv/a b'"),
+    ("{{ server.tags }} {{ server.tags | join(',') }}", "source files source,files"),
+    ("{{ inputs.ticket }} {{ plan }} {{ plan.lead }}", "CHG-7 One night anna"),
+    ("{{ window.opens }}", "2026-11-27T20:00:00-08:00"),
+    ("{{ window }}", "2026-11-27T20:00:00-08:00 to 2026-11-28T09:00:00-08:00"),
+    ("{{ server.rack | default('none') }}", "none"),
+    ("line\n\n", "line\n\n"),
+    ("{{ server.name }}\n", "fs01\n"),
+    ("${#VAR} ${VAR%%x} ${VAR##*/} {% if %} {# no comment #} awk '{print $1}' {{ server.name }}",
+     "${#VAR} ${VAR%%x} ${VAR##*/} {% if %} {# no comment #} awk '{print $1}' fs01"),
+    ("docker ps --format '{{ '{{' }}.Names}}'", "docker ps --format '{{.Names}}'"),
+])
+def test_rendering(text: str, made: str) -> None:
+    assert render(text, on()) == made
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("{{ server.nam }}", "write server.name"),
+    ("{{ sever.name }}", "write 'server'"),
+    ("{{ inputs.password }}", "use $password"),
+    ("{{ inputs }}", "not a text"),
+    ("{{ server }}", "not a text"),
+    ("{{ server.__class__ }}", "server.__class__"),
+    ("{{ 'a' * 999999999 }}", "refused"),
+    ("{{ 9 ** 9 ** 9 }}", "refused"),
+    ("{{ captured.x }}", "captured.x is not known"),
+    ("{{ range(9) }}", "'range' is not known"),
+    ("{{.Names}}", "write {{ '{{' }}"),
+])
+def test_what_is_refused_says_what_to_write(text: str, words: str) -> None:
+    with pytest.raises(TemplateProblem) as caught:
+        render(text, on())
+    assert words in str(caught.value)
+    assert caught.value.instead
+
+
+def test_a_user_that_only_ssh_config_knows_is_not_an_empty_text() -> None:
+    with pytest.raises(TemplateProblem, match="fs02"):
+        render("chown {{ server.user }}", on("fs02"))
+
+
+def test_a_captured_value_is_quoted_always_and_can_t_be_unquoted() -> None:
+    there = on(x="a; rm -rf /")
+    assert render("echo {{ captured.x }}", there) == "echo 'a; rm -rf /'"
+    assert render("echo {{ captured.x | quote }}", there) == "echo 'a; rm -rf /'"
+    for text in ("{{ captured.x | replace(\"'\", '') }}", "{{ captured.x ~ '' }}", "{{ captured }}",
+                 "{{ [captured.x] | first }}", "{{ captured.x[0] }}", "{{ 'y' if captured.x == 'a' else 'n' }}"):
+        with pytest.raises(TemplateProblem):
+            render(text, there)
+
+
+def test_a_captured_value_is_refused_in_paths_and_on_this_machine() -> None:
+    with pytest.raises(TemplateProblem, match="refused in a path"):
+        render("/srv/{{ captured.x }}", on(x="y"), path=True)
+    for server in ("local", None):
+        with pytest.raises(TemplateProblem, match="refused"):
+            render("{{ captured.x }}", on(server, x="y"))
+
+
+@pytest.mark.parametrize(("text", "inside"), [
+    ("echo {{ captured.x }}", False),
+    ('echo "{{ captured.x }}"', True),
+    ("echo 'a {{ captured.x }}'", True),
+    ("echo \"a\" {{ captured.x }} 'b'", False),
+    ("# don't\necho {{ captured.x }}", False),
+    ("echo it\\'s {{ captured.x }}", False),
+    ('echo "\\"" {{ captured.x }}', False),
+    ("echo '{{ server.name }}'", False),
+    ("a=${x#y} {{ captured.x }}", False),
+])
+def test_quotes_around_a_captured_value_are_seen(text: str, inside: bool) -> None:
+    assert captured_in_quotes(text) is inside
+
+
+@pytest.mark.parametrize("text", ["/", "//", "/.", "/a/..", "{{ server.empty }}", "/{{ server.empty }}", "  ", "..", "/../"])
+def test_targets_that_would_take_everything_with_them_are_refused(text: str) -> None:
+    with pytest.raises(TemplateProblem):
+        target_path(text, on())
+
+
+def test_a_target_keeps_its_last_slash() -> None:
+    assert target_path("/vault/{{ server.name }}/", on()) == "/vault/fs01/"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text())
+def test_text_without_double_braces_is_never_touched(text: str) -> None:
+    if "{{" not in text:
+        assert render(text, on()) == text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=40))
+def test_no_template_gives_a_traceback_or_a_secret(text: str) -> None:
+    for made in ("{{ " + text + " }}", "{{" + text, "{{ server." + text + " }}", "{{ inputs[" + repr(text) + "] }}"):
+        try:
+            assert "hunter2" not in render(made, on(x="y"))
+        except TemplateProblem as problem:
+            assert "hunter2" not in str(problem)
