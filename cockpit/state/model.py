@@ -140,3 +140,4 @@ class State:
     notes: list[Note] = field(default_factory=list)
     acknowledged: dict[str, str] = field(default_factory=dict)  # alarm -> who
     decisions: int = 0  # facts that carry a person's name
+    illegal: int = 0  # facts that made no sense where they stood (`state.transitions`), ignored

@@ -1,11 +1,21 @@
 """Where each task stands now: the words that follow from plan, state and the clock together. Pure.
 
 A standing is never stored: it is derived for the engine's decisions, the screen and `status` alike, so that they agree.
+The words are those of `spec/commands.md`. Order of the questions asked of a pending task: is its server still of the night;
+are its needs met; is it time; may it start (hold, no-go, failure, contact, a person's word); is there room.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from cockpit.plan.model import LOCAL, Gate, Manual, Plan, Step
+from cockpit.plan.needs import effective_needs
+from cockpit.plan.times import clock_time
+from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, State, Task
+
+PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person and take no slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +25,310 @@ class Standing:
     word: str
     why: str = ""
     needs: tuple[str, ...] = ()  # unmet needs, task ids
+    startable: bool = False  # nothing is in the way: the engine starts it now
+
+
+class Chart:
+    """What never changes while a plan holds: the steps by id and what each task waits for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.steps = {s.id: s for s in (*plan.steps, *plan.backout)}
+        self.needs = effective_needs(plan)
+        self.order = [t for s in (*plan.steps, *plan.backout) for t in s.task_ids()]
+
+
+_last: Chart | None = None
+
+
+def chart(plan: Plan) -> Chart:
+    """The chart of this plan; the last one is kept, since it is asked for several times a second."""
+    global _last
+    if _last is None or _last.plan is not plan:
+        _last = Chart(plan)
+    return _last
+
+
+def standings(plan: Plan, state: State, now: float) -> dict[str, Standing]:
+    """Task id -> standing, in the plan's order. Tasks of a backout that nobody asked for are `blocked`."""
+    return _Walk(chart(plan), state, now).all()
+
+
+def settled(task: Task, step: Step, state: State) -> bool:
+    """Whether what needs this task may go on: done, skipped, dropped, or failed where the plan says continue."""
+    if task.state in (DONE, SKIPPED):
+        return True
+    if task.state == FAILED:
+        return step.on_failure == "continue"
+    return task.state != RUNNING and dropped(state, task.server)
+
+
+def dropped(state: State, server: str | None) -> bool:
+    known = state.servers.get(server or "")
+    return known is not None and known.contact == "dropped"
+
+
+def no_return_passed(plan: Plan, state: State) -> str | None:
+    """The gate of no return that was answered go, if one was: from then on there is no backing out."""
+    for step in plan.steps:
+        if isinstance(step.action, Gate) and step.action.no_return:
+            for task_id in step.task_ids():
+                task = state.tasks.get(task_id)
+                if task is not None and task.state == DONE:
+                    return task_id
+    return None
+
+
+def no_go(state: State, task: str) -> str | None:
+    """Who said no-go at this gate last, while that still stands."""
+    answers = state.gates.get(task) or []
+    return answers[-1][0] if answers and answers[-1][1] == "no-go" else None
+
+
+class _Walk:
+    """One pass over all tasks; counts the slots that running and about-to-run tasks take."""
+
+    def __init__(self, the_chart: Chart, state: State, now: float) -> None:
+        self.chart, self.state, self.now = the_chart, state, now
+        self.plan = the_chart.plan
+        self.unmet_of: dict[int, tuple[str, ...]] = {}
+        self.jobs: dict[str | None, int] = {}
+        self.all_jobs = self.transfers = 0
+        self.halt = self._halt()
+        self.troubled = self._troubled()
+        for task in state.tasks.values():
+            if task.state in (RUNNING, UNKNOWN):
+                self._take(self.chart.steps.get(task.step), task.server)
+
+    def all(self) -> dict[str, Standing]:
+        return {t: self._one(self.state.tasks[t]) for t in self.chart.order if t in self.state.tasks}
+
+    def _one(self, task: Task) -> Standing:
+        step = self.chart.steps[task.step]
+        if task.state == RUNNING:
+            return self._running(task, step)
+        if task.state != PENDING:
+            return Standing(task.state, task.why or self._ended(task))
+        if dropped(self.state, task.server):
+            return Standing(SKIPPED, f"{task.server} was dropped")
+        return self._pending(task, step)
+
+    def _running(self, task: Task, step: Step) -> Standing:
+        if not isinstance(step.action, PERSON_KINDS):
+            return Standing(RUNNING, "being cancelled" if task.cancel_asked else "")
+        naysayer = no_go(self.state, task.id)
+        if naysayer is not None:
+            return Standing("waiting", f"no-go by {naysayer}: hold or back out")
+        return Standing("waiting", "for go or no-go" if isinstance(step.action, Gate) else "for a person")
+
+    @staticmethod
+    def _ended(task: Task) -> str:
+        attempt = task.attempt
+        if task.state == UNKNOWN:
+            return task.unknown_reason or "it is being asked"
+        return (attempt.error or "") if attempt and task.state in (FAILED, CANCELLED) else ""
+
+    def _pending(self, task: Task, step: Step) -> Standing:
+        if (step.phase == "backout") != self.state.backout:
+            return Standing("blocked", "only in a backout" if step.phase == "backout" else "backing out")
+        unmet = self._unmet(self.chart.needs.get(task.id, ()))
+        if unmet:
+            return Standing("blocked", self._after(unmet), unmet)
+        too_early = self._too_early(step)
+        if too_early:
+            return Standing("blocked", too_early)
+        obstacle = self._obstacle(task, step)
+        if obstacle:
+            return Standing("ready", obstacle)
+        return self._room(task, step)
+
+    def _room(self, task: Task, step: Step) -> Standing:
+        person = self._person_first(task, step)
+        if person:
+            return Standing("waiting", person)
+        full = self._full(step, task.server)
+        if full:
+            return Standing("queued", full)
+        if task.not_before is not None and task.not_before > self.now:
+            return Standing("queued", f"next try in {task.not_before - self.now:.0f} s")
+        self._take(step, task.server)
+        return Standing("ready", startable=True)
+
+    def _unmet(self, needs: tuple[str, ...]) -> tuple[str, ...]:
+        """Large shared tuples (a gate's) are walked once per pass: 17 steps on 338 servers would be quadratic."""
+        known = self.unmet_of.get(id(needs))
+        if known is None:
+            known = tuple(n for n in needs if not self._met(n))
+            self.unmet_of[id(needs)] = known
+        return known
+
+    def _met(self, need: str) -> bool:
+        task = self.state.tasks.get(need)
+        return task is None or settled(task, self.chart.steps[task.step], self.state)
+
+    @staticmethod
+    def _after(unmet: tuple[str, ...]) -> str:
+        more = f" and {len(unmet) - 1} more" if len(unmet) > 1 else ""
+        return f"after {unmet[0]}{more}"
+
+    def _too_early(self, step: Step) -> str:
+        state = self.state
+        if step.phase == "night" and step.stage == "night" and self.now < state.opens:
+            return "until the window opens"
+        if step.stage == "after" and self.now < state.closes:
+            return "until the business has opened"
+        if step.start not in ("auto", "manual"):
+            due = clock_time(step.start, state.opens, state.closes, state.utc_offset)
+            if self.now < due:
+                return f"until {step.start}"
+        return ""
+
+    def _obstacle(self, task: Task, step: Step) -> str:
+        if "" in self.state.held:
+            return "everything is held"
+        for target in (task.id, task.step, task.server):
+            if target and target in self.state.held:
+                return f"{target} is held"
+        if self.halt and self.halt[0] != task.id:
+            return self.halt[1]
+        trouble = self.troubled.get(task.server or "") or self.troubled.get("")
+        if trouble and trouble != task.id and step.phase == "night":
+            return f"{trouble} needs a decision first"
+        return self._no_contact(self._touched(task, step))
+
+    def _touched(self, task: Task, step: Step) -> Iterable[str]:
+        """A person's step needs no contact; anything else needs its own server. Other ends are the step's to wait for."""
+        return [] if isinstance(step.action, PERSON_KINDS) or not task.server else [task.server]
+
+    def _no_contact(self, servers: Iterable[str]) -> str:
+        for name in servers:
+            known = self.state.servers.get(name)
+            if name != LOCAL and (known is None or known.contact != "up"):
+                return f"no contact with {name}" + (f": {known.text}" if known and known.text else "")
+        return ""
+
+    def _person_first(self, task: Task, step: Step) -> str:
+        if step.start == "manual" and not task.start_asked:
+            return "for a person to start it"
+        for name in missing_inputs(self.plan, step, self.state):
+            return f"for the input {name}"
+        return ""
+
+    def _full(self, step: Step, server: str | None) -> str:
+        if isinstance(step.action, PERSON_KINDS):
+            return ""
+        if self.all_jobs >= self.plan.limits.jobs:
+            return f"{self.plan.limits.jobs} jobs are running"
+        if step.kind == "copy" and self.transfers >= self.plan.limits.transfers:
+            return f"{self.plan.limits.transfers} transfers are running"
+        known = self.plan.servers.get(server or "")
+        if known is not None and self.jobs.get(server, 0) >= known.max_jobs:
+            return f"{known.max_jobs} jobs are running on {server}"
+        return ""
+
+    def _take(self, step: Step | None, server: str | None) -> None:
+        if step is None or isinstance(step.action, PERSON_KINDS):
+            return
+        self.all_jobs += 1
+        self.jobs[server] = self.jobs.get(server, 0) + 1
+        self.transfers += step.kind == "copy"
+
+    def _halt(self) -> tuple[str, str] | None:
+        """The task that stopped everything, if one did: a failure under `stop`, or a no-go of a gate that holds everyone."""
+        for task in self.state.tasks.values():
+            step = self.chart.steps.get(task.step)
+            if step is None or (step.phase == "night") == self.state.backout:
+                continue
+            if task.state == FAILED and step.on_failure == "stop":
+                return task.id, f"{task.id} failed and the plan says stop"
+            if task.server is None and task.state == RUNNING and no_go(self.state, task.id):
+                return task.id, f"no-go at {task.id}"
+        return None
+
+    def _troubled(self) -> dict[str, str]:
+        """Server -> the task on it that a person has to decide about before anything new starts there."""
+        found: dict[str, str] = {}
+        for task in self.state.tasks.values():
+            step = self.chart.steps.get(task.step)
+            if step is None or (step.phase == "night") == self.state.backout or dropped(self.state, task.server):
+                continue
+            failed = task.state == FAILED and step.on_failure == "hold"
+            if failed or (task.state == RUNNING and no_go(self.state, task.id)):
+                found.setdefault(task.server or "", task.id)
+        return found
+
+
+def missing_inputs(plan: Plan, step: Step, state: State) -> list[str]:
+    """Inputs that this step needs and nobody has given yet: those its templates name and the secrets it lists."""
+    return [
+        name for name, wanted in plan.inputs.items()
+        if (name in step.secrets and name not in state.given_secrets)
+        or (not wanted.secret and name not in state.inputs and f"inputs.{name}" in _texts(plan, step))
+    ]
+
+
+_texts_of: dict[int, tuple[Step, str]] = {}
+
+
+def _texts(plan: Plan, step: Step) -> str:
+    known = _texts_of.get(id(step))
+    if known is None or known[0] is not step:
+        known = (step, repr(step) + repr([plan.servers[s].vars for s in step.servers if s in plan.servers]))
+        _texts_of[id(step)] = known
+    return known[1]
+
+
+def stale_since(plan: Plan, state: State, key: str) -> float | None:
+    """When the data that the proof `task/check` speaks of changed after it was read; None while it is fresh.
+
+    Changed means: a step that the verify task waits for was started again, or a copy into one of its paths was."""
+    proof = state.proofs[key]
+    the_chart = chart(plan)
+    before = _ancestors(the_chart.needs, proof.task)
+    for task in state.tasks.values():
+        step = the_chart.steps.get(task.step)
+        attempt = task.attempt
+        if step is None or attempt is None or attempt.started <= proof.started:
+            continue
+        if step.kind in ("run", "script", "copy", "reboot") and (task.id in before or _writes(attempt.detail, proof.paths)):
+            return attempt.started
+    return None
+
+
+def _ancestors(needs: Mapping[str, tuple[str, ...]], task: str) -> set[str]:
+    found: set[str] = set()
+    todo = [task]
+    while todo:
+        for need in needs.get(todo.pop(), ()):
+            if need not in found:
+                found.add(need)
+                todo.append(need)
+    return found
+
+
+def _writes(detail: Mapping[str, object], paths: list[list[str]]) -> bool:
+    """Whether an attempt that noted its `target` [server, path] wrote at, above or below one of these paths."""
+    target = detail.get("target")
+    if not isinstance(target, list) or len(target) != 2:
+        return False
+    server, path = str(target[0]), str(target[1]).rstrip("/")
+    for other, written in paths:
+        place = written.rstrip("/")
+        if other == server and (path == place or path.startswith(place + "/") or place.startswith(path + "/")):
+            return True
+    return False
+
+
+def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool:
+    """Whether nothing goes on, and nothing will by itself: what is open waits for a person's word."""
+    if not state.prompts and all(s.contact not in ("lost",) for s in state.servers.values()):
+        return False
+    return not any(_goes_on(state.tasks[t], s) for t, s in standing_of.items())
+
+
+def _goes_on(task: Task, standing: Standing) -> bool:
+    if task.undo_asked or standing.word in (RUNNING, "queued") or standing.startable:
+        return True
+    if task.state == UNKNOWN:
+        return not (task.unknown_reason or "").startswith("ask: ")
+    return standing.why.startswith("until ") or (standing.word == "ready" and standing.why.startswith("no contact"))

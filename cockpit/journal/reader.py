@@ -1,0 +1,111 @@
+"""Reading a journal, live or long ended: facts, checkpoints, samples, output. Never writes, never holds a transaction.
+
+Each call reads its rows whole and lets go: a reader that stops in the middle can't keep the journal from being trimmed.
+Times are UTC epoch seconds. Knows no meaning of an event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from cockpit.journal import upcast
+from cockpit.journal.events import Fact
+from cockpit.journal.log import LogFilter, LogView
+from cockpit.journal.records import LogLine, Output, Sample
+from cockpit.journal.rows import Rows
+from cockpit.journal.schema import JournalProblem
+
+__all__ = ["JournalProblem", "LogFilter", "LogLine", "LogView", "Output", "Reader", "Sample"]
+
+PAGE = 16  # chunks of output read at a time
+
+
+class Reader:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.path = rows.path
+
+    @classmethod
+    def open(cls, path: Path) -> Reader:
+        """JournalProblem, with what to do, for a file that is missing, unreadable, no journal, or too new."""
+        return cls(Rows.open(Path(path)))
+
+    def close(self) -> None:
+        self._rows.close()
+
+    # --- facts
+
+    def last_seq(self) -> int:
+        """0 while the journal is empty."""
+        return self._rows.one("SELECT max(seq) FROM facts") or 0
+
+    def facts(self, after: int = 0, until: int | None = None, limit: int | None = None) -> list[Fact]:
+        """Those with after < seq <= until, oldest first, at most `limit`."""
+        rows = self._rows.all(
+            "SELECT seq, at, kind, data, who, why, peer FROM facts WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            after, until if until is not None else 1 << 62, limit if limit is not None else -1,
+        )
+        return upcast.facts(rows, self._rows.version)
+
+    def seq_at(self, at: float) -> int:
+        """The newest seq whose time is not after `at`; 0 when there is none."""
+        return self._rows.last_before("facts", "seq", at)
+
+    def time_of(self, seq: int) -> float | None:
+        at: float | None = self._rows.one("SELECT at FROM facts WHERE seq = ?", seq)
+        return at
+
+    def checkpoint_before(self, seq: int) -> tuple[int, bytes] | None:
+        """The newest state picture at or before `seq`, or None."""
+        rows = self._rows.all("SELECT seq, state FROM checkpoints WHERE seq <= ? ORDER BY seq DESC LIMIT 1", seq)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    # --- samples
+
+    def samples(self, series: str, since: float, until: float) -> list[Sample]:
+        """Of one series, since <= at <= until, oldest first."""
+        rows = self._rows.all(
+            "SELECT at, data FROM samples WHERE series = (SELECT id FROM series WHERE name = ?) AND at BETWEEN ? AND ? "
+            "ORDER BY at", series, since, until,
+        )
+        with self._rows.believed():
+            return [Sample(at, series, json.loads(data)) for at, data in rows]
+
+    def latest(self, prefix: str, at: float) -> dict[str, Sample]:
+        """The newest sample, not after `at`, of every series whose name begins with `prefix`."""
+        rows = self._rows.all(
+            "SELECT s.name, x.at, x.data FROM series s JOIN samples x ON x.series = s.id AND x.at = "
+            "(SELECT max(at) FROM samples WHERE series = s.id AND at <= ?) WHERE s.name >= ? AND s.name < ?",
+            at, prefix, prefix + "\U0010ffff",
+        )
+        with self._rows.believed():
+            return {name: Sample(moment, name, json.loads(data)) for name, moment, data in rows}
+
+    # --- output
+
+    def offsets(self, task: str, n: int) -> tuple[int, int]:
+        """How many bytes of an attempt's stdout and stderr are journaled."""
+        rows = self._rows.all("SELECT stream, size FROM streams WHERE task = ? AND n = ?", task, n)
+        sizes = dict(rows)
+        return sizes.get("out", 0), sizes.get("err", 0)
+
+    def attempt_output(self, task: str, n: int, stream: str = "out") -> Iterator[bytes]:
+        """What an attempt printed, byte for byte, in pieces."""
+        last = 0
+        while True:
+            rows = self._rows.all(
+                "SELECT c.id, b.data FROM chunks c JOIN bytes b ON b.id = c.id WHERE c.stream = "
+                "(SELECT id FROM streams WHERE task = ? AND n = ? AND stream = ?) AND c.id > ? ORDER BY c.id LIMIT ?",
+                task, n, stream, last, PAGE,
+            )
+            for _, data in rows:
+                yield data
+            if len(rows) < PAGE:
+                return
+            last = rows[-1][0]
+
+    def log(self, filter: LogFilter | None = None) -> LogView:
+        """The lines of all attempts that pass the filter, in the order in which they began."""
+        return LogView(self._rows, filter or LogFilter())
