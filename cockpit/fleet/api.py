@@ -108,6 +108,11 @@ class Remote(Protocol):
 
     target: Target
 
+    @property
+    def host_key(self) -> str | None:
+        """"ssh-ed25519 AAAA…" as checked on the newest connection; None before one, and on this machine."""
+        ...
+
     async def run(
         self, command: str, *, become: bool | None = None, stdin: bytes = b"", timeout: float | None = None,
         limit: int = 1 << 20, env: Mapping[str, str] | None = None, cwd: str | None = None,
@@ -137,6 +142,14 @@ class Remote(Protocol):
 
     async def boot_id(self) -> str | None:
         """None where the server has no such thing (sftp only)."""
+        ...
+
+    async def claim(self, session: str, who: str, *, force: bool = False) -> str | None:
+        """Leave this session's lock on the server. The words of another session's, when that is there; then nothing changed."""
+        ...
+
+    async def release_claim(self, session: str) -> None:
+        """Take this session's lock away; another's stays."""
         ...
 
     def sftp(self) -> Any:

@@ -22,6 +22,7 @@ class TransferNow:
     eta: float | None  # seconds left; None: measuring or stalled
     stalled_since: float | None  # when the last byte arrived, once that is too long ago
     at: float  # of the newest sample
+    pace: float | None = None  # seconds left at the recent pace, stalled or not; inf: nothing moved; None: unmeasured
 
     @property
     def share(self) -> float | None:

@@ -26,17 +26,39 @@ class StepContext(Protocol):
     """One attempt of one task. A step's `run(ctx)` is called to start it and, after any loss, to go on with it:
     both are the same call, and what it does on a server must be idempotent by `ctx.attempt`."""
 
-    plan: Plan
-    step: Step
-    task: str
-    server: str | None
-    n: int
-    attempt: str  # unique; names the job's directory
-    session: str
-    epoch: int
-    resumed: bool  # the intent is older than this engine, or contact was lost since
-    detail: Mapping[str, Any]  # what was noted about this attempt so far (survives a crash)
-    secrets: Mapping[str, str]  # the step's secrets, by name
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def step(self) -> Step: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def server(self) -> str | None: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def attempt(self) -> str:
+        """Unique; names the job's directory."""
+        ...
+
+    @property
+    def session(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def resumed(self) -> bool:
+        """The intent is older than this engine, or contact was lost since."""
+        ...
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """What was noted about this attempt so far (survives a crash)."""
+        ...
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """The step's secrets, by name."""
+        ...
 
     def render(self, text: str, *, path: bool = False) -> str:
         """Jinja2 with this task's scope. path: refuses captured values. Raises plan.templates.TemplateProblem."""

@@ -1,0 +1,108 @@
+"""`do` and `amend`: what the keys give, from a shell. A client of the engine's control socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cockpit.cli.errors import MEND, STUCK, plainly, stop
+from cockpit.cli.night import person, state_of
+from cockpit.journal.lease import SessionDir
+from cockpit.plan.diff import differences
+from cockpit.plan.reader import load, loads
+from cockpit.state.model import PENDING
+
+VERBS = (
+    "start", "done", "failed", "retry", "skip", "cancel", "undo", "go", "no-go", "hold", "release", "answer", "note", "drop",
+    "ack", "backout",
+)
+ANSWER_LIMIT = 30.0  # seconds that an engine may take to answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    ok: bool
+    text: str
+    data: dict[str, Any]
+
+
+def send(session: SessionDir, request: dict[str, Any]) -> Reply:
+    """One request to the session's engine. Leaves with 3 when no engine answers."""
+    try:
+        tty = os.ttyname(0)
+    except OSError:
+        tty = ""
+    try:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(ANSWER_LIMIT)
+            sock.connect(os.fspath(session.socket_path))
+            sock.sendall(json.dumps({"tty": tty, **request}).encode() + b"\n")
+            line = sock.makefile("rb").readline()
+    except OSError as error:
+        stop(STUCK, f"no engine answers for {session.id} ({error}); cockpit resume {session.id} starts one")
+    if not line:
+        stop(STUCK, f"the engine of {session.id} went away; cockpit resume {session.id} starts another")
+    said = json.loads(line)
+    return Reply(bool(said["ok"]), str(said["text"]), dict(said.get("data") or {}))
+
+
+@click.command("do", epilog="Example: cockpit do 2026 skip tests@web01 --why 'known flaky' --as maria")
+@click.argument("session")
+@click.argument("verb", type=click.Choice(VERBS))
+@click.argument("target", required=False, default="")
+@click.option("--why", help="The reason, for the journal.")
+@click.option("--as", "who", help="Your name, for the journal.")
+@click.option("--value", help="An answer or a note (a secret is asked for instead, or read from standard input).")
+@plainly
+def do(session: str, verb: str, target: str, why: str | None, who: str | None, value: str | None) -> None:
+    """Ask the engine for what a key on the screen gives. TARGET: STEP[@SERVER], SERVER or a prompt's id."""
+    found = SessionDir.find(session)
+    if verb == "answer" and value is None:
+        value = _ask(found, target)
+    reply = send(found, {"verb": verb, "target": target, "why": why, "as": who or person(), "value": value})
+    if not reply.ok:
+        stop(MEND, f"refused: {reply.text}")
+    click.echo(reply.text)
+
+
+def _ask(session: SessionDir, identity: str) -> str:
+    """The answer from the keyboard (hidden where it is secret), or the first line of standard input."""
+    prompt = state_of(session).prompts.get(identity)
+    if prompt is None:
+        stop(MEND, f"no open question {identity!r}; cockpit status {session.id} lists them")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return str(click.prompt(prompt.text, hide_input=prompt.secret, type=click.Choice(prompt.choices) if prompt.choices else str))
+
+
+@click.command("amend", epilog="Example: cockpit amend 2026 night.toml")
+@click.argument("session")
+@click.argument("plan_path", metavar="PLAN", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Adopt without asking.")
+@click.option("--why", help="The reason, for the journal.")
+@click.option("--as", "who", help="Your name, for the journal.")
+@plainly
+def amend(session: str, plan_path: Path, yes: bool, why: str | None, who: str | None) -> None:
+    """Show what PLAN changes, and adopt it for steps that have not started."""
+    found = SessionDir.find(session)
+    state = state_of(found)
+    begun = {t.step for t in state.tasks.values() if t.state != PENDING or t.attempts}
+    changes = differences(loads(state.plan_text, str(found.plan_path)), load(plan_path), begun)
+    for change in changes:
+        click.echo(change)
+    if not changes:
+        click.echo("nothing changes")
+        return
+    if not yes and not click.confirm("Adopt it?"):
+        stop(MEND, "not adopted")
+    reply = send(found, {"verb": "amend", "value": str(plan_path.absolute()), "why": why, "as": who or person()})
+    if not reply.ok:
+        stop(MEND, f"refused: {reply.text}")
+    click.echo(reply.text)

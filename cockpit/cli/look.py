@@ -1,0 +1,132 @@
+"""sessions, status, log: what exists, where it stands, what was decided and seen. Only reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+
+import click
+
+from cockpit.cli.errors import MEND, document, plainly, run, stop
+from cockpit.cli.follow import exported, say
+from cockpit.cli.night import state_of
+from cockpit.engine.launch import answers
+from cockpit.journal.clock import LiveClock
+from cockpit.journal.events import Fact
+from cockpit.journal.lease import SessionDir
+from cockpit.journal.reader import Reader
+from cockpit.journal.schema import JournalProblem
+from cockpit.plan.model import split_task
+from cockpit.state.tail import Tail
+from cockpit.views.model import Engine
+from cockpit.views.night import NightBuilder
+from cockpit.views.status import status as status_of
+from cockpit.views.status import lines as status_lines
+
+
+@click.command("sessions", epilog="Example: cockpit sessions --json")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@plainly
+def sessions(as_json: bool) -> None:
+    """Every session, newest first."""
+    rows = [_row(s) for s in SessionDir.all()]
+    if as_json:
+        document(rows)
+        return
+    for row in rows:
+        state = row["problem"] or row["outcome"] or ("running" if row["running"] else "no engine: cockpit resume")
+        click.echo(f"{row['session']}  {state}  {row['plan'] or ''}")
+    if not rows:
+        click.echo("no sessions yet; cockpit run PLAN starts one, cockpit demo shows one")
+
+
+def _row(session: SessionDir) -> dict[str, object]:
+    try:
+        state = state_of(session)
+    except JournalProblem as problem:
+        return {"session": session.id, "plan": None, "outcome": None, "running": session.running(), "problem": str(problem)}
+    return {
+        "session": session.id, "plan": state.plan, "outcome": state.outcome, "running": session.running(), "mode": state.mode,
+        "started": state.started, "problem": None,
+    }
+
+
+@click.command("status", epilog="Example: cockpit status --json | jq .forecast")
+@click.argument("session", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@plainly
+def status(session: str | None, as_json: bool) -> None:
+    """Where a session stands."""
+    found = SessionDir.find(session)
+    reader = Reader.open(found.journal_path)
+    tail = Tail(reader)
+    tail.seek()
+    night = NightBuilder(tail, reader, LiveClock()).night(_engine(found, tail.state.outcome))
+    if as_json:
+        document(status_of(night))
+        return
+    for text in status_lines(night):
+        click.echo(text)
+
+
+def _engine(session: SessionDir, outcome: str | None) -> Engine:
+    """A dead engine looks like a quiet one in the journal: the lease and the socket are asked too."""
+    if not session.running():
+        return Engine(False, None if outcome else f"no engine: cockpit resume {session.id}")
+    if not run(answers(session.socket_path)):
+        return Engine(True, "the engine does not answer")
+    return Engine(True)
+
+
+@click.command("log", epilog="Example: cockpit log --output backup@fs01 > backup.out")
+@click.argument("session", required=False)
+@click.option("--json", "as_json", is_flag=True, help="JSON lines: every fact, whole.")
+@click.option("--follow", "-f", is_flag=True, help="Go on as they come.")
+@click.option("--output", metavar="STEP@SERVER", help="What the step's newest attempt printed, byte for byte.")
+@click.option("--stream", type=click.Choice(["out", "err", "note"]), default="out", show_default=True)
+@click.option("--attempt", type=int, help="Which attempt (default: the newest).")
+@plainly
+def log(session: str | None, as_json: bool, follow: bool, output: str | None, stream: str, attempt: int | None) -> None:
+    """The facts of a session, or what a step printed."""
+    found = SessionDir.find(session)
+    reader = Reader.open(found.journal_path)
+    if output is not None:
+        _print_output(found, reader, output, stream, attempt)
+        return
+    tail = Tail(reader)
+    for fact in exported(reader):
+        _print(fact, as_json, tail)
+    after = reader.last_seq()
+    while follow:
+        for fact in reader.facts(after):
+            _print(fact, as_json, tail)
+            after = fact.seq
+        sys.stdout.flush()
+        time.sleep(0.2)
+
+
+def _print(fact: Fact, as_json: bool, tail: Tail) -> None:
+    if not as_json:
+        if tail.state.seq == 0:
+            tail.poll(1)
+        say(fact, tail.state)
+        return
+    row = {"seq": fact.seq, "at": fact.at, "kind": fact.kind, "who": fact.who, "why": fact.why, "peer": fact.peer}
+    click.echo(json.dumps({**row, "data": asdict(fact.event)}))
+
+
+def _print_output(session: SessionDir, reader: Reader, task: str, stream: str, attempt: int | None) -> None:
+    state = state_of(session)
+    if task not in state.tasks:
+        step, _ = split_task(task)
+        fitting = [t.id for t in state.tasks.values() if t.step == step]
+        stop(MEND, f"no task {task!r}" + (f"; did you mean {', '.join(fitting[:5])}?" if fitting else ""))
+    n = attempt or len(state.tasks[task].attempts)
+    out = sys.stdout.buffer
+    for piece in reader.attempt_output(task, n, stream):
+        out.write(piece)
+    out.flush()
+
+

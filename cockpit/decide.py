@@ -1,0 +1,183 @@
+"""What to do next, given the plan, the state and the time. Pure: no I/O, no clock; asked again after every change.
+
+It only says; the engine journals the intent and acts. Everything that it asks for is idempotent in the state: once the
+fact is there, it is not asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cockpit.plan.model import Gate, Manual, Plan, Step
+from cockpit.state.model import CANCELLED, DONE, FAILED, RUNNING, SKIPPED, UNKNOWN, Prompt, State, Task
+from cockpit.state.standing import Standing, chart, dropped, missing_inputs, no_go, settled
+
+RETRY_DELAYS = (5.0, 30.0, 120.0)  # seconds before the first, second and every later automatic retry
+LIVE_KINDS = ("passphrase", "password", "sudo", "secret", "host-key", "lock")  # asked and withdrawn by who needs the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    task: str
+    purpose: str = "do"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    task: str
+    not_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    id: str
+    kind: str
+    text: str
+    task: str | None = None
+    server: str | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    outcome: str
+
+
+Action = Start | Retry | Ask | Withdraw | End
+
+
+@dataclass(slots=True)
+class _Wanted:
+    asks: dict[str, Ask] = field(default_factory=dict)
+
+    def add(self, ask: Ask) -> None:
+        self.asks[ask.id] = ask
+
+
+def decide(plan: Plan, state: State, standings: Mapping[str, Standing], now: float) -> list[Action]:
+    """In order of effect: ends first, then what is asked, then what starts (in the plan's order)."""
+    if state.outcome is not None:
+        return []
+    ended = _outcome(plan, state, standings)
+    if ended:
+        return [End(ended)]
+    actions: list[Action] = list(_retries(plan, state, now))
+    retried = {a.task for a in actions if isinstance(a, Retry)}
+    actions += _prompts(_wanted(plan, state, standings, retried), state)
+    actions += [Start(t.id, "undo") for t in state.tasks.values() if t.undo_asked and t.state != RUNNING]
+    actions += [Start(task) for task, standing in standings.items() if standing.startable]
+    return actions
+
+
+def _retries(plan: Plan, state: State, now: float) -> Iterator[Retry]:
+    steps = chart(plan).steps
+    for task in state.tasks.values():
+        step = steps.get(task.step)
+        if step and task.state == FAILED and may_retry(step, task):
+            delay = RETRY_DELAYS[min(task.auto_retries, len(RETRY_DELAYS) - 1)]
+            yield Retry(task.id, (task.ended or now) + delay)
+
+
+def may_retry(step: Step, task: Task) -> bool:
+    """Automatic retries are for steps that may run twice, and end with the plan's count."""
+    return not step.once and task.auto_retries < step.retries
+
+
+def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str | None:
+    """done, failed or backed-out once every task of the phase is settled; None while there is something left."""
+    if not state.tasks or any(t.state in (RUNNING, UNKNOWN) or t.undo_asked for t in state.tasks.values()):
+        return None
+    steps = chart(plan).steps
+    phase = "backout" if state.backout else "night"
+    tasks = [t for t in state.tasks.values() if t.step in steps and steps[t.step].phase == phase]
+    if not all(_over(t, steps[t.step], state, standings) for t in tasks):
+        return None
+    if state.backout:
+        return "backed-out"
+    return "failed" if any(t.state == FAILED and not dropped(state, t.server) for t in tasks) else "done"
+
+
+def _over(task: Task, step: Step, state: State, standings: Mapping[str, Standing]) -> bool:
+    return settled(task, step, state) or standings[task.id].word == SKIPPED
+
+
+def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing], retried: set[str]) -> dict[str, Ask]:
+    wanted = _Wanted()
+    steps = chart(plan).steps
+    for name in _inputs_missing(plan, state, standings):
+        asked = plan.inputs[name]
+        wanted.add(Ask(f"input-{name}", "secret" if asked.secret else "input", asked.prompt, secret=asked.secret))
+    for task in state.tasks.values():
+        step = steps.get(task.step)
+        if step is not None and task.id not in retried and not dropped(state, task.server):
+            ask = _ask_about(task, step, state, standings[task.id])
+            if ask is not None:
+                wanted.add(ask)
+    return wanted.asks
+
+
+def _inputs_missing(plan: Plan, state: State, standings: Mapping[str, Standing]) -> list[str]:
+    """Inputs are asked once, at the start; only the steps that name them wait."""
+    unsettled = {t.step for t in state.tasks.values() if t.state not in (DONE, SKIPPED)}
+    steps = [s for s in (*plan.steps, *plan.backout) if s.id in unsettled]
+    return list(dict.fromkeys(n for s in steps for n in missing_inputs(plan, s, state)))
+
+
+def _ask_about(task: Task, step: Step, state: State, standing: Standing) -> Ask | None:
+    if task.state == RUNNING and isinstance(step.action, Gate):
+        return _ask_gate(task, step, step.action, state)
+    if task.state == RUNNING and isinstance(step.action, Manual):
+        return Ask(f"manual-{task.id}", "manual", step.action.words, task.id, task.server, ("done",))
+    if task.state == FAILED and step.on_failure != "continue":
+        error = (task.attempt.error if task.attempt else None) or "it failed"
+        return Ask(f"failed-{task.id}", "failed", f"{task.id} failed: {error}", task.id, task.server, ("retry", "skip"))
+    if task.state == CANCELLED:
+        return Ask(f"failed-{task.id}", "failed", f"{task.id} was cancelled", task.id, task.server, ("retry", "skip"))
+    if task.state == UNKNOWN and (task.unknown_reason or "").startswith("ask: "):
+        text = f"{task.id}: {(task.unknown_reason or '')[5:]}"
+        return Ask(f"unknown-{task.id}", "unknown", text, task.id, task.server, ("done", "failed", "retry"))
+    if standing.word == "waiting" and step.start == "manual" and not task.start_asked:
+        return Ask(f"start-{task.id}", "start", f"{step.title}: start it?", task.id, task.server, ("start",))
+    return None
+
+
+def _ask_gate(task: Task, step: Step, gate: Gate, state: State) -> Ask:
+    naysayer = no_go(state, task.id)
+    if naysayer is not None:
+        text = f"no-go at {step.title} by {naysayer}: hold, back out, or go after all?"
+        return Ask(f"no-go-{task.id}", "no-go", text, task.id, task.server, ("hold", "backout", "go"))
+    missing = approvals_missing(gate, [who for who, answer in state.gates.get(task.id, []) if answer == "go"])
+    end = " This is the point of no return." if gate.no_return else ""
+    text = f"{step.title}: go or no-go? Needs {missing}.{end}"
+    return Ask(f"gate-{task.id}", "gate", text, task.id, task.server, ("go", "no-go"))
+
+
+def approvals_missing(gate: Gate, gone: list[str]) -> str:
+    """Whose word is still needed, in words; "" when the gate may open. Each name counts once."""
+    if isinstance(gate.approvers, tuple):
+        return ", ".join(n for n in gate.approvers if n not in gone)
+    left = gate.approvers - len(set(gone))
+    return "" if left <= 0 else f"{left} approval{'s' if left > 1 else ''}"
+
+
+def _prompts(wanted: dict[str, Ask], state: State) -> Iterator[Ask | Withdraw]:
+    for prompt in state.prompts.values():
+        if prompt.kind not in LIVE_KINDS and prompt.id not in wanted:
+            yield Withdraw(prompt.id, "no longer needed")
+        elif prompt.id.startswith("input-") and prompt.id not in wanted:
+            yield Withdraw(prompt.id, "given")
+    for ask in wanted.values():
+        if not _asked(state.prompts.get(ask.id), ask):
+            yield ask
+
+
+def _asked(prompt: Prompt | None, ask: Ask) -> bool:
+    return prompt is not None and prompt.text == ask.text

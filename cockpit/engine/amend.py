@@ -1,0 +1,61 @@
+"""A plan that changes during the night: what has started stays as it was, the rest follows the new paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.engine.options import plan_files
+from cockpit.fleet.api import Target
+from cockpit.journal.events import PlanAdopted
+from cockpit.plan.diff import differences
+from cockpit.plan.model import Plan
+from cockpit.plan.reader import load, loads
+from cockpit.plan.schedule import schedule
+from cockpit.state.model import PENDING
+
+if TYPE_CHECKING:
+    from cockpit.engine.core import Engine
+
+
+NEVER = (None, None)
+
+
+def adoption(plan: Plan, started: float, *, amended: bool = False, changes: list[str] | None = None) -> PlanAdopted:
+    """The fact that a plan holds from now on, with the baseline that its schedule gives."""
+    planned = schedule(plan, started).tasks
+    tasks = [
+        {
+            "id": task, "step": step.id, "server": server, "kind": step.kind, "title": step.title, "phase": step.phase,
+            "planned_start": planned.get(task, NEVER)[0], "planned_end": planned.get(task, NEVER)[1],
+        }
+        for step in (*plan.steps, *plan.backout)
+        for task, server in zip(step.task_ids(), step.servers or (None,), strict=True)
+    ]
+    window = plan.window
+    testing = window.testing.at(started) if window.testing else None
+    return PlanAdopted(plan.text, tasks, amended, window.closes.at(started), window.opens.at(started), testing, changes or [])
+
+
+async def amend(engine: Engine, path: str, **said: Any) -> list[str]:
+    """Adopt the plan at `path`; the words of what changed. Raises PlanProblems, or AmendRefused when a started step changed."""
+    new = load(Path(path))
+    begun = {t.step for t in engine.state.tasks.values() if t.state != PENDING or t.attempts}
+    changes = differences(engine.plan, new, begun)
+    engine.session.freeze(new.text, plan_files(new))
+    frozen = loads(new.text, str(engine.session.plan_path), base=engine.session.files_path)
+    await engine.append(adoption(frozen, engine.state.started, amended=True, changes=changes), **said)
+    engine.plan = frozen
+    engine.fleet.update(targets(frozen))
+    return changes
+
+
+def targets(plan: Plan) -> list[Target]:
+    """The fleet's view of a plan's servers."""
+    return [
+        Target(
+            s.name, s.host, s.user, s.port, s.key, s.data_host, s.via, s.host_key, s.sftp_only, s.become, s.become_password,
+            s.connect_timeout,
+        )
+        for s in plan.servers.values()
+    ]

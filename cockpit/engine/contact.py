@@ -1,0 +1,50 @@
+"""What the fleet says of its servers, as facts; and the question that a new host key is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cockpit.fleet.api import Contact
+from cockpit.journal.events import HostKeyAccepted, HostKeyOffered, ServerContacted, ServerLost
+
+if TYPE_CHECKING:
+    from cockpit.engine.core import Engine
+
+
+class Contacts:
+    """Journals changes of contact, and asks a person about a key that a step was expected to change."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def changed(self, contact: Contact) -> None:
+        """Called by the fleet, from the loop; journaling goes on behind."""
+        self.engine.background(self._journal(contact))
+
+    async def _journal(self, contact: Contact) -> None:
+        if contact.up:
+            await self.engine.append(ServerContacted(contact.server, contact.boot_id, dict(contact.facts)))
+            return
+        known = self.engine.state.servers.get(contact.server)
+        if known is None or (known.contact, known.problem, known.text) != ("lost", contact.problem, contact.text):
+            await self.engine.append(ServerLost(contact.server, contact.problem, contact.text))
+        if contact.offered_key and self.engine.fleet.expects_new_key(contact.server):
+            await self._offered(contact, contact.offered_key, contact.offered_fingerprint or "")
+
+    async def _offered(self, contact: Contact, key: str, fingerprint: str) -> None:
+        server = contact.server
+        pinned = self.engine.plan.servers[server].host_key
+        if pinned is not None and key.split()[:2] == pinned.split()[:2]:
+            await self._accept(server, key, fingerprint, "pinned")
+            return
+        known = self.engine.state.servers.get(server)
+        if known is not None and known.offered_key == key and self.engine.prompter.waits(f"host-key-{server}"):
+            return
+        await self.engine.append(HostKeyOffered(server, key, fingerprint))
+        text = f"{server} was rebuilt and shows a new host key {fingerprint}. Compare it on the server's own console."
+        if await self.engine.prompter.ask("host-key", text, server=server, name=server, choices=["accept", "refuse"]) == "accept":
+            await self._accept(server, key, fingerprint, "person")
+
+    async def _accept(self, server: str, key: str, fingerprint: str, by: str) -> None:
+        await self.engine.append(HostKeyAccepted(server, key, fingerprint, by))
+        self.engine.fleet.accept_key(server, key)

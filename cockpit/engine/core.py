@@ -1,0 +1,265 @@
+"""The engine: observe, append, decide, act. It owns the journal's writer and the state; it survives every terminal.
+
+It knows neither asyncssh nor SQLite nor Textual: servers are the fleet's, the store is the journal's, the screen is elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from cockpit import __version__, crash
+from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw, decide
+from cockpit.engine.attempt import Attempt
+from cockpit.engine.claims import Claims
+from cockpit.engine.health import LoopLag
+from cockpit.engine.prompts import Prompter
+from cockpit.engine.secrets import Vault
+from cockpit.fleet.fleet import Fleet
+from cockpit.journal.events import (
+    AttemptStarted,
+    EngineStarted,
+    EngineStopped,
+    EngineTroubled,
+    Event,
+    Fact,
+    NightEnded,
+    PromptOpened,
+    PromptWithdrawn,
+    RetryAsked,
+)
+from cockpit.journal.lease import SessionDir
+from cockpit.journal.reader import Reader
+from cockpit.journal.writer import Sample, Writer
+from cockpit.plan.model import Gate, Manual, Plan
+from cockpit.state.fold import apply
+from cockpit.state.model import RUNNING, UNKNOWN, State, Task
+from cockpit.state.snapshot import pack
+from cockpit.state.standing import chart, standings
+
+log = logging.getLogger(__name__)
+PULSE = 2.0  # seconds between two samples of the engine itself
+TICK = 1.0  # seconds between two looks at the clock when nothing happens
+CHECKPOINT = 2000  # facts between two checkpoints
+
+
+class Engine:
+    """One engine of one session. `run` returns when the night has ended or it was told to stop."""
+
+    def __init__(
+        self, session: SessionDir, person: str, plan: Plan, writer: Writer, state: State, fleet: Fleet, vault: Vault,
+    ) -> None:
+        self.session, self.person, self.plan, self.writer = session, person, plan, writer
+        self.state, self.fleet, self.vault = state, fleet, vault
+        self.prompter = Prompter(self.append, vault)
+        self.deciding = asyncio.Lock()  # between reading the state and journaling what follows from it
+        self.wake = asyncio.Event()
+        self.stopping: str | None = None
+        self.attempts: dict[str, Attempt] = {}
+        self.claims = Claims(self)
+        self.offsets: dict[tuple[str, int, str], int] = {}  # of each attempt's streams, as queued for the journal
+        self.lag = LoopLag()
+        self._heard: dict[str, float] = {}
+        self._reader: Reader | None = None
+        self._aside: set[asyncio.Task[Any]] = set()
+        self._early: dict[int, Fact] = {}
+        self._checkpointed = state.seq
+
+    # --- observe and append
+
+    async def append(
+        self, *events: Event, who: str | None = None, why: str | None = None, peer: dict[str, Any] | None = None,
+    ) -> list[Fact]:
+        """Durable and folded into the state when it returns."""
+        for event in events:
+            crash.point(f"before {type(event).__name__}")
+        facts = await self.writer.append(*events, who=who, why=why, peer=peer)
+        for event in events:
+            crash.point(f"after {type(event).__name__}")
+        self._absorb(facts)
+        return facts
+
+    def _absorb(self, facts: list[Fact]) -> None:
+        """Fold in the journal's order, whatever order the waiters wake up in: the state must equal what a reader folds."""
+        self._early.update({f.seq: f for f in facts})
+        while (fact := self._early.pop(self.state.seq + 1, None)) is not None:
+            apply(self.state, fact)
+        self.wake.set()
+        if self.state.seq - self._checkpointed >= CHECKPOINT:
+            self._checkpointed = self.state.seq
+            self.background(self.writer.checkpoint(self.state.seq, pack(self.state)))
+
+    # --- the loop
+
+    async def run(self) -> str | None:
+        """The night's outcome, or None when it was stopped before its end."""
+        await self._begin()
+        try:
+            while self.stopping is None and self.state.outcome is None:
+                self.wake.clear()
+                await self._decide_and_act()
+                if not self.wake.is_set():
+                    await self._sleep()
+        finally:
+            await self._end()
+        return self.state.outcome
+
+    async def _sleep(self) -> None:
+        try:
+            await asyncio.wait_for(self.wake.wait(), TICK)
+        except TimeoutError:
+            pass
+
+    async def _begin(self) -> None:
+        self.writer.on_problem = self._troubled
+        await self.append(EngineStarted(self.writer.epoch, os.getpid(), socket.gethostname(), __version__))
+        # Their askers died with the last engine; whoever still needs an answer asks again.
+        orphans = [p for p in self.state.prompts.values() if p.kind in LIVE_KINDS and not p.id.startswith("input-")]
+        if orphans:
+            await self.append(*(PromptWithdrawn(p.id, "the engine was restarted") for p in orphans))
+        self.background(self.lag.watch())
+        self.background(self._sample())
+        await self.fleet.start()
+        for task in list(self.state.tasks.values()):
+            if task.state in (RUNNING, UNKNOWN) and not self._is_a_persons(task):
+                self._go(task, resumed=True)
+
+    async def _end(self) -> None:
+        reason = self.stopping or f"the night has ended: {self.state.outcome}"
+        for attempt in self.attempts.values():
+            attempt.abandon()
+        await asyncio.gather(*(a.over() for a in self.attempts.values()), return_exceptions=True)
+        if self.state.outcome is not None:
+            await self.claims.release()
+        await self.append(EngineStopped(reason))
+        for task in self._aside:
+            task.cancel()
+        await self.writer.flush()
+        await self.fleet.close()
+
+    def stop(self, reason: str) -> None:
+        self.stopping = reason
+        self.wake.set()
+
+    def _troubled(self, problem: str | None) -> None:
+        """The journal cannot be written (or can again): said in the log and over the socket now, journaled when it can be."""
+        log.warning("journal: %s", problem or "writable again")
+        if problem is None:
+            self.background(self.append(EngineTroubled(None)))
+
+    # --- what attempts ask of it
+
+    async def claim(self, server: str) -> None:
+        await self.claims.ensure(server)
+
+    async def secret(self, name: str) -> None:
+        """Returns once this secret input is known: an engine that was restarted has forgotten it."""
+        if self.vault.get(name) is None:
+            await self.prompter.ask("secret", self.plan.inputs[name].prompt, name=name, secret=True)
+
+    def output_offsets(self, task: str, n: int) -> tuple[int, int]:
+        """How far stdout and stderr are journaled or on their way there."""
+        if (task, n, "out") not in self.offsets and (task, n, "err") not in self.offsets:
+            self.offsets[task, n, "out"], self.offsets[task, n, "err"] = self.reader.offsets(task, n)
+        return self.offsets.get((task, n, "out"), 0), self.offsets.get((task, n, "err"), 0)
+
+    async def read_output(self, task: str, n: int, limit: int) -> bytes:
+        """The first `limit` bytes of an attempt's stdout, as journaled."""
+        await self.writer.flush()
+        found = b""
+        for piece in self.reader.attempt_output(task, n, "out"):
+            found += piece
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    @property
+    def reader(self) -> Reader:
+        if self._reader is None:
+            self._reader = Reader.open(self.session.journal_path)
+        return self._reader
+
+    def health(self) -> dict[str, Any]:
+        """For the socket: what a dead, stuck or starved engine looks like from outside."""
+        lag = self.lag.p99()
+        return {
+            "pid": os.getpid(), "epoch": self.state.epoch, "seq": self.state.seq, "problem": self.writer.problem,
+            "lag_p99_ms": None if lag is None else lag * 1000, "session": self.state.session,
+        }
+
+    async def _sample(self) -> None:
+        """The engine's own pulse in the journal: its lag, and when each server was last heard of."""
+        while True:
+            lag = self.lag.p99()
+            self.writer.sample(Sample(time.time(), "engine", {"lag_p99": lag}))
+            for name in self.plan.servers:
+                heard = self.fleet.heard(name)
+                if heard is not None and heard != self._heard.get(name):
+                    self._heard[name] = heard
+                    self.writer.sample(Sample(heard, f"latency/{name}", {"s": self.fleet.latency(name)}))
+            await asyncio.sleep(PULSE)
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Something that nobody waits for; kept, since the loop holds tasks only weakly."""
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    # --- decide and act
+
+    async def _decide_and_act(self) -> None:
+        if self.writer.problem is not None:
+            return  # a full disk: nothing new starts, what runs goes on
+        async with self.deciding:
+            now = time.time()
+            actions = decide(self.plan, self.state, standings(self.plan, self.state, now), now)
+            events = [e for a in actions if (e := self._intent(a)) is not None]
+            if events:
+                await self.append(*events)
+        for event in events:
+            if isinstance(event, AttemptStarted):
+                self._act(event)
+
+    def _intent(self, action: Action) -> Event | None:
+        match action:
+            case Start(task, purpose):
+                return self._attempt(self.state.tasks[task], purpose)
+            case Retry(task, not_before):
+                return RetryAsked(task, by_plan=True, not_before=not_before)
+            case Ask():
+                choices = list(action.choices)
+                return PromptOpened(action.id, action.kind, action.text, action.task, action.server, choices, action.secret)
+            case Withdraw(identity, reason):
+                return PromptWithdrawn(identity, reason)
+            case End(outcome):
+                return NightEnded(outcome)
+
+    def _attempt(self, task: Task, purpose: str) -> AttemptStarted:
+        n = len(task.attempts) + 1
+        return AttemptStarted(task.id, n, f"{self.state.session}.{task.id}.{n}", purpose)
+
+    def _act(self, event: AttemptStarted) -> None:
+        task = self.state.tasks[event.task]
+        mine = task.attempt is not None and task.attempt.id == event.attempt
+        if mine and (event.purpose == "undo" or not self._is_a_persons(task)):
+            self._go(task, resumed=False)
+
+    def _is_a_persons(self, task: Task) -> bool:
+        step = chart(self.plan).steps.get(task.step)
+        undoing = task.attempt is not None and task.attempt.purpose == "undo"
+        return step is None or (isinstance(step.action, Gate | Manual) and not undoing)
+
+    def _go(self, task: Task, *, resumed: bool) -> None:
+        attempt = Attempt(self, chart(self.plan).steps[task.step], task, resumed=resumed)
+        self.attempts[task.id] = attempt
+        attempt.start(lambda: self._ended(task.id, attempt))
+
+    def _ended(self, task: str, attempt: Attempt) -> None:
+        if self.attempts.get(task) is attempt:
+            del self.attempts[task]
+        self.wake.set()

@@ -1,0 +1,67 @@
+"""Starting an engine that outlives every terminal. Knows processes; nothing of plans, servers or the journal's content."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from cockpit.journal.lease import SessionDir
+
+START_LIMIT = 20.0  # seconds until a started engine must answer on its socket
+
+
+class EngineFailed(Exception):
+    """The engine did not come up; the text ends with what it logged."""
+
+
+def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: bool = False) -> None:
+    """Start a detached engine on this session and return once it answers. Secrets go through its standard input alone."""
+    log = session.log_path
+    begun = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [*_scope(), sys.executable, "-m", "cockpit.engine", str(session.path), *(["--take-over"] if take_over else [])],
+            stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True, cwd="/",
+        )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(dict(secrets)).encode())
+    process.stdin.close()
+    deadline = time.monotonic() + START_LIMIT
+    while not asyncio.run(answers(session.socket_path)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise EngineFailed(_said(log, begun) or "the engine did not start and said nothing")
+        time.sleep(0.03)
+
+
+def _scope() -> list[str]:
+    """A scope of its own where systemd has a user manager: logging out kills plain children on many machines."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if shutil.which("systemd-run") and Path(runtime, "systemd", "private").exists():
+        return ["systemd-run", "--user", "--scope", "--quiet", "--collect"]
+    return []
+
+
+async def answers(path: Path) -> bool:
+    """Whether an engine answers on this socket now."""
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), 2)
+        writer.write(b'{"verb": "health"}\n')
+        line = await asyncio.wait_for(reader.readline(), 2)
+        writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return bool(line)
+
+
+def _said(log: Path, begun: int) -> str:
+    with log.open("rb") as lines:
+        lines.seek(begun)
+        tail = lines.read()[-2000:].decode(errors="replace").strip()
+    return tail.splitlines()[-1] if tail else ""

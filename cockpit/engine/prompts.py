@@ -1,0 +1,66 @@
+"""Questions that only a person can answer, asked by whoever waits for the answer. The answer goes to the asker alone.
+
+Questions that follow from the state (gates, failures, manual steps) are not here: `decide` asks those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from cockpit.engine.secrets import Vault
+from cockpit.journal.events import Event, InputGiven, PromptAnswered, PromptOpened, PromptWithdrawn
+
+Append = Callable[..., Awaitable[Any]]
+
+
+class Prompter:
+    """Open questions by id; the same question is open only once, however many wait for it."""
+
+    def __init__(self, append: Append, vault: Vault) -> None:
+        self._append, self._vault = append, vault
+        self._open: dict[str, asyncio.Future[str | None]] = {}
+        self._kinds: dict[str, tuple[str, bool]] = {}  # id -> (name, secret)
+
+    async def ask(
+        self, kind: str, text: str, *, server: str | None = None, name: str = "", secret: bool = False,
+        choices: list[str] | None = None, task: str | None = None, again: bool = False,
+    ) -> str | None:
+        """The answer, or None when it was withdrawn. `again`: what is remembered was wrong, ask anew."""
+        if again:
+            self._vault.forget(name)
+        known = self._vault.get(name) if secret else None
+        if known is not None:
+            return known
+        identity = "-".join(p for p in (kind, name or server or task or "") if p)
+        future = self._open.get(identity)
+        if future is None:
+            future = asyncio.get_running_loop().create_future()
+            self._open[identity], self._kinds[identity] = future, (name, secret)
+            await self._append(PromptOpened(identity, kind, text, task, server, list(choices or []), secret))
+        return await asyncio.shield(future)
+
+    def waits(self, identity: str) -> bool:
+        return identity in self._open
+
+    async def answer(self, identity: str, value: str, **said: Any) -> None:
+        """Journal that it was answered (never a secret's value), then hand the answer over. KeyError: not open."""
+        name, secret = self._kinds[identity]
+        events: list[Event] = [PromptAnswered(identity, None if secret else value)]
+        if secret and name:
+            self._vault.put(name, value)
+            events.append(InputGiven(name))
+        await self._append(*events, **said)
+        self._resolve(identity, value)
+
+    async def withdraw(self, identity: str, reason: str) -> None:
+        if identity in self._open:
+            await self._append(PromptWithdrawn(identity, reason))
+            self._resolve(identity, None)
+
+    def _resolve(self, identity: str, value: str | None) -> None:
+        future = self._open.pop(identity, None)
+        self._kinds.pop(identity, None)
+        if future is not None and not future.done():
+            future.set_result(value)

@@ -1,0 +1,73 @@
+"""Secrets: the engine's memory of them, and their removal from whatever is printed. Nothing here is ever written.
+
+A value is replaced by `*` of the same length, so that offsets into a job's output stay exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+SHORTEST = 4  # a shorter "secret" would star out ordinary output
+
+
+class Vault:
+    """Names and values of secret inputs, in memory only. Asked again after an engine restart."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def get(self, name: str) -> str | None:
+        return self._values.get(name)
+
+    def put(self, name: str, value: str) -> None:
+        self._values[name] = value
+
+    def names(self) -> list[str]:
+        return list(self._values)
+
+    def forget(self, name: str) -> None:
+        self._values.pop(name, None)
+
+    def literals(self) -> list[bytes]:
+        """What must not be stored: every value, and every line of one that has several."""
+        found: set[bytes] = set()
+        for value in self._values.values():
+            found.update(line.encode() for line in [value, *value.split("\n")] if len(line) >= SHORTEST)
+        return sorted(found, key=len, reverse=True)
+
+
+class Masker:
+    """One stream of one attempt. Bytes that may be the start of a secret are held back until the next read decides."""
+
+    def __init__(self, literals: list[bytes], offset: int) -> None:
+        self.literals = literals
+        self.pattern = re.compile(b"|".join(re.escape(s) for s in literals)) if literals else None
+        self.held = b""
+        self.offset = offset  # of the first held byte
+
+    def feed(self, data: bytes) -> tuple[int, bytes]:
+        """(offset, masked bytes) that are safe to store now."""
+        data = self.held + data
+        cut = len(data)
+        if self.pattern is not None:
+            data = self.pattern.sub(lambda m: b"*" * len(m.group()), data)
+            cut -= self._possible_start(data)
+        start, self.held = self.offset, data[cut:]
+        self.offset += cut
+        return start, data[:cut]
+
+    def finish(self) -> tuple[int, bytes]:
+        """The end of the stream: what was held back was no secret."""
+        start, rest = self.offset, self.held
+        self.offset, self.held = self.offset + len(rest), b""
+        return start, rest
+
+    def _possible_start(self, data: bytes) -> int:
+        """How many bytes at the end could be the beginning of a secret."""
+        longest = max((len(s) for s in self.literals), default=1) - 1
+        for size in range(min(longest, len(data)), 0, -1):
+            tail = data[-size:]
+            if any(s.startswith(tail) for s in self.literals):
+                return size
+        return 0

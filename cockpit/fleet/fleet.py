@@ -1,0 +1,115 @@
+"""All servers of a night: contact to each, kept up for ever with backoff, and told when it changes. Knows no plan and no job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cockpit.fleet.answers import Answers
+from cockpit.fleet.api import Ask, Contact, FleetError, Remote, Target
+from cockpit.fleet.dial import Services
+from cockpit.fleet.handshakes import Handshakes
+from cockpit.fleet.hostkeys import HostKeys
+from cockpit.fleet.keyring import Keyring
+from cockpit.fleet.local import LOCAL, LocalRemote
+from cockpit.fleet.server import Server, ServerHost
+from cockpit.fleet.sshconfig import default_config
+
+OnContact = Callable[[Contact], None]
+
+
+class Fleet:
+    """`start`, then `remote(name)`. `on_contact` is called from the loop at every change of a server's contact."""
+
+    def __init__(
+        self, targets: Sequence[Target], *, known_hosts: Sequence[Path], session_known_hosts: Path | None, ask: Ask,
+        on_contact: OnContact, max_handshakes: int = 8, ssh_config: Sequence[Path] | None = None,
+        keepalive: float = 10.0, keepalive_count: int = 3,
+    ) -> None:  # fmt: skip
+        """known_hosts: read in this order; an earlier file wins. session_known_hosts: what is accepted tonight is written
+        there, and wins over all. ssh_config: None for the person's and the machine's. keepalive: seconds."""
+        answers = Answers(ask)
+        self._services = Services(
+            answers, Keyring(answers), HostKeys(known_hosts, session_known_hosts), Handshakes(max_handshakes),
+            default_config() if ssh_config is None else list(ssh_config), keepalive, keepalive_count,
+        )  # fmt: skip
+        self._host = ServerHost(self._services, self._find, on_contact)
+        self._servers: dict[str, Server] = {}
+        self._jumps: dict[str, Server] = {}
+        self._local = LocalRemote()
+        self._started = False
+        self.update(targets)
+
+    def remote(self, name: str) -> Remote:
+        """KeyError for a server that the fleet has not."""
+        return self._local if name == LOCAL else self._servers[name].remote
+
+    async def start(self) -> None:
+        """Begin to contact every server; returns at once."""
+        self._started = True
+        for server in self._servers.values():
+            server.watch()
+
+    def update(self, targets: Sequence[Target]) -> None:
+        """An amended plan: new servers are contacted, gone ones let go, changed ones dialled anew."""
+        new = {target.name: target for target in targets}
+        for name, server in list(self._servers.items()):
+            if new.get(name) != server.target:
+                self._servers.pop(name).let_go()
+        for name, target in new.items():
+            if name not in self._servers:
+                self._servers[name] = Server(target, self._host)
+                if self._started:
+                    self._servers[name].watch()
+
+    async def wait_contact(self, name: str) -> None:
+        """Returns when the server is in contact. FleetError when it was dropped or the fleet closed."""
+        if name != LOCAL:
+            await self._servers[name].wait_up()
+
+    def drop(self, name: str) -> None:
+        """Leave it alone from now on: its connections end, nobody dials it. `retry` takes it back."""
+        self._servers[name].drop()
+
+    def retry(self, name: str) -> None:
+        """Dial now, whatever its backoff says."""
+        self._servers[name].retry()
+
+    def expect_new_key(self, name: str, expected: bool) -> None:
+        """A step may give this server a new host key. Nothing is believed for that: the key is still offered for acceptance."""
+        self._servers[name].expects_new_key = expected
+
+    def expects_new_key(self, name: str) -> bool:
+        return name in self._servers and self._servers[name].expects_new_key
+
+    def accept_key(self, name: str, key: str, reason: str = "") -> None:
+        """The key that `name` (or a jump host on its way) offered is its key from now on: written to the session's
+        known_hosts in place of the old one, and dialled at once. FleetError when this key was not what it offered."""
+        self._servers[name].accept_key(key)
+
+    def heard(self, name: str) -> float | None:
+        """UTC epoch seconds of the last sign of life; None when there was none."""
+        return time.time() if name == LOCAL else self._servers[name].heard()
+
+    def latency(self, name: str) -> float | None:
+        """Seconds for a round trip, as the kernel measures it; None where it isn't known (jump hosts, no contact)."""
+        return 0.0 if name == LOCAL else self._servers[name].latency()
+
+    async def close(self) -> None:
+        everyone = [*self._servers.values(), *self._jumps.values()]
+        await asyncio.gather(*(server.close() for server in everyone))
+
+    def _find(self, name: str, target: Target | None) -> Server:
+        """A server of the plan (`via`), or (`target`) a jump host that only ssh_config knows; those are shared too."""
+        if target is not None:
+            return self._jumps.setdefault(name, Server(target, self._host))
+        server = self._jumps.get(name) or self._servers.get(name)
+        if server is None:
+            raise FleetError(name, "other", f"there is no server {name} to go through")
+        return server
+
+    def server(self, name: str) -> Server:
+        """For `trust`: the server itself. KeyError."""
+        return self._servers[name]

@@ -1,0 +1,91 @@
+"""A job's start in the words of its control shell: names, quoting, the function that sets its environment, masks.
+
+Text in, text out; the only place that turns what a plan says into shell. Meanings of the variables: control.sh, ck_start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+from cockpit.fleet.api import JobSpec
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LINE = 8  # bytes: the shortest line of a secret of several lines that is hidden by itself as well
+CHUNK = 32768  # bytes of a program in one request
+
+
+def quote(text: str) -> bytes:
+    """For POSIX sh. ValueError for a NUL, which no shell can hold."""
+    if "\0" in text:
+        raise ValueError("a command, a variable or a path cannot hold a NUL byte")
+    return b"'" + text.encode("utf-8", "surrogateescape").replace(b"'", b"'\\''") + b"'"
+
+
+def file_name(text: str) -> str:
+    """A file name for an id, the same every time: letters, digits and `_@=,+-.` stay, the rest becomes %XX."""
+    name = "".join(c if re.fullmatch(r"[A-Za-z0-9_@=,+.-]", c) else "".join(f"%{b:02X}" for b in c.encode()) for c in text)
+    if name.startswith((".", "-")):
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    if not name:
+        raise ValueError("a job needs an id")
+    return name if len(name) <= 200 else f"{name[:150]}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def start(spec: JobSpec, program: str) -> bytes:
+    """The assignments before `ck_start`. `program`: the name of the file that its bytes were sent to, or ""."""
+    values = {
+        "ck_id": file_name(spec.id), "ck_ses": file_name(spec.session), "ck_epo": str(int(spec.epoch)),
+        "ck_cmd": spec.command, "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_pip": _pipe(spec),
+        "ck_tmo": "" if spec.timeout is None else str(max(1, math.ceil(spec.timeout))),
+        "ck_lck": hashlib.sha256(spec.lock.encode("utf-8", "surrogateescape")).hexdigest()[:32] if spec.lock else "",
+        "ck_lname": " ".join((spec.lock or "").split()),
+        "ck_msk": "\n".join("".join(f"\\{byte:03o}" for byte in word) for word in masks(spec.secrets)),
+    }  # fmt: skip
+    lines = [name.encode() + b"=" + quote(value) for name, value in values.items()]
+    return b"\n".join([*lines, b"ck_argv() {", *_exports(spec), b'exec "$ck_setsid" "$@" ' + b" ".join(map(quote, spec.args)), b"}"])
+
+
+def masks(secrets: Mapping[str, str]) -> list[bytes]:
+    """What is hidden in output: each secret as it is, without its last newlines (as `$(…)` gives it back), and the longer
+    lines of one with several, since keys and certificates get printed with something before each line."""
+    words: set[bytes] = set()
+    for secret in secrets.values():
+        value = secret.encode("utf-8", "surrogateescape")
+        words |= {value, value.rstrip(b"\n")}
+        if b"\n" in value.strip(b"\n"):
+            words |= {line.strip() for line in value.split(b"\n") if len(line.strip()) >= LINE}
+    return sorted(words - {b""})
+
+
+def pieces(program: bytes) -> Iterator[bytes]:
+    """A program's bytes as arguments of `printf %b`, quoted."""
+    for at in range(0, len(program), CHUNK):
+        part = program[at : at + CHUNK]
+        yield b"'" + b"".join(_ESCAPES[byte] for byte in part) + b"'"
+
+
+def _escape(byte: int) -> bytes:
+    plain = byte in b"\t\n" or 0x20 <= byte < 0x7F
+    return bytes([byte]) if plain and byte not in b"\\'" else b"\\0%03o" % byte
+
+
+_ESCAPES = [_escape(byte) for byte in range(256)]
+
+
+def _pipe(spec: JobSpec) -> str:
+    """The filter for output: none where the job may write to its files itself. A script that opens /dev/stderr by name would
+    empty a plain file, and with it what it had printed before; a pipe it cannot."""
+    if masks(spec.secrets):
+        return "ck_mask"
+    text = spec.command.encode("utf-8", "surrogateescape") + (spec.program or b"")
+    return "cat" if re.search(rb"/dev/(std|fd)|/proc/\S+/fd", text) else ""
+
+
+def _exports(spec: JobSpec) -> Iterator[bytes]:
+    for name, value in {**spec.env, **spec.secrets}.items():
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a variable")
+        yield b"export " + name.encode() + b"=" + quote(value)

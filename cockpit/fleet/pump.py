@@ -1,0 +1,231 @@
+"""Moving a tree over SFTP through this machine, where the two servers can't do it between themselves.
+
+Knows two asyncssh SFTP clients and nothing of how they were reached. Every file arrives as a part (`stream` moves its
+bytes), gets its size, owner, mode and time, and only then its name. What SFTP can't carry (hard links, ACLs, extended
+attributes, special files) is counted, never silently dropped. Paths are bytes throughout; a name may hold anything but `/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import Any
+
+import asyncssh
+from asyncssh import FXF_CREAT, FXF_READ, FXF_WRITE, SFTPAttrs
+
+from cockpit.fleet.stream import BLOCK, Pace, SourceChanged, Stream
+from cockpit.fleet.tree import Entry, Excludes, Tree, walk
+
+FILES = 8  # files at once
+
+
+@dataclass(slots=True)
+class Count:
+    """What has been done so far, and what could not be kept. Bytes and files include what was there already."""
+
+    bytes_done: int = 0
+    files_done: int = 0
+    changed: list[bytes] = field(default_factory=list)  # files that did not hold still, or vanished
+    read_again: dict[bytes, Entry] = field(default_factory=dict)  # as they were the second time
+    not_owned: int = 0
+    removed: int = 0
+
+
+class Pump:
+    """One copy: `run` it. source and target are SFTP clients; what lies at the target and is the same is left alone."""
+
+    def __init__(self, source: Any, target: Any, tree: Tree, landing: bytes, *, rate: Callable[[], float | None],
+                 tell: Callable[[Count], None]) -> None:  # fmt: skip
+        self._from, self._to, self._tree, self._landing = source, target, tree, landing
+        self._pace, self._tell = Pace(rate), tell
+        self.count = Count()
+        self._counted: dict[bytes, int] = {}  # bytes of files under way and done
+        self._block = min(BLOCK, source.limits.max_read_len or BLOCK, target.limits.max_write_len or BLOCK)
+
+    async def run(self) -> Count:
+        """asyncssh.Error and OSError as they come. A file that changes while it is read is read once more."""
+        await self._directories()
+        files = iter([entry for entry in self._tree.entries if entry.kind == "file"])
+        workers = [asyncio.create_task(self._work(files)) for _ in range(FILES)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        for entry in self._tree.entries:
+            if entry.kind == "link":
+                await self._link(entry)
+        await self._finish_directories()
+        return self.count
+
+    async def delete_extra(self, excludes: Excludes) -> None:
+        """Remove what is at the target and not in the source; what the excludes hide is left."""
+        if not self._tree.is_dir:
+            return
+        wanted = {entry.path for entry in self._tree.entries}
+        there = await walk(self._to, self._landing, excludes)
+        for entry in reversed(there.entries):
+            if entry.path in wanted or not entry.path:
+                continue
+            place = self._at(entry)
+            try:
+                await (self._to.rmdir(place) if entry.kind == "dir" else self._to.remove(place))
+            except asyncssh.SFTPFailure:
+                if entry.kind != "dir":  # one that holds what the excludes hide stays, as with rsync
+                    raise
+            else:
+                self.count.removed += 1
+
+    def _at(self, entry: Entry) -> bytes:
+        return posixpath.join(self._landing, entry.path) if entry.path else self._landing
+
+    async def _work(self, files: Iterable[Entry]) -> None:
+        for entry in files:
+            if await self._same(entry):
+                self.count.bytes_done += entry.size
+            elif not await self._copied(entry):
+                self.count.changed.append(entry.path)
+            self.count.files_done += 1
+            self._tell(self.count)
+
+    async def _copied(self, entry: Entry) -> bool:
+        """Read, and read once more when it changed meanwhile. False: it changed again, or is gone."""
+        try:
+            await self._file(entry)
+        except SourceChanged:
+            fresh = await self._fresh(entry)
+            if fresh is None or fresh.kind != "file":
+                return False
+            self.count.read_again[entry.path] = fresh
+            try:
+                await self._file(fresh)
+            except SourceChanged:
+                return False
+        return True
+
+    async def _fresh(self, entry: Entry) -> Entry | None:
+        try:
+            return Entry.of(entry.path, await self._from.lstat(self._tree.at(entry)))
+        except asyncssh.SFTPNoSuchFile:
+            return None
+
+    async def _same(self, entry: Entry) -> bool:
+        there = await self._seen(self._at(entry))
+        return there is not None and there.kind == "file" and (there.size, there.mtime) == (entry.size, entry.mtime)
+
+    async def _seen(self, place: bytes) -> Entry | None:
+        try:
+            return Entry.of(b"", await self._to.lstat(place))
+        except asyncssh.SFTPNoSuchFile:
+            return None
+
+    # --- one file
+
+    async def _file(self, entry: Entry) -> None:
+        """Into a part beside its place, named by what it is a part of, then renamed: what was there stays whole until then."""
+        place = self._at(entry)
+        mark = sha1(b"%s\0%d\0%d" % (place, entry.size, entry.mtime), usedforsecurity=False).hexdigest()[:20]
+        part = posixpath.join(posixpath.dirname(place), f".cockpit-{mark}.part".encode())
+        try:
+            await self._fill(entry, part)
+        except SourceChanged:
+            self.count.bytes_done -= self._counted.pop(entry.path, 0)
+            if await self._seen(part):
+                await self._to.remove(part)
+            raise
+        await self._attributes(part, entry)
+        await self._rename(part, place)
+        there = await self._seen(place)
+        if there is None or there.size != entry.size:
+            raise OSError(f"{place!r} arrived with {there.size if there else 'no'} bytes of {entry.size}")
+
+    async def _fill(self, entry: Entry, part: bytes) -> None:
+        """The part becomes the whole file, on the target's disk. SourceChanged when it was another file at the end."""
+        had = await self._seen(part)
+        written = had.size if had else 0
+        try:
+            source = await self._from.open(self._tree.at(entry), FXF_READ, encoding=None, block_size=0)
+        except asyncssh.SFTPNoSuchFile:
+            raise SourceChanged from None
+        async with source, await self._to.open(
+            part, FXF_READ | FXF_WRITE | FXF_CREAT, SFTPAttrs(permissions=0o600), encoding=None, block_size=0
+        ) as target:
+            stream = Stream(source, target, self._block, self._pace, lambda n: self._counts(entry, n))
+            start = await stream.safe_start(entry.size, written)
+            self._counts(entry, start)
+            await stream.run(start, entry.size, written)
+            await target.setstat(SFTPAttrs(size=entry.size))
+            await self._synced(target)
+        now = await self._fresh(entry)
+        if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
+            raise SourceChanged
+
+    def _counts(self, entry: Entry, n: int) -> None:
+        self._counted[entry.path] = self._counted.get(entry.path, 0) + n
+        self.count.bytes_done += n
+        self._tell(self.count)
+
+    async def _synced(self, file: Any) -> None:
+        try:
+            await file.fsync()
+        except asyncssh.SFTPOpUnsupported:
+            pass
+
+    async def _rename(self, part: bytes, place: bytes) -> None:
+        try:
+            await self._to.posix_rename(part, place)
+        except asyncssh.SFTPOpUnsupported:
+            if await self._seen(place):
+                await self._to.remove(place)
+            await self._to.rename(part, place)
+
+    # --- everything else
+
+    async def _attributes(self, place: bytes, entry: Entry) -> None:
+        """Owner first: a change of owner clears the set-id bits of the mode."""
+        seen = await self._to.lstat(place)
+        if (seen.uid, seen.gid) != (entry.uid, entry.gid) and entry.uid is not None:
+            try:
+                await self._to.setstat(place, SFTPAttrs(uid=entry.uid, gid=entry.gid))
+            except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure, asyncssh.SFTPOpUnsupported):
+                self.count.not_owned += 1
+        await self._to.setstat(place, SFTPAttrs(permissions=entry.mode))
+        await self._to.setstat(place, SFTPAttrs(atime=entry.mtime, mtime=entry.mtime))
+
+    async def _directories(self) -> None:
+        """Every directory, with rights to write into it until the end."""
+        above = posixpath.dirname(self._landing) if not self._tree.is_dir else self._landing
+        await self._to.makedirs(above, exist_ok=True)
+        for entry in self._tree.entries:
+            if entry.kind != "dir":
+                continue
+            place = self._at(entry)
+            seen = await self._seen(place)
+            if seen is not None and seen.kind == "link" and not entry.path:
+                continue
+            if seen is None:
+                await self._to.mkdir(place, SFTPAttrs(permissions=0o700))
+            elif seen.kind != "dir":
+                raise OSError(f"{place!r} is there and is not a directory")
+            elif not seen.mode & 0o200:
+                await self._to.setstat(place, SFTPAttrs(permissions=seen.mode | 0o700))
+
+    async def _finish_directories(self) -> None:
+        """Deepest first: writing into one changes the time of the one above."""
+        for entry in reversed(self._tree.entries):
+            if entry.kind == "dir":
+                await self._attributes(self._at(entry), entry)
+
+    async def _link(self, entry: Entry) -> None:
+        place, points = self._at(entry), await self._from.readlink(self._tree.at(entry))
+        seen = await self._seen(place)
+        if seen is not None and seen.kind == "link" and await self._to.readlink(place) == points:
+            return
+        if seen is not None:
+            await self._to.remove(place)
+        await self._to.symlink(points, place)

@@ -1,0 +1,120 @@
+"""A whole copy through this machine over SFTP: where it lands, what moves, and whether all of it arrived.
+
+Knows `Remote` and `pump`; refuses to know why the copy comes this way. Slower than rsync between the servers, and it needs
+nothing on either side but an SFTP server.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncssh
+
+from cockpit.fleet.api import CopyProgress, FleetError, Lost, Remote
+from cockpit.fleet.pump import Count, Pump
+from cockpit.fleet.tree import Entry, Excludes, Tree, walk
+
+TELL_EVERY = 0.25  # seconds between two words of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """How a relayed copy ended. missing: what is not at the target as it was in the source; changed: files that did not
+    hold still; special: what SFTP can't carry, by path."""
+
+    files: int
+    size: int
+    missing: tuple[bytes, ...] = ()
+    changed: tuple[bytes, ...] = ()
+    special: tuple[bytes, ...] = ()
+    not_owned: int = 0
+    removed: int = 0
+
+
+async def relay(
+    source: Remote, target: Remote, from_: str, to: str, *, exclude: Sequence[str] = (), delete: bool = False,
+    rate: Callable[[], float | None] = lambda: None, tell: Callable[[CopyProgress], None] = lambda _: None,
+) -> Relayed:  # fmt: skip
+    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on.
+    Raises FleetError (a refusal, with the server's words), Lost, OSError."""
+    async with source.sftp() as ours, target.sftp() as theirs:
+        try:
+            return await _relay(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, rate, tell)
+        except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost) as problem:
+            raise Lost(target.target.name, f"contact was lost during sftp: {problem}") from problem
+        except asyncssh.Error as problem:
+            both = f"{source.target.name} or {target.target.name}"
+            raise FleetError(target.target.name, "other", f"sftp between {both}: {problem}") from problem
+
+
+async def _relay(
+    ours: Any, theirs: Any, from_: bytes, to: bytes, exclude: Sequence[str], delete: bool,
+    rate: Callable[[], float | None], tell: Callable[[CopyProgress], None],
+) -> Relayed:  # fmt: skip
+    tell(CopyProgress("scan", 0))
+    contents = from_.endswith(b"/")
+    root = from_.rstrip(b"/") or b"/"
+    base = posixpath.basename(root)
+    excludes = Excludes(exclude, b"" if contents else base)
+    tree = await walk(ours, root, excludes, follow=contents)
+    if contents and not tree.is_dir:
+        raise OSError(f"{from_!r} is not a directory")
+    landing = await landing_of(theirs, to, base, tree, contents)
+    special = tuple(entry.path for entry in tree.entries if entry.kind == "other")
+    files = tree.kinds().get("file", 0)
+    size = tree.size
+
+    next_tell, most = 0.0, 0
+
+    def told(count: Count) -> None:
+        """A file that is read again is counted once: what was told never falls."""
+        nonlocal next_tell, most
+        if time.monotonic() >= next_tell:
+            next_tell, most = time.monotonic() + TELL_EVERY, max(most, min(count.bytes_done, size))
+            tell(CopyProgress("copy", most, size, count.files_done, files))
+
+    pump = Pump(ours, theirs, tree, landing, rate=rate, tell=told)
+    count = await pump.run()
+    if delete:
+        await pump.delete_extra(excludes)
+    tell(CopyProgress("verify", size, size, files, files))
+    tree.entries = [count.read_again.get(entry.path, entry) for entry in tree.entries]
+    missing = await _missing(theirs, tree, landing, set(count.changed))
+    return Relayed(files, size, missing, tuple(count.changed), special, count.not_owned, count.removed)
+
+
+async def landing_of(client: Any, to: bytes, base: bytes, tree: Tree, contents: bool) -> bytes:
+    """Where the root of the tree comes to lie, as rsync has it."""
+    place = to.rstrip(b"/") or b"/"
+    if contents:
+        return place
+    if tree.is_dir or to.endswith(b"/"):
+        return posixpath.join(place, base)
+    try:
+        there = Entry.of(b"", await client.stat(place))
+    except asyncssh.SFTPNoSuchFile:
+        return place
+    if there.kind == "other":
+        raise OSError(f"{place.decode(errors='replace')} is a device: it is not written to")
+    return posixpath.join(place, base) if there.kind == "dir" else place
+
+
+async def _missing(client: Any, tree: Tree, landing: bytes, changed: set[bytes]) -> tuple[bytes, ...]:
+    """What is not there as it was in the source: kind, and of files the size and the time."""
+    there = {entry.path: entry for entry in (await walk(client, landing, Excludes(()), follow=True)).entries}
+    if not tree.is_dir and tree.entries[0].kind == "link":
+        return ()
+
+    def same(entry: Entry) -> bool:
+        seen = there.get(entry.path)
+        if seen is None or seen.kind != entry.kind:
+            return False
+        return entry.kind != "file" or (seen.size, seen.mtime) == (entry.size, entry.mtime)
+
+    wanted = (entry for entry in tree.entries if entry.kind != "other" and entry.path not in changed)
+    return tuple(entry.path for entry in wanted if not same(entry))

@@ -1,0 +1,161 @@
+"""rsync's command lines and exit codes: pure text in, pure text out.
+
+Refuses to know how a command gets to a server and what the two servers are called. Facts about rsync's options and exit
+codes are from rsync(1) 3.1 to 3.5; paths are `str` as the plan wrote them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from shlex import join, quote
+
+OLDEST = (3, 1, 0)  # --info=progress2
+SPARSE_INPLACE = (3, 1, 3)  # earlier ones refuse --sparse together with --inplace
+REMOTE = "cockpit"  # the host's name on rsync's command line; the real address stands in the route's ssh script
+VANISHED = 24
+PASS_MARK = "cockpit-pass"
+
+TRANSIENT = frozenset({10, 12, 30, 35, 137, 255})
+MEANINGS: Mapping[int, str] = {
+    1: "rsync did not understand its options", 2: "the two rsyncs speak different protocols",
+    3: "the source or the target could not be opened", 4: "one rsync lacks an option that the other uses",
+    5: "rsync could not start its protocol", 10: "the connection broke", 11: "a file could not be read or written",
+    12: "the stream between the two rsyncs broke", 13: "rsync could not report", 14: "rsync's own processes lost each other",
+    20: "rsync was told to stop", 21: "rsync's child failed", 22: "rsync ran out of memory",
+    23: "some files or attributes were not copied", 24: "files vanished from the source while it was copied",
+    25: "more would have been deleted than allowed", 30: "no data for too long", 35: "no connection in time",
+    126: "rsync may not be run", 127: "there is no rsync", 137: "rsync was killed", 143: "rsync was told to stop",
+    255: "ssh between the two servers failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rsync:
+    """What a server's rsync can do, as its `--version` says."""
+
+    version: tuple[int, int, int]
+    acls: bool
+    xattrs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one copy asks of rsync. limit: bytes per second. whole, sparse, inplace: `choose` says when."""
+
+    acls: bool = True
+    xattrs: bool = True
+    delete: bool = False
+    exclude: tuple[str, ...] = ()
+    sparse: bool = True
+    whole: bool = True
+    inplace: bool = True
+    itemize: bool = False
+    limit: float | None = None
+
+
+def parse_version(text: str) -> Rsync | None:
+    """From `rsync --version`; None for anything that is not Samba's rsync (openrsync has other options)."""
+    found = re.search(r"^rsync\s+version v?(\d+)\.(\d+)(?:\.(\d+))?", text, re.MULTILINE)
+    if not found:
+        return None
+    major, minor, patch = (int(part or 0) for part in found.groups())
+    words = {word.strip() for word in re.split(r"[,\n]", text)}
+    return Rsync((major, minor, patch), "ACLs" in words, "xattrs" in words)
+
+
+def choose(
+    source: Rsync, target: Rsync, *, empty: bool, retry: bool, linked: bool, final: bool,
+    delete: bool, exclude: Sequence[str], limit: float | None,
+) -> Options:
+    """The options for these two rsyncs and what already lies at the target.
+
+    empty: nothing is there yet; retry: what is there is an unfinished try of the same pass; linked: files there have
+    several names, which --inplace would change together. Whole files go to an empty target alone, since `-S --inplace -W`
+    truncates what is there; holes are made on the first pass alone, since -S rewrites every unchanged block of a delta.
+    """
+    inplace = not linked
+    sparse = (empty or retry) and (not inplace or min(source.version, target.version) >= SPARSE_INPLACE)
+    return Options(
+        acls=source.acls and target.acls, xattrs=source.xattrs and target.xattrs, delete=delete, exclude=tuple(exclude),
+        sparse=sparse, whole=empty, inplace=inplace, itemize=final or not empty, limit=limit,
+    )
+
+
+def words(options: Options) -> list[str]:
+    """rsync and its options, without the paths. --no-protect-args: the other side's paths stay in its command line,
+    where the forced command of its key can be exact."""
+    archive = "-aH" + "A" * options.acls + "X" * options.xattrs
+    line = ["rsync", archive, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2"]
+    line += ["--sparse"] * options.sparse
+    line += ["--inplace"] * options.inplace
+    line.append("--whole-file" if options.whole else "--no-whole-file")
+    line += ["--delete"] * options.delete
+    if options.limit:
+        line.append(f"--bwlimit={max(1, int(options.limit / 1024))}")  # rsync counts in KiB
+    if options.itemize:
+        line += ["-ii", "--out-format=%i %l"]
+    return line + [f"--exclude={pattern}" for pattern in options.exclude]
+
+
+def command(options: Options, source: str, target: str, *, shell: str | None = None, pull: bool = True) -> str:
+    """The command text for /bin/sh. shell: the script that reaches the other side (None: both paths are here)."""
+    line = words(options)
+    if shell:
+        line += ["-e", f"sh {_rsh_word(shell)}"]
+        source, target = (f"{REMOTE}:{source}", target) if pull else (source, f"{REMOTE}:{target}")
+    return f"LC_ALL=C {join([*line, '--', source, target])}"
+
+
+def _rsh_word(path: str) -> str:
+    """One word of -e: rsync splits it at spaces and knows both quotes, each doubled inside itself."""
+    return "'" + path.replace("'", "''") + "'"
+
+
+def job(rsync: str, *, final: bool) -> str:
+    """The whole detached job: rsync, again when files vanished, and for a final pass again to see that nothing changes."""
+    lines = [
+        f"copy() {{ {rsync}; code=$?; }}",
+        "copy",
+        f"if [ $code -eq {VANISHED} ]; then echo; echo {PASS_MARK}; copy; fi",
+    ]
+    if final:
+        lines.append(f"if [ $code -eq 0 ]; then echo; echo {PASS_MARK}; copy; fi")
+    return "\n".join([*lines, "exit $code", ""])
+
+
+def show_command(options: Options, shell: str, *, pull: bool) -> str:
+    """rsync run with a `shell` that only writes down what it was asked: how this rsync words its other half."""
+    here = "/nonexistent-cockpit"
+    return command(options, "/x" if pull else here, here if pull else "/x", shell=shell, pull=pull)
+
+
+def server_line(shown: str, path: str) -> str:
+    """The exact command for the other side: what `show_command` was seen to ask, with this path quoted for /bin/sh.
+
+    Raises ValueError when the line is not one that rsync would ask.
+    """
+    head, dot, tail = shown.strip().rpartition(" . ")
+    if not head.startswith("rsync --server ") or not dot or tail != "/x":
+        raise ValueError(f"rsync asked for something unexpected: {shown.strip()[:200]!r}")
+    return f"{head} . {quote(path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What an exit code of rsync says. done: everything was copied."""
+
+    done: bool
+    transient: bool
+    text: str
+
+
+def ended(code: int, errors: str, *, initial: bool = False) -> End:
+    """errors: rsync's stderr. An initial pass over live data is done when files vanished: the final one settles them."""
+    if code == 0 or (initial and code == VANISHED):
+        return End(True, False, "" if code == 0 else MEANINGS[VANISHED])
+    text = f"{MEANINGS.get(code, 'rsync failed')} (exit {code})"
+    if "No space left on device" in errors or "Disk quota exceeded" in errors:
+        return End(False, False, f"the target is full (exit {code})")
+    return End(False, code in TRANSIENT, text)

@@ -1,0 +1,236 @@
+"""One server's contact: dialled, asked for its facts, watched, dialled again for ever; each change told once.
+
+Knows no plan. What it may not decide (a key, a password) it tells or asks, and goes on trying meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import asyncssh
+
+from cockpit.fleet import facts
+from cockpit.fleet.answers import Answers
+from cockpit.fleet.api import Contact, FleetError, Lost, Target
+from cockpit.fleet.connection import Link
+from cockpit.fleet.dial import Dialer, Services
+from cockpit.fleet.hostkeys import KeyProblem, public_line, read_key
+from cockpit.fleet.remote import ServerRemote, complete
+from cockpit.fleet.sshconfig import Route, jump_target
+
+# Seconds until the next try, beside the address's own backoff: a withdrawn answer is not asked for again in a loop.
+PAUSES = {"auth": 300.0, "become": 300.0, "other": 10.0}
+PAUSE = 1.0
+FACTS = 20.0  # seconds for the one command of a contact
+
+_hops: ContextVar[tuple[str, ...]] = ContextVar("hops", default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHost:
+    """What a server needs of its fleet. find(name, None): a server of the plan; find(name, target): a jump host."""
+
+    services: Services
+    find: Callable[[str, Target | None], Server]
+    on_contact: Callable[[Contact], None]
+
+
+class _Password:
+    """`connection.Sudo` by asking: one answer for all servers whose plan names the same input."""
+
+    def __init__(self, server: str, name: str, answers: Answers) -> None:
+        self._server, self._name, self._answers = server, name, answers
+
+    def known(self) -> str | None:
+        return self._answers.known(self._name)
+
+    async def ask(self, refused: str | None) -> str:
+        text = f"Password for sudo on {self._server}"
+        return await self._answers.get("sudo", self._name, text, self._server, refused=refused)
+
+
+class Server:
+    def __init__(self, target: Target, host: ServerHost) -> None:
+        self.target, self._host = target, host
+        self.dialer = Dialer(target, host.services, self._jump)
+        password = target.become_password
+        sudo = _Password(target.name, password, host.services.answers) if password else None
+        self.link = Link(target, self._dial, sudo=sudo, key=lambda: self.dialer.shown_key)
+        self.remote = ServerRemote(self.link)
+        self.expects_new_key = False
+        self._dropped = self._closed = False
+        self._offered: KeyProblem | None = None
+        self._told: Contact | None = None
+        self._news = asyncio.Condition()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
+
+    # --- commands
+
+    def watch(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch(), name=f"contact {self.target.name}")
+
+    def drop(self) -> None:
+        self._dropped = True
+        self.link.abort()
+        self._errand(self._announce())
+
+    def retry(self) -> None:
+        self._dropped = False
+        self.dialer.pardon()
+        self._wake.set()
+        self.watch()
+
+    def accept_key(self, key: str) -> None:
+        line = public_line(read_key(key))
+        offered = self._offered
+        place = offered.place if offered is not None and offered.key == line else self.dialer.place
+        self._host.services.host_keys.accept(place, line)
+        self._offered, self.expects_new_key = None, False
+        self.retry()
+
+    def let_go(self) -> None:
+        self._errand(self.close())
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        await self.remote.close()
+        await self.link.close()
+        await self._announce()
+
+    # --- what is known
+
+    async def wait_up(self) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: self._closed or self._dropped or bool(self._told and self._told.up))
+        if self._closed or self._dropped:
+            raise self._gone()
+
+    def heard(self) -> float | None:
+        return self.dialer.heard()
+
+    def latency(self) -> float | None:
+        return self.dialer.latency()
+
+    # --- the watch
+
+    async def _watch(self) -> None:
+        while not self._dropped:
+            self._wake.clear()
+            try:
+                await self.link.connection()
+                learned = await self._learn()
+            except FleetError as problem:
+                await self._tell(self._down(problem))
+                await self._pause(problem)
+                continue
+            key = self.dialer.fingerprint
+            boot = learned.get("boot_id")
+            await self._tell(Contact(self.target.name, True, boot_id=boot, facts={**learned, "host_key": key}))
+            await self.link.lost()
+            if self._told is not None and self._told.up and not self._dropped:
+                await self._tell(self._down(Lost(self.target.name, f"the connection to {self.target.name} broke")))
+
+    async def _learn(self) -> dict[str, Any]:
+        """FleetError when the server lets us in and is of no use all the same."""
+        try:
+            async with asyncio.timeout(FACTS + self.target.connect_timeout):
+                if self.target.sftp_only:
+                    async with self.link.sftp():
+                        return {}
+                begun = time.time()
+                async with await self.link.open_process(facts.COMMAND) as process:
+                    done = await complete(process, b"", 1 << 20)
+                return facts.read(done.stdout, begun, time.time())
+        except TimeoutError:
+            self.link.abort()
+            raise FleetError(self.target.name, "other", f"{self.target.name} let us in and then answered nothing") from None
+
+    async def _pause(self, problem: FleetError) -> None:
+        seconds = PAUSES.get(problem.problem, PAUSE) * random.uniform(0.8, 1.2)
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    def _down(self, problem: FleetError) -> Contact:
+        offered = problem if isinstance(problem, KeyProblem) else None
+        return Contact(
+            self.target.name, False, problem.problem, problem.text,
+            offered_key=offered.key if offered else None, offered_fingerprint=offered.fingerprint if offered else None,
+        )  # fmt: skip
+
+    async def _tell(self, contact: Contact) -> None:
+        if self._closed or contact == self._told:
+            return
+        self._told = contact
+        self._host.on_contact(contact)
+        await self._announce()
+
+    async def _announce(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    # --- dialling
+
+    async def _dial(self) -> asyncssh.SSHClientConnection:
+        if self._dropped or self._closed:
+            raise self._gone()
+        try:
+            connection = await self.dialer()
+        except KeyProblem as problem:
+            self._offered = problem
+            await self._tell(self._down(problem))
+            self.link.abort()  # the machine that answers now is not the one that our open connections lead to
+            raise
+        self._offered = None
+        return connection
+
+    async def _jump(self, target: Target, route: Route) -> asyncssh.SSHClientConnection | None:
+        """Through `via`, or the hosts of ssh_config's ProxyJump, each by its own link: its host key is checked as any."""
+        before = target.via
+        for number in range(len(route.jumps)):
+            name = "jump host " + ",".join(route.jumps[: number + 1])
+            hop = jump_target(route.jumps[number], name=name, via=before, timeout=target.connect_timeout)
+            self._host.find(name, hop)
+            before = name
+        return await self._through(before) if before is not None else None
+
+    async def _through(self, name: str) -> asyncssh.SSHClientConnection:
+        hops = (*_hops.get(), self.target.name)
+        if name in hops:
+            raise FleetError(self.target.name, "other", f"the way to it goes in a circle: {' > '.join((*hops, name))}")
+        token = _hops.set(hops)
+        try:
+            return await self._host.find(name, None).link.connection()
+        except KeyProblem as problem:
+            if not name.startswith("jump host "):
+                raise Lost(self.target.name, f"its way leads through {name}: {problem.text}") from problem
+            text = f"{name}: {problem.text}"
+            raise KeyProblem(
+                self.target.name, problem.problem, text, problem.key, problem.fingerprint, problem.place
+            ) from problem
+        except FleetError as problem:
+            raise Lost(self.target.name, f"its way leads through {name}: {problem.text}") from problem
+        finally:
+            _hops.reset(token)
+
+    def _gone(self) -> FleetError:
+        why = "was dropped from this night" if self._dropped else "is not contacted any longer"
+        return FleetError(self.target.name, "other", f"{self.target.name} {why}")
+
+    def _errand(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)

@@ -1,0 +1,82 @@
+"""One end of a copy: a server, and what it has for moving data directly to another. Knows no copy and no key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cockpit.fleet.api import Remote
+from cockpit.fleet.rsync import OLDEST, Rsync, parse_version
+
+HERE = "local"  # the name of this machine, to which no server can log in
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One end of a copy: a server, whether its half runs as root, and what was seen there."""
+
+    remote: Remote
+    become: bool = False
+    user: str = ""
+    address: str = ""  # as the cockpit reaches it, from inside; "" on this machine
+    port: int = 22
+    now: datetime | None = None  # its clock, UTC
+    rsync: Rsync | None = None
+    ssh: bool = False  # OpenSSH's ssh and ssh-keygen
+    silent_root: bool = True  # root's rsync without a password, where it becomes
+    problem: str = ""  # why it can take no part in a direct route
+
+    @property
+    def name(self) -> str:
+        return self.remote.target.name
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where the other side may find its sshd: the storage network where there is one, else as the cockpit does."""
+        target = self.remote.target
+        if target.data_host:
+            return [(target.data_host, self.port)]
+        return list(dict.fromkeys([(target.host, target.port or self.port), (self.address, self.port)]))
+
+
+_LOOK = """LC_ALL=C; export LC_ALL
+echo "user $(id -un)"
+echo "conn $SSH_CONNECTION"
+echo "now $(date -u +%Y%m%d%H%M%S)"
+ssh -V 2>&1 | sed 's/^/ssh /' | head -n 1
+command -v ssh-keygen >/dev/null 2>&1 && echo keygen
+__ROOT__
+rsync --version 2>/dev/null | head -n 30
+:"""
+_ROOT = "sudo -n rsync --version >/dev/null 2>&1 && echo root || [ \"$(id -u)\" = 0 ] && echo root"
+
+
+async def look(remote: Remote, become: bool) -> Side:
+    """What this server has for a direct route. Lost and refusals of contact are raised; missing tools are `problem`."""
+    if remote.target.sftp_only:
+        return Side(remote, become, problem=f"{remote.target.name} has only sftp")
+    script = _LOOK.replace("__ROOT__", _ROOT if become else "echo root")
+    seen = (await remote.run(script, become=False, timeout=60)).stdout.decode(errors="replace")
+    return read_side(Side(remote, become), seen)
+
+
+def read_side(side: Side, seen: str) -> Side:
+    """Pure: what `look`'s script printed."""
+    found = dict(line.split(" ", 1) for line in seen.splitlines() if line.startswith(("user ", "conn ", "now ")))
+    conn = found.get("conn", "").split()
+    rsync = parse_version(seen)
+    problem = "" if rsync and rsync.version >= OLDEST else f"{side.name} has no rsync 3.1 or newer"
+    reached = len(conn) == 4 and side.name != HERE
+    return replace(
+        side, user=found.get("user", ""), address=conn[2] if reached else "", port=int(conn[3]) if reached else 22,
+        now=_clock(found.get("now", "")), rsync=rsync,
+        ssh=bool(re.search(r"^ssh .*OpenSSH", seen, re.MULTILINE)) and bool(re.search(r"^keygen$", seen, re.MULTILINE)),
+        silent_root=bool(re.search(r"^root$", seen, re.MULTILINE)), problem=problem,
+    )  # fmt: skip
+
+
+def _clock(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%S")
+    except ValueError:
+        return None

@@ -1,0 +1,62 @@
+"""copy: moves trees and files between two servers, by the best way there is, and says done only of what has arrived.
+
+Chooses the way (rsync between the servers, else SFTP through this machine), and finds again what an earlier engine began.
+How rsync is driven is `direct`'s; how SFTP is, `relayed`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cockpit import crash
+from cockpit.fleet.routes import WrongHostKey, find_route
+from cockpit.fleet.sides import look
+from cockpit.plan.model import Copy
+from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.copy import direct, relayed
+from cockpit.steps.copy.keys import cleanup, note_route
+from cockpit.steps.copy.places import End, Refused, ends, look_at_source, look_at_target
+
+__all__ = ["cleanup", "run"]
+
+
+async def run(ctx: StepContext) -> Outcome:
+    """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
+    try:
+        source, target = ends(ctx)
+        return await direct.found(ctx, source, target) or await _anew(ctx, source, target)
+    except Refused as refused:
+        return Outcome("failed", error=str(refused))
+    except WrongHostKey as wrong:
+        return Outcome("failed", error=wrong.text)
+
+
+async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    await cleanup(ctx, ctx.detail)
+    ctx.progress("scan", 0)
+    ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
+    why = "the plan says sftp" if action.method == "sftp" else ours.problem or theirs.problem
+    if why:
+        return await _relay(ctx, source, target, why)
+    counted = await look_at_source(source, action.exclude)
+    place = await look_at_target(target, source.path, counted.kind)
+    ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
+    tag = await note_route(ctx, ours, theirs)
+    crash.point("copy.route-noted")
+    route, opened = await find_route(tag, ours, theirs)
+    crash.point("copy.route-made")
+    if route.way == "relay":
+        return await _relay(ctx, source, target, route.why)
+    ctx.say(f"{route.way}: {route.why}")
+    return await direct.start(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place))
+
+
+async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    if action.method == "rsync":
+        return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
+    ctx.say(f"relay: over SFTP through this machine, because {why}")
+    return await relayed.run(ctx, source, target)

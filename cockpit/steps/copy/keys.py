@@ -1,0 +1,28 @@
+"""What a copy leaves on two servers while it runs, found by its note and taken away. Knows no rsync."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cockpit.fleet.routes import remove, route_tag
+from cockpit.fleet.sides import Side
+from cockpit.steps.api import StepContext
+
+
+async def note_route(ctx: StepContext, source: Side, target: Side) -> str:
+    """The tag of a route that is about to be made, noted before it is: what a killed engine leaves is found by it."""
+    tag = route_tag(ctx.attempt)
+    await ctx.note(route={"tag": tag, "source": [source.name, source.become], "target": [target.name, target.become]})
+    return tag
+
+
+async def cleanup(ctx: StepContext, detail: Mapping[str, Any]) -> None:
+    """Remove the key, its line and its directory that the attempt with this detail may have left. Harmless where nothing is
+    left. Raises Lost; what a server refuses is said, and the key's line expires by itself."""
+    noted = detail.get("route")
+    if not noted:
+        return
+    sides = [Side(ctx.remote(name), become) for name, become in (noted["source"], noted["target"])]
+    for problem in await remove(noted["tag"], *sides):
+        ctx.say(f"the key {noted['tag']} could not be removed: {problem}")

@@ -1,0 +1,144 @@
+"""The two ends of a copy as the plan names them, what must be refused, and what lies there. Knows no route."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+from typing import Literal
+
+from cockpit.fleet.api import Remote
+from cockpit.fleet.counting import Survey, parse_survey, survey_command
+from cockpit.plan.model import LOCAL, Copy, Place
+from cockpit.steps.api import StepContext
+
+Kind = Literal["contents", "dir", "file", "link"]
+
+
+class Refused(Exception):
+    """The operator's: this copy can't be made as it is written. One sentence, with what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end: a server, a path as rsync reads it (a trailing slash means the contents), and whether root does the work."""
+
+    server: str
+    path: str
+    remote: Remote
+    become: bool
+
+
+def ends(ctx: StepContext) -> tuple[End, End]:
+    """Source and target with their templates filled in. Refused."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    source, target = _end(ctx, action.source), _end(ctx, action.target)
+    refuse(source.path, target.path, same_server=source.server == target.server)
+    return source, target
+
+
+def _end(ctx: StepContext, place: Place) -> End:
+    server = place.server or ctx.server or LOCAL
+    if server == ctx.server:
+        become = ctx.become()
+    else:
+        known = ctx.plan.servers.get(server)
+        become = ctx.step.become if ctx.step.become is not None else bool(known and known.become)
+    if server == LOCAL:
+        become = False
+    return End(server, ctx.render(place.path, path=True), ctx.remote(server), become)
+
+
+def refuse(source: str, target: str, *, same_server: bool) -> None:
+    """Pure. A target must be a place of its own: absolute, not `/`, not the source and not in it."""
+    for path, what in ((source, "source"), (target, "target")):
+        if not path.strip() or "\0" in path:
+            raise Refused(f"the {what} of this copy is empty: a template in it has no value")
+        if not path.startswith("/"):
+            raise Refused(f"the {what} {path!r} is not an absolute path: write it from / on")
+    whole = _normal(target)
+    if whole == "/":
+        raise Refused(f"the target {target!r} is the root of the server: name a directory below it")
+    if whole == "/dev" or whole.startswith("/dev/"):
+        raise Refused(f"the target {target!r} is among the devices: a copy writes into directories and files only")
+    inside = _normal(source)
+    if same_server and (whole == inside or whole.startswith(inside.rstrip("/") + "/")):
+        raise Refused(f"the target {target!r} lies in the source {source!r}")
+
+
+def _normal(path: str) -> str:
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    kind: Kind
+    survey: Survey
+
+
+async def look_at_source(end: End, exclude: Sequence[str]) -> Source:
+    """What is to be moved, counted on its server by one command. Refused when there is nothing to move."""
+    path = quote(end.path)
+    bare = quote(end.path.rstrip("/") or "/")
+    script = f"""if [ -d {path} ] && [ {path} != {bare} ]; then echo contents
+elif [ {path} != {bare} ]; then echo missing
+elif [ -L {path} ]; then echo link; elif [ -d {path} ]; then echo dir; elif [ -f {path} ]; then echo file
+elif [ -b {path} ]; then echo device; elif [ -e {path} ]; then echo other; else echo missing; fi
+{survey_command(end.path, exclude)}"""
+    done = await end.remote.run(script, become=end.become)
+    kind, _, counted = done.stdout.decode(errors="replace").partition("\n")
+    if kind not in ("contents", "dir", "file", "link"):
+        what = {"device": "is a block device: imaging one is not what copy does", "other": "is no file or directory"}
+        raise Refused(f"{end.server}:{end.path} {what.get(kind, 'is not there')}")
+    survey = parse_survey(counted)
+    if survey is None:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Refused(f"{end.server}:{end.path} can't be read: {said[-1] if said else f'exit {done.exit}'}")
+    return Source(kind, survey)  # type: ignore[arg-type]
+
+
+async def recount(end: End, path: str, exclude: Sequence[str]) -> Survey | None:
+    """The same count of another path of the same server."""
+    done = await end.remote.run(survey_command(path, exclude), become=end.become)
+    return parse_survey(done.stdout.decode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """landing: where the root of what is copied comes to lie, with the source's trailing slash kept, so that exclude patterns
+    mean the same there. empty: nothing lies there. linked: files there have several names."""
+
+    landing: str
+    empty: bool
+    linked: bool
+
+
+async def look_at_target(end: End, source: str, kind: Kind) -> Target:
+    """Makes the directory that the copy goes into, and says what is there. Refused: a device, or no such place can be made."""
+    base = posixpath.basename(source.rstrip("/"))
+    whole = end.path.rstrip("/")
+    inner = posixpath.join(whole, base)
+    if kind in ("contents", "dir"):
+        landing, parent = (whole if kind == "contents" else inner), whole
+        script = f"l={quote(landing)}\n"
+    else:
+        parent = whole if end.path.endswith("/") else posixpath.dirname(whole)
+        landing = inner if end.path.endswith("/") else whole
+        script = f"l={quote(landing)}\n[ -d {quote(whole)} ] && l={quote(inner)} && echo into\n"
+    script += f"""if [ -b "$l" ] || [ -c "$l" ]; then echo device; exit 0; fi
+mkdir -p -- {quote(parent or "/")} || exit 1
+[ -d "$l" ] && [ -n "$(ls -A "$l" | head -n 1)" ] && echo full
+[ -f "$l" ] && [ -s "$l" ] && echo full
+[ -e "$l" ] && [ -n "$(find "$l" -type f -links +1 2>/dev/null | head -n 1)" ] && echo linked
+exit 0"""
+    done = await end.remote.run(script, become=end.become)
+    seen = done.stdout.decode(errors="replace").split()
+    if done.exit:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Refused(f"{end.server}: {parent} can't be made: {said[-1] if said else f'exit {done.exit}'}")
+    if "device" in seen:
+        raise Refused(f"{end.server}:{end.path} is a device: a copy writes into directories and files only")
+    landing = inner if "into" in seen else landing
+    return Target(landing + "/" * (kind == "contents"), "full" not in seen, "linked" in seen)

@@ -1,0 +1,72 @@
+"""A copy over SFTP through this machine. It runs while the engine does; begun again, it goes on with what has arrived."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cockpit.fleet.api import CopyProgress
+from cockpit.fleet.relay import Relayed, relay
+from cockpit.plan.model import Copy
+from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.copy.places import End
+
+SHOWN = 5  # names in a message
+
+
+async def run(ctx: StepContext, source: End, target: End) -> Outcome:
+    """Ends early when a person cancels or the step's time is over; what has arrived stays."""
+    work = asyncio.create_task(_copy(ctx, source, target))
+    cancel = asyncio.create_task(ctx.cancel_event())
+    try:
+        await asyncio.wait({work, cancel}, timeout=ctx.step.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return _outcome(ctx, work.result())
+        if cancel.done():
+            return Outcome("cancelled", error="cancelled; what has arrived stays and is not moved again")
+        return Outcome("failed", error=f"it ran longer than its timeout of {ctx.step.timeout:.0f} s")
+    except OSError as problem:
+        return Outcome("failed", error=str(problem))
+    finally:
+        work.cancel()
+        cancel.cancel()
+        await asyncio.gather(work, cancel, return_exceptions=True)
+
+
+async def _copy(ctx: StepContext, source: End, target: End) -> Relayed:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+
+    def tell(now: CopyProgress) -> None:
+        ctx.progress(now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total)
+
+    return await relay(
+        source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
+        rate=lambda: _slower(action.limit, ctx.bandwidth()), tell=tell,
+    )  # fmt: skip
+
+
+def _slower(one: float | None, other: float | None) -> float | None:
+    return min((rate for rate in (one, other) if rate), default=None)
+
+
+def _outcome(ctx: StepContext, done: Relayed) -> Outcome:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    ctx.say("over SFTP hard links become files of their own; ACLs and extended attributes stay behind")
+    if done.not_owned:
+        ctx.say(f"{done.not_owned} entries keep the owner who logged in: the target does not let it give them away")
+    if done.special:
+        ctx.say(f"{len(done.special)} special files can't go over SFTP: {_names(done.special)}")
+    detail = {"way": "relay", "bytes": done.size, "files": done.files, "special": len(done.special)}
+    if done.missing:
+        text = f"{len(done.missing)} entries are not at the target as in the source: {_names(done.missing)}"
+        return Outcome("failed", error=text, transient=True, detail=detail)
+    if done.changed and action.pass_ != "initial":
+        text = f"{len(done.changed)} files changed while they were read: {_names(done.changed)}"
+        return Outcome("failed", error=text, transient=True, detail=detail)
+    return Outcome("done", detail=detail)
+
+
+def _names(paths: tuple[bytes, ...]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(path.decode(errors="replace") or "." for path in paths[:SHOWN]) + more

@@ -1,0 +1,88 @@
+"""A detached job as a step sees it: start it or find it, follow it, and say how it ended. One path for first start and resume.
+
+The recovery rules are those of the design, section 2: a result is adopted, a running job reattached, an absent one started
+under the same id; anything else is `unknown`, which is for the probe or a person, never for a guess.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from cockpit.fleet.api import JobOutput, JobReport, JobSpec, Remote
+from cockpit.steps.api import Outcome, StepContext
+
+HOW = {
+    "timeout": "it ran longer than its timeout and was ended",
+    "cancelled": "cancelled",
+    "stale-epoch": "another engine has taken over this session",
+    "locked": "another job is writing the same target",
+    "record": "its record could not be written on the server",
+}
+
+
+async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
+    """Start or find `spec`, journal its output, and return its end. Raises Lost when contact breaks: call again."""
+    if ctx.resumed:
+        report = await remote.inspect_job(spec.id, become=spec.become)
+        if report.phase in ("gone", "rebooted"):
+            await collect(ctx, remote, spec)
+            return unfinished(report)
+    report = await remote.start_job(spec)
+    if report.phase not in ("running", "ended"):
+        return unfinished(report)
+    return ended(await collect(ctx, remote, spec))
+
+
+async def collect(ctx: StepContext, remote: Remote, spec: JobSpec) -> JobReport:
+    """Journal what the job prints until it ends; a cancel asked for meanwhile ends its whole process group."""
+    canceller = asyncio.create_task(_cancel_when_asked(ctx, remote, spec))
+    try:
+        out, err = ctx.offsets()
+        async for item in remote.follow_job(spec.id, become=spec.become, out=out, err=err):
+            if isinstance(item, JobOutput):
+                await ctx.output(item.stream, item.offset, item.data)
+            else:
+                return item
+        raise AssertionError("follow_job ended without a report")
+    finally:
+        canceller.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await canceller
+
+
+async def _cancel_when_asked(ctx: StepContext, remote: Remote, spec: JobSpec) -> None:
+    await ctx.cancel_event()
+    await remote.cancel_job(spec.id, become=spec.become)
+
+
+def ended(report: JobReport) -> Outcome:
+    if report.phase != "ended":
+        return unfinished(report)
+    if report.how == "cancelled":
+        return Outcome("cancelled", exit=report.exit, error="cancelled; its process group was ended")
+    if report.how:
+        return Outcome("failed", exit=report.exit, error=HOW.get(report.how, report.how), transient=report.how == "locked")
+    if report.exit == 0:
+        return Outcome("done", exit=0)
+    return Outcome("failed", exit=report.exit, error=report.error or f"exit {report.exit}")
+
+
+def unfinished(report: JobReport) -> Outcome:
+    why = {
+        "rebooted": "the server was rebooted while it ran, and left no result",
+        "gone": "its process is gone and left no result (killed, or out of memory)",
+        "prepared": "the server could not say whether it was started",
+        "absent": "the server has no record of it",
+    }
+    return Outcome("unknown", error=report.error or why.get(report.phase, report.phase))
+
+
+def spec_for(ctx: StepContext, command: str, *, program: bytes | None = None, args: tuple[str, ...] = ()) -> JobSpec:
+    """The job of this attempt: what the plan's common keys (env, cwd, secrets, timeout, become) say of it."""
+    step = ctx.step
+    return JobSpec(
+        id=ctx.attempt, session=ctx.session, epoch=ctx.epoch, command=command, program=program, args=args,
+        become=ctx.become(), env={k: ctx.render(v) for k, v in step.env.items()}, secrets=dict(ctx.secrets),
+        cwd=ctx.render(step.cwd, path=True) if step.cwd else None, timeout=step.timeout,
+    )

@@ -1,0 +1,77 @@
+"""`wait`: some time, or a condition that is tried until it holds. Time is counted from the attempt's start, across restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from cockpit.plan.model import Wait
+from cockpit.steps.api import Outcome, StepContext
+
+PAUSE = 2.0  # seconds between two tries of a condition
+TRY = 30.0  # seconds that one try may take
+
+
+async def run(ctx: StepContext) -> Outcome:
+    action = ctx.step.action
+    assert isinstance(action, Wait)
+    if action.condition is None:
+        return await _time(ctx, action.seconds or 0.0)
+    return await _condition(ctx, ctx.render(action.condition), action.timeout)
+
+
+async def _begun(ctx: StepContext) -> float:
+    """When this attempt began: noted, so that an engine that comes later does not begin again."""
+    begun = ctx.detail.get("begun")
+    if begun is None:
+        begun = time.time()
+        await ctx.note(begun=begun)
+    return float(begun)
+
+
+async def _time(ctx: StepContext, seconds: float) -> Outcome:
+    left = await _begun(ctx) + seconds - time.time()
+    return await _cancelled_within(ctx, left) or Outcome("done")
+
+
+async def _cancelled_within(ctx: StepContext, seconds: float) -> Outcome | None:
+    try:
+        await asyncio.wait_for(ctx.cancel_event(), max(seconds, 0.0))
+    except TimeoutError:
+        return None
+    return Outcome("cancelled", error="cancelled")
+
+
+async def _condition(ctx: StepContext, condition: str, timeout: float | None) -> Outcome:
+    begun = await _begun(ctx)
+    while True:
+        problem = await holds(ctx, condition)
+        if problem is None:
+            return Outcome("done")
+        if timeout is not None and time.time() - begun >= timeout:
+            return Outcome("failed", error=f"not so after {timeout:.0f} s: {problem}")
+        cancelled = await _cancelled_within(ctx, PAUSE)
+        if cancelled:
+            return cancelled
+
+
+async def holds(ctx: StepContext, condition: str) -> str | None:
+    """None when it holds, else why not. `tcp host:port` is tried from the cockpit; anything else is a command."""
+    kind, _, rest = condition.partition(" ")
+    if kind == "tcp":
+        return await _tcp(rest.strip())
+    try:
+        done = await ctx.remote().run(condition, become=ctx.become(), timeout=TRY)
+    except TimeoutError:
+        return f"the command took longer than {TRY:.0f} s"
+    return None if done.exit == 0 else f"exit {done.exit}"
+
+
+async def _tcp(address: str) -> str | None:
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), 5.0)
+    except (OSError, TimeoutError, ValueError) as error:
+        return f"{address}: {error or 'no answer'}"
+    writer.close()
+    return None

@@ -1,0 +1,1 @@
+"""Tests of cockpit. `python -m tests` runs everything that has to hold before a change lands."""

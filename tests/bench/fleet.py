@@ -1,0 +1,81 @@
+"""17 trivial steps on 50 real sshd: the whole cockpit beside a bare asyncssh script and ansible-core."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cockpit.journal.events import AttemptEnded
+from tests.bench import ansible
+from tests.bench.measure import Row, at_least, at_most, interleaved, ratio, spread
+from tests.bench.night import HEAD, Night, servers
+from tests.hosts import Host, Hosts, known_hosts
+
+SERVERS, STEPS = 50, 17
+
+
+def plan(made: list[Host]) -> str:
+    """A manual step holds everybody back until all are connected; then each server walks down its own list."""
+    steps = '[[steps]]\nid = "go"\ntitle = "Go"\nmanual = "Say go"\n'
+    for number in range(STEPS):
+        steps += f'[[steps]]\nid = "s{number:02d}"\ntitle = "Step"\non = "all"\nrun = "echo step {number}"\n'
+    return f"{HEAD}[limits]\njobs = {len(made)}\n{servers(made)}{steps}"
+
+
+def cockpit(made: list[Host]) -> float:
+    """Seconds from saying go on the control socket to the fact that ends the night."""
+    place = Path(tempfile.mkdtemp(prefix="bench-"))
+    night = Night(place, plan(made)).start()
+    try:
+        night.contacted(len(made))
+        began = time.time()
+        night.send("done", "go")
+        facts = night.until(lambda facts: any(fact.kind == "NightEnded" for fact in facts))
+        good = [fact for fact in facts if isinstance(fact.event, AttemptEnded) and fact.event.result == "done"]
+        if len(good) < len(made) * STEPS:
+            raise RuntimeError(f"{len(good)} tasks done of {len(made) * STEPS}")
+        return next(fact.at for fact in facts if fact.kind == "NightEnded") - began
+    finally:
+        night.stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def bare(place: Path, made: list[Host]) -> float:
+    spec = {"hosts": [[host.address, host.port, host.user] for host in made], "key": str(made[0].client_key),
+            "known_hosts": str(known_hosts(made, place / "known_hosts"))}
+    (place / "hosts.json").write_text(json.dumps(spec))
+    script = [sys.executable, "-m", "tests.bench.bare", str(place / "hosts.json"), str(STEPS)]
+    done = subprocess.run(script, capture_output=True, text=True, check=True, env=dict(os.environ))
+    _connecting, running = map(float, done.stdout.split())
+    return running
+
+
+def run(rounds: int) -> list[Row]:
+    hosts, place = Hosts(), Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        made = hosts.many(SERVERS)
+        ansible.write_play(place, made, STEPS)
+        ansible.installed()
+        sides = {
+            "bare": lambda: bare(place, made),
+            "cockpit": lambda: cockpit(made),
+            "ansible": lambda: ansible.play(place),
+        }
+        took = interleaved(sides, rounds)
+    finally:
+        hosts.close()
+        shutil.rmtree(place, ignore_errors=True)
+    what = f"{STEPS} steps on {SERVERS} sshd"
+    return [
+        Row(f"{what}: bare asyncssh, connections open", spread(took["bare"])),
+        Row(f"{what}: cockpit, contact made", spread(took["cockpit"])),
+        Row(f"{what}: ansible-core raw, forks=50", spread(took["ansible"])),
+        at_most(ratio(took["cockpit"], took["bare"]), 1.5, "cockpit / bare asyncssh", "x"),
+        at_least(ratio(took["ansible"], took["cockpit"]), 5, "ansible / cockpit", "x"),
+    ]

@@ -1,0 +1,79 @@
+"""A night for a benchmark: a session and its detached engine, as `cockpit run` starts it, and its journal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from cockpit.engine.launch import start_engine
+from cockpit.engine.options import Options, create_session
+from cockpit.journal.events import Fact, ServerContacted
+from cockpit.journal.reader import Reader
+from cockpit.plan.reader import load
+from cockpit.ui.commander import Commander, Reply
+from tests.hosts import Host, section
+
+HEAD = '[plan]\nversion = 1\nname = "bench"\nlead = "bench"\n[window]\nopens = "+0s"\ncloses = "+13h"\n'
+
+
+class Night:
+    """`place` becomes the state directory: benchmarks never see the person's own sessions."""
+
+    def __init__(self, place: Path, plan: str) -> None:
+        self.state = place / "state"
+        os.environ["XDG_STATE_HOME"] = str(self.state)
+        (place / "plan.toml").write_text(plan)
+        self.session = create_session(load(place / "plan.toml"), Options("bench"))
+        self._commander = Commander(self.session.socket_path, "bench")
+
+    def start(self) -> Night:
+        start_engine(self.session, {})
+        self._reader = Reader.open(self.session.journal_path)
+        return self
+
+    def send(self, verb: str, target: str | None = None) -> Reply:
+        reply = asyncio.run(self._commander.send(verb, target, why="benchmark"))
+        if not reply.ok:
+            raise RuntimeError(f"{verb} {target}: {reply.text}")
+        return reply
+
+    def facts(self, *kinds: str) -> list[Fact]:
+        return [fact for fact in self._reader.facts() if not kinds or fact.kind in kinds]
+
+    def until(self, true: Callable[[list[Fact]], bool], seconds: float = 120.0) -> list[Fact]:
+        """Wait for something in the journal, looking often enough to notice and rarely enough not to disturb."""
+        deadline = time.monotonic() + seconds
+        while not true(facts := self.facts()):
+            if time.monotonic() > deadline:
+                log = self.session.log_path.read_text(errors="replace")[-1500:]
+                raise TimeoutError(f"not within {seconds:g} s; newest: {facts[-5:]}\n{log}")
+            time.sleep(0.25)
+        return facts
+
+    def contacted(self, count: int) -> None:
+        self.until(lambda facts: len({f.event.server for f in facts if isinstance(f.event, ServerContacted)}) >= count)
+
+    def engine(self) -> psutil.Process:
+        pid = asyncio.run(self._commander.send("health")).data["pid"]
+        return psutil.Process(int(pid))
+
+    def stop(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            engine = self.engine() if self.session.running() else None
+            if engine is not None:
+                with suppress(RuntimeError):
+                    self.send("stop")
+                psutil.wait_procs([engine], timeout=10)
+                if engine.is_running():
+                    engine.kill()
+
+
+def servers(made: list[Host]) -> str:
+    """Their sections, each with its host key pinned, so that nothing has to be asked."""
+    return "".join(section(host, host_key=host.host_key) for host in made)

@@ -1,0 +1,165 @@
+"""The relay against SFTP servers that are awkward: short answers, few extensions, files that do not hold still."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from cockpit.fleet.api import CopyProgress, FleetError, Target
+from cockpit.fleet.relay import relay
+from tests.copy import trees
+
+BLOCK = 128 * 1024
+
+
+class Short(asyncssh.SFTPServer):
+    """Answers a read with less than it was asked for, as servers may (draft-ietf-secsh-filexfer-02, 6.4)."""
+
+    def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        return bytes(super().read(file_obj, offset, min(size, 5000)))  # type: ignore[arg-type]
+
+
+class Plain(asyncssh.SFTPServer):
+    """No extension of OpenSSH's: a rename over what is there is refused, fsync unknown."""
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPOpUnsupported("posix-rename")
+
+    def fsync(self, file_obj: object) -> None:
+        raise asyncssh.SFTPOpUnsupported("fsync")
+
+
+class Remote:
+    """What the relay needs of a server: its name, and SFTP on one connection."""
+
+    def __init__(self, name: str, connection: asyncssh.SSHClientConnection) -> None:
+        self.target, self._connection = Target(name, "127.0.0.1"), connection
+
+    def sftp(self) -> Any:
+        return self._connection.start_sftp_client(path_errors="surrogateescape")
+
+
+@asynccontextmanager
+async def serving(root: Path, kind: type[asyncssh.SFTPServer] = asyncssh.SFTPServer) -> AsyncIterator[Any]:
+    class Anyone(asyncssh.SSHServer):
+        def begin_auth(self, username: str) -> bool:
+            return False
+
+    root.mkdir(exist_ok=True)
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    server = await asyncssh.listen(
+        "127.0.0.1", 0, server_factory=Anyone, server_host_keys=[key],
+        sftp_factory=lambda chan: kind(chan, chroot=os.fsencode(root)),
+    )  # fmt: skip
+    known = asyncssh.import_known_hosts(f"* {key.export_public_key().decode()}")
+    try:
+        async with asyncssh.connect("127.0.0.1", server.get_port(), known_hosts=known, username="x", config=None) as connection:
+            yield Remote(root.name, connection)
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Short, Plain), (asyncssh.SFTPServer, Short), (Plain, Plain)])
+async def test_awkward_servers(ours: type, theirs: type, tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    async with serving(src, ours) as source, serving(dst, theirs) as target:
+        for size in (0, 1, 4999, 5001, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 7):
+            (src / f"{size}").write_bytes(os.urandom(size))
+        trees.sparse(src / "disk", 8 << 20, data=1 << 20)
+        (dst / "1").write_text("older, and longer")
+        seen: list[CopyProgress] = []
+        done = await relay(source, target, "/", "/", tell=seen.append)
+        assert done.missing == () and done.files == 9
+        again = await relay(source, target, "/", "/")
+        assert again.missing == ()
+    assert trees.listing(dst, seconds=True) == trees.listing(src, seconds=True)
+    assert trees.allocated(dst / "disk") <= trees.allocated(src / "disk") + 2 * BLOCK
+    assert (dst / "disk").stat().st_size == 8 << 20, "a hole at the end is part of the size"
+    assert list(dict.fromkeys(each.phase for each in seen)) == ["scan", "copy", "verify"]
+
+
+def meddling(what: Callable[[Path], None], root: Path, times: int) -> type[asyncssh.SFTPServer]:
+    left = [times]
+
+    class Meddled(asyncssh.SFTPServer):
+        def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+            if left[0]:
+                left[0] -= 1
+                what(root / "f")
+            return bytes(super().read(file_obj, offset, size))  # type: ignore[arg-type]
+
+    return Meddled
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, 10)
+
+
+def vanish(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("what", [grow, shrink, vanish])
+async def test_a_file_that_changes_while_it_is_read(what: Callable[[Path], None], tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    async with serving(src, meddling(what, src, 1)) as source, serving(dst) as target:
+        (src / "f").write_bytes(os.urandom(3 * BLOCK))
+        (src / "g").write_text("still")
+        done = await relay(source, target, "/", "/")
+    if what is vanish:
+        assert done.changed == (b"f",) and not (dst / "f").exists(), "what vanished is named"
+    else:
+        assert done.changed == done.missing == (), "it was read once more"
+        assert (dst / "f").read_bytes() == (src / "f").read_bytes()
+    assert (dst / "g").read_text() == "still"
+    assert not list(dst.glob(".cockpit-*.part"))
+
+
+async def test_a_file_that_never_holds_still_is_named(tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    async with serving(src, meddling(grow, src, 10_000)) as source, serving(dst) as target:
+        (src / "f").write_bytes(b"log")
+        (dst / "f").write_bytes(b"older")
+        done = await relay(source, target, "/", "/")
+    assert done.changed == (b"f",)
+    assert (dst / "f").read_bytes() == b"older", "what was there stays until a whole file takes its place"
+
+
+async def test_a_refusal_has_the_servers_words(tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    async with serving(src) as source, serving(dst) as target:
+        with pytest.raises(FleetError, match="No such file"):
+            await relay(source, target, "/none/", "/x")
+        (src / "f").write_text("f")
+        (dst / "in").write_text("a file")
+        with pytest.raises((FleetError, OSError)):
+            await relay(source, target, "/", "/in/")
+
+
+async def test_a_rate_is_kept_and_may_change(tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    rate = [2_000_000.0]
+    async with serving(src) as source, serving(dst) as target:
+        (src / "f").write_bytes(os.urandom(4 << 20))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def tell(now: CopyProgress) -> None:
+            if now.bytes_done > 1_500_000:
+                rate[0] = 1e9
+
+        await relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell)
+        assert 0.5 < loop.time() - began < 2.0, "slow for its first part only"

@@ -1,0 +1,231 @@
+"""Copies that are broken in the middle: found again, gone on with, never done when they are not, and no key left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cockpit.fleet.api import FleetError, Lost
+from cockpit.steps import copy
+from tests.copy import trees
+from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.hosts.factory import Hosts
+from tests.hosts.host import Host
+
+BIG = 24 << 20
+SLOW = 6_000_000  # bytes per second: the copy takes about four seconds, and is caught in the middle
+
+
+def rsyncs(host: Host) -> Callable[[int], bool]:
+    def is_rsync(pid: int) -> bool:
+        try:
+            return Path(os.readlink(f"/proc/{pid}/exe")).name.startswith("rsync")
+        except OSError:
+            return False
+
+    return is_rsync
+
+
+async def through_losses(ctx: Context) -> copy.Outcome:
+    """As the engine does: after a loss of contact wait for that server and call the step again."""
+    while True:
+        try:
+            return await copy.run(ctx)
+        except Lost as lost:
+            await ctx.fleet.wait_contact(lost.server)
+        except FleetError as error:
+            if error.problem != "unreachable":
+                raise
+            await ctx.fleet.wait_contact(error.server)
+
+
+def big(host: Host) -> Path:
+    host.path("/srv/d").mkdir()
+    for n in range(4):
+        (host.path("/srv/d") / f"small{n}").write_bytes(os.urandom(50_000))
+    path = host.path("/srv/d/z-big")
+    path.write_bytes(os.urandom(BIG))
+    return path
+
+
+async def test_it_goes_on_without_the_cockpit_and_is_found(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = big(src)
+    step = copying("/srv/d/", "dst:/srv/d/", limit=SLOW)
+    plan = None
+    detail = {}
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        plan = plan_of(fleet, [src, dst], step)
+        ctx = Context(fleet, plan, step, "src", detail=detail)
+        engine = asyncio.create_task(copy.run(ctx))
+        await asyncio.wait_for(ctx.moved.wait(), 20)
+        engine.cancel()
+        with suppress(asyncio.CancelledError):
+            await engine
+        assert trees.left_behind(src, dst), "the job still needs its key"
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        again = Context(fleet, plan, step, "src", detail=detail, errors=ctx.errors, resumed=True)
+        outcome = await through_losses(again)
+        assert outcome.result == "done", (outcome, again.said, again.errors)
+        assert detail["copy"]["starts"] == 1, "the same job, not another"
+    assert dst.path("/srv/d/z-big").read_bytes() == source.read_bytes()
+    assert trees.left_behind(src, dst) == []
+    again.check_progress()
+
+
+@pytest.mark.parametrize("killed", ["src", "dst"])
+async def test_sigkill_of_one_side_is_transient_and_resumed(killed: str, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = big(src)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        step = copying("/srv/d/", "dst:/srv/d/", limit=SLOW)
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        running = asyncio.create_task(copy.run(ctx))
+        while dst.path("/srv/d/z-big").exists() is False or not dst.path("/srv/d/z-big").stat().st_size:
+            async with asyncio.timeout(20):
+                await asyncio.wait_for(ctx.moved.wait(), 20)
+                ctx.moved.clear()
+        victim = {"src": src, "dst": dst}[killed]
+        assert victim.space.signal(signal.SIGKILL, rsyncs(victim))
+        outcome = await asyncio.wait_for(running, 40)
+        assert (outcome.result, outcome.transient) == ("failed", True), outcome
+        assert trees.left_behind(src, dst) == []
+        had = dst.path("/srv/d/z-big").stat().st_size
+        assert 0 < had < BIG, "--inplace keeps what has arrived"
+        fast = copying("/srv/d/", "dst:/srv/d/")
+        retry = Context(fleet, plan_of(fleet, [src, dst], fast), fast, "src", n=2)
+        outcome = await copy.run(retry)
+        assert outcome.result == "done", (outcome, retry.errors)
+        assert outcome.detail["moved"] == 1, "what was whole is not moved again"
+        retry.check_progress()
+    assert dst.path("/srv/d/z-big").read_bytes() == source.read_bytes()
+
+
+async def test_the_target_reboots(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = big(src)
+    step = copying("/srv/d/", "dst:/srv/d/", limit=SLOW)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        running = asyncio.create_task(through_losses(ctx))
+        await asyncio.wait_for(ctx.moved.wait(), 20)
+        await asyncio.to_thread(dst.reboot)
+        outcome = await asyncio.wait_for(running, 60)
+        assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+        assert ctx.detail["copy"]["starts"] == 2
+    assert dst.path("/srv/d/z-big").read_bytes() == source.read_bytes()
+    assert trees.left_behind(src, dst) == []
+
+
+@pytest.mark.parametrize("note", ["route", "copy"])
+async def test_a_crash_right_after_a_note_leaves_no_key(note: str, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src"), hosts("dst")
+    src.path("/srv/f").write_text("f")
+    src.own("/srv/f")
+    step = copying("/srv/f", "dst:/tmp/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        plan = plan_of(fleet, [src, dst], step)
+        ctx = Context(fleet, plan, step, "src")
+        dying = asyncio.create_task(copy.run(ctx))
+        async with ctx.noted:
+            await ctx.noted.wait_for(lambda: note in ctx.detail)
+        if note == "route":
+            await asyncio.wait_for(ctx.spoke.wait(), 20)  # the route has been made
+            assert trees.left_behind(src, dst)
+        dying.cancel()
+        with suppress(asyncio.CancelledError):
+            await dying
+        await copy.cleanup(ctx, ctx.detail)
+        assert trees.left_behind(src, dst) == []
+        await copy.cleanup(ctx, ctx.detail)
+        again = Context(fleet, plan, step, "src", detail=ctx.detail, resumed=True)
+        outcome = await copy.run(again)
+        assert outcome.result == "done", (outcome, again.said, again.errors)
+    assert trees.left_behind(src, dst) == []
+    assert (src.path("/home/ops/.ssh/authorized_keys").read_text().count("\n")) == 1, "the person's own key stays"
+
+
+async def test_a_full_target_says_so(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", small={"/mnt": "4m"})
+    big(src)
+    step = copying("/srv/d/", "dst:/mnt/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        outcome = await copy.run(ctx)
+        assert (outcome.result, outcome.transient) == ("failed", False)
+        assert "full" in (outcome.error or ""), outcome
+        assert trees.left_behind(src, dst) == []
+
+
+async def test_a_relay_goes_on_where_it_was(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", sftp_only=True)
+    source = big(src)
+    trees.sparse(src.path("/srv/d/disk.img"), 32 << 20, data=4 << 20)
+    step = copying("/srv/d/", "dst:/vault/d/", limit=SLOW * 2)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        running = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(30):
+            while not ctx.samples or ctx.samples[-1][1] < 12 << 20:
+                await ctx.moved.wait()
+                ctx.moved.clear()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        parts = list(dst.seen("/vault/d").glob(".cockpit-*.part"))
+        assert parts, "what is not whole does not stand under its name"
+        fast = copying("/srv/d/", "dst:/vault/d/")
+        again = Context(fleet, plan_of(fleet, [src, dst], fast), fast, "src", detail=ctx.detail, resumed=True)
+        outcome = await through_losses(again)
+        assert outcome.result == "done", (outcome, again.said)
+        first = next(done for phase, done, _, _, _ in again.samples if phase == "copy")
+        assert first > 4 << 20, "what had arrived is counted at once"
+        again.check_progress()
+    there = dst.seen("/vault/d")
+    assert trees.listing(there, seconds=True) == trees.listing(source.parent, seconds=True)
+    assert trees.allocated(there / "disk.img") <= trees.allocated(source.parent / "disk.img") + 65536
+    assert not list(there.glob(".cockpit-*"))
+
+
+async def test_a_part_that_is_not_the_sources_is_not_trusted(hosts: Hosts, tmp_path: Path) -> None:
+    """A server that lost power may hold zeros where it said that data was written."""
+    src, dst = hosts("src", user="root"), hosts("dst", sftp_only=True)
+    source = big(src)
+    step = copying("/srv/d/z-big", "dst:/vault/", limit=SLOW)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        running = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(30):
+            while not ctx.samples or ctx.samples[-1][1] < 8 << 20:
+                await ctx.moved.wait()
+                ctx.moved.clear()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        part = next(dst.seen("/vault").glob(".cockpit-*.part"))
+        with part.open("r+b") as file:
+            file.write(b"\0" * part.stat().st_size)
+        fast = copying("/srv/d/z-big", "dst:/vault/")
+        again = Context(fleet, plan_of(fleet, [src, dst], fast), fast, "src")
+        assert (await copy.run(again)).result == "done"
+    assert dst.seen("/vault/z-big").read_bytes() == source.read_bytes()
+
+
+async def test_the_far_sshd_dies_in_a_relay(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", without=("rsync",))
+    source = big(src)
+    step = copying("/srv/d/", "dst:/srv/d/", limit=SLOW)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        running = asyncio.create_task(through_losses(ctx))
+        await asyncio.wait_for(ctx.moved.wait(), 20)
+        await asyncio.to_thread(dst.drop_connections)
+        outcome = await asyncio.wait_for(running, 60)
+        assert outcome.result == "done", (outcome, ctx.said)
+    assert dst.path("/srv/d/z-big").read_bytes() == source.read_bytes()

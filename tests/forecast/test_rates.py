@@ -1,0 +1,145 @@
+"""Rates and times left of a transfer: measured, honest about silence, never better without bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.forecast import rates
+from cockpit.forecast.model import TransferNow
+from cockpit.forecast.rates import transfer
+
+MB = 1_000_000
+
+
+@dataclass
+class Reading:
+    at: float
+    values: dict[str, object]
+
+
+def reading(at: float, done: int, total: int | None = 1000 * MB, phase: str = "copy") -> Reading:
+    return Reading(at, {"phase": phase, "bytes_done": done, "bytes_total": total})
+
+
+def steady(seconds: int, rate: int = MB, total: int | None = 1000 * MB) -> list[Reading]:
+    return [reading(float(t), t * rate, total) for t in range(seconds + 1)]
+
+
+def at(samples: list[Reading], now: float, **more: bool) -> TransferNow:
+    found = transfer("copy@fs01", samples, now, **more)
+    assert found is not None
+    return found
+
+
+def test_a_steady_transfer_is_measured_as_it_is() -> None:
+    moving = at(steady(300), 300)
+    assert moving.rate == MB
+    assert moving.rate_10m == MB
+    assert moving.eta == 700
+    assert moving.share == 0.3
+    assert set(moving.trend) == {MB}
+    assert len(moving.trend) == rates.TREND_BUCKETS
+
+
+def test_nothing_is_said_before_something_is_measured() -> None:
+    assert transfer("copy@fs01", [], 10) is None
+    young = at(steady(3), 3)
+    assert young.eta is None
+    assert young.stalled_since is None
+    assert at(steady(300, total=None), 300).eta is None  # no total, no time left
+    assert at([reading(0, 0, phase="scan"), reading(60, 0, phase="scan")], 60).eta is None
+
+
+def test_a_survey_that_counts_bytes_gives_no_time_left_and_never_stalls() -> None:
+    scanning = at([reading(float(t), t * MB, None, "scan") for t in range(60)], 120)
+    assert (scanning.eta, scanning.stalled_since) == (None, None)
+
+
+def test_ten_seconds_without_a_byte_is_a_stall() -> None:
+    samples = steady(100) + [reading(100.0 + t, 100 * MB) for t in range(1, 60)]
+    assert at(samples, 109).stalled_since is None
+    stalled = at(samples, 130)
+    assert stalled.stalled_since == 100
+    assert stalled.rate is None
+    assert stalled.eta is None
+    assert stalled.bytes_done == 100 * MB
+
+
+def test_it_is_a_stall_too_when_the_samples_stop() -> None:
+    assert at(steady(100), 130).stalled_since == 100
+
+
+def test_a_long_stall_has_no_known_end() -> None:
+    assert at(steady(100), 100 + rates.PACE_WINDOW + 1).pace == float("inf")
+
+
+def test_bytes_that_flow_again_end_the_stall() -> None:
+    samples = [*steady(100), reading(161, 101 * MB)]
+    assert at(samples, 162).stalled_since is None
+
+
+def test_a_second_attempt_is_measured_from_its_own_beginning() -> None:
+    samples = steady(300, rate=5 * MB) + [reading(301.0 + t, t * MB) for t in range(61)]
+    moving = at(samples, 361)
+    assert moving.bytes_done == 60 * MB
+    assert moving.rate_10m == MB
+    assert moving.eta == 940
+
+
+def test_another_phase_is_measured_from_its_own_beginning() -> None:
+    samples = steady(100, rate=10 * MB) + [reading(101.0 + t, t * 2 * MB, phase="verify") for t in range(31)]
+    assert at(samples, 131).eta == 470
+
+
+def test_what_is_over_has_no_rate_and_no_time_left() -> None:
+    over = at(steady(100, rate=10 * MB), 500, running=False)
+    assert (over.rate, over.rate_10m, over.eta, over.stalled_since) == (None, None, None, None)
+    assert over.share == 1.0
+
+
+def test_samples_of_the_future_are_not_known_yet() -> None:
+    assert at(steady(300), 100).bytes_done == 100 * MB
+
+
+def test_a_drawn_bar_does_not_change() -> None:
+    samples = [reading(float(t), t * t * 1000) for t in range(200)]
+    before, after = at(samples, 151).trend, at(samples, 159).trend
+    assert before == after
+
+
+steps = st.lists(st.tuples(st.floats(0.2, 20), st.integers(0, 50 * MB)), min_size=1, max_size=40)
+
+
+@given(steps, st.lists(st.floats(0, 60), min_size=2, max_size=6))
+def test_no_forecast_improves_without_bytes(moves: list[tuple[float, int]], waits: list[float]) -> None:
+    now, done = 1000.0, 0
+    samples = [reading(now, 0, 10_000 * MB)]
+    for gap, more in moves:
+        now, done = now + gap, done + more
+        samples.append(reading(now, done, 10_000 * MB))
+    finish = 0.0
+    for wait in waits:
+        now += wait
+        if wait > 30:
+            samples.append(reading(now, done, 10_000 * MB))  # news, but no bytes
+        pace = at(samples, now).pace
+        if pace is None:
+            assert not finish
+        else:
+            assert now + pace >= finish - 1e-6 * now
+            finish = now + pace
+
+
+@given(steps)
+def test_shares_and_trends_stay_within_reason(moves: list[tuple[float, int]]) -> None:
+    now, done, samples = 0.0, 0, [reading(0, 0, 100 * MB)]
+    for gap, more in moves:
+        now, done = now + gap, done + more
+        samples.append(reading(now, done, 100 * MB))
+    moving = at(samples, now)
+    assert 0 <= (moving.share or 0) <= 1
+    assert all(rate >= 0 for rate in moving.trend)
+    assert moving.eta is None or moving.eta >= 0
