@@ -6,6 +6,8 @@ umask 077
 exec 8>&2
 ck_setsid=$(command -v setsid)
 ck_flock=$(command -v flock)
+ck_stat "$$"
+ck_self=$ck_st
 ck_uid=$(id -u)
 ck_base= ck_prg=
 ck_newer='an engine with a newer epoch has taken over'
@@ -34,14 +36,15 @@ ck_choose() {
     return 1
 } 2>/dev/null
 
-# ID -> ck_d, its directory, or nothing
+# ID -> ck_d, what its files are called without their endings, or nothing
 ck_find() {
     ck_d=
     ck_each ck_find_in "$1"
 }
 ck_find_in() {
-    for ck_d in "$ck_e/jobs/"*/"$1"; do
-        [ -d "$ck_d" ] && return 0
+    for ck_d in "$ck_e/jobs/"*/"$1.cmd"; do
+        ck_d=${ck_d%.cmd}
+        [ -e "$ck_d.cmd" ] && return 0
     done
     ck_d=
     return 1
@@ -65,18 +68,18 @@ ck_ping() {
 # True when this session has been served with a higher epoch than ck_epo: the asking engine was replaced.
 ck_stale() { ck_each ck_stale_in; }
 ck_stale_in() {
-    for ck_f in "$ck_e/jobs/$ck_ses/.epoch."*; do
-        [ -e "$ck_f" ] && [ "${ck_f##*.epoch.}" -gt "$ck_epo" ] && return 0
+    for ck_f in "$ck_e/epochs/$ck_ses/"*; do
+        [ -e "$ck_f" ] && [ "${ck_f##*/}" -gt "$ck_epo" ] && return 0
     done
     return 1
 }
 
 # One file for each epoch, made once and never written: there is no moment at which it could be read half.
 ck_serve() {
-    ck_f=$ck_base/jobs/$ck_ses/.epoch.$ck_epo
-    [ -e "$ck_f" ] && return 0
-    [ -d "$ck_base/jobs/$ck_ses" ] || mkdir -p "$ck_base/jobs/$ck_ses"
-    : > "$ck_f" && sync "$ck_f" "$ck_base/jobs/$ck_ses"
+    ck_f=$ck_base/epochs/$ck_ses/$ck_epo
+    [ -e "$ck_f" ] && [ -d "$ck_base/jobs/$ck_ses" ] && return 0
+    mkdir -p "$ck_base/jobs/$ck_ses" "${ck_f%/*}"
+    : > "$ck_f" && sync "$ck_f" "${ck_f%/*}"
 }
 
 ck_epoch() {
@@ -126,50 +129,46 @@ ck_begin() {
 
 ck_prepare() {
     ck_serve || return
-    if [ -z "$ck_d" ]; then
-        ck_d=$ck_base/jobs/$ck_ses/$ck_id
-        mkdir "$ck_d" || [ -d "$ck_d" ] || return
-    fi
-    : >> "$ck_d/out" && : >> "$ck_d/err"
+    [ -n "$ck_d" ] || ck_d=$ck_base/jobs/$ck_ses/$ck_id
+    printf '%s\n' "$ck_cmd" > "$ck_d.cmd"
 } 2>/dev/null
 
 # Whoever makes the record begins the command; nobody else touches what it is going to run.
 ck_launch() {
     set -C
-    { : > "$ck_d/record"; } 2>/dev/null
+    { : > "$ck_d.record"; } 2>/dev/null
     ck_x=$?
     set +C
     if [ "$ck_x" != 0 ]; then
         ck_state
-        if [ "$ck_phase" = prepared ]; then ck_no record "the job's record cannot be written in $ck_d"; else ck_said; fi
+        if [ "$ck_phase" = prepared ]; then ck_no record "the job's record cannot be written to $ck_d.record"; else ck_said; fi
         ck_unload
         return
     fi
     if ! ck_write; then
-        rm -f "$ck_d/record"
-        ck_no record "the job's record cannot be written in $ck_d"
+        rm -f "$ck_d.record"
+        ck_no record "the job's record cannot be written to $ck_d.record"
         return
     fi
     # Asked again now that the record is there: a new engine first leaves its epoch and then looks for records.
     if ck_stale; then
-        rm -f "$ck_d/record"
+        rm -f "$ck_d.record"
         ck_no stale-epoch "$ck_newer"
         return
     fi
+    exec 6>> "$ck_d.out" 7>> "$ck_d.err"
     ck_wrap < /dev/null > /dev/null 2>&1 &
-    ck_x=$!
-    ck_stat "$ck_x"
-    printf 'wrapper %s %s\n' "$ck_x" "$ck_st" >> "$ck_d/record"
+    printf 'wrapper %s\n' "$!" >> "$ck_d.record"
+    exec 6>&- 7>&-
     ck_phase=running
     ck_said
 }
 
 ck_write() {
     ck_boot
-    ck_stat "$$"
-    printf 'start %s %s %s\n' "$ck_b" "$$" "$ck_st" >> "$ck_d/record" || return
-    printf '%s\n' "$ck_cmd" > "$ck_d/cmd" || return
-    [ -z "$ck_prg" ] || mv "$ck_base/$ck_prg" "$ck_d/program"
+    printf 'start %s %s %s\n' "$ck_b" "$$" "$ck_self" >> "$ck_d.record" || return
+    : >> "$ck_d.out" && : >> "$ck_d.err" || return
+    [ -z "$ck_prg" ] || mv "$ck_base/$ck_prg" "$ck_d.program"
 } 2>/dev/null
 
 # The lock on what no two jobs may touch. flock's is inherited by all that the command starts, however they leave its group.
@@ -226,7 +225,7 @@ ck_look() {
 
 ck_sized() {
     ck_x='- -'
-    if [ -n "$ck_d" ]; then ck_x=$(wc -c < "$ck_d/out")\ $(wc -c < "$ck_d/err"); fi
+    if [ -n "$ck_d" ]; then ck_x=$(wc -c < "$ck_d.out")\ $(wc -c < "$ck_d.err"); fi
     ck_put "size $ck_x"
     ck_said
 }
@@ -240,8 +239,8 @@ ck_poll() {
         ck_find "$1"
         ck_state
         ck_put "job $ck_j $ck_phase $ck_exit $ck_how $ck_text"
-        [ -s "$ck_d/out" ] && ck_read out "$2"
-        [ -s "$ck_d/err" ] && ck_read err "$3"
+        [ -s "$ck_d.out" ] && ck_read out "$2"
+        [ -s "$ck_d.err" ] && ck_read err "$3"
         ck_j=$((ck_j + 1))
         shift 3
     done
@@ -249,7 +248,7 @@ ck_poll() {
 }
 ck_read() {
     ck_put "data $ck_j $1"
-    dd if="$ck_d/$1" bs=4096 skip="$2" count="$ck_blocks" 2>/dev/null
+    dd if="$ck_d.$1" bs=4096 skip="$2" count="$ck_blocks" 2>/dev/null
 }
 
 # N ID FIFTHS
@@ -305,11 +304,22 @@ ck_remove() {
     ck_put end
 }
 ck_remove_in() {
-    for ck_d in "$ck_e/jobs/$ck_ses/"*; do
-        [ -d "$ck_d" ] || continue
+    ck_here=0
+    for ck_d in "$ck_e/jobs/$ck_ses/"*.record; do
+        ck_d=${ck_d%.record}
         ck_state
-        if [ "$ck_phase" = running ]; then ck_kept=$((ck_kept + 1)); else rm -rf "$ck_d"; fi
+        [ "$ck_phase" != running ] || ck_here=$((ck_here + 1))
     done
+    if [ "$ck_here" = 0 ]; then
+        rm -rf "$ck_e/jobs/$ck_ses"
+    else
+        for ck_d in "$ck_e/jobs/$ck_ses/"*.record; do
+            ck_d=${ck_d%.record}
+            ck_state
+            [ "$ck_phase" = running ] || rm -f "$ck_d.cmd" "$ck_d.record" "$ck_d.out" "$ck_d.err" "$ck_d.program" "$ck_d.ending" "$ck_d.po" "$ck_d.pe"
+        done
+    fi
+    ck_kept=$((ck_kept + ck_here))
     rm -f "$ck_e/up.$ck_ses."*
     if ck_claimed && [ "$ck_c1" = "$ck_ses" ]; then rm -f "$ck_cf"; fi
     return 1

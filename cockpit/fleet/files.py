@@ -37,6 +37,7 @@ class _Ends:
     def __init__(self, process: Process) -> None:
         self._process = process
         self.logger = logger
+        self.channel = self
 
     async def readexactly(self, n: int) -> bytes:
         data = b""
@@ -49,6 +50,9 @@ class _Ends:
                 raise asyncio.IncompleteReadError(data, n)
             data += more
         return data
+
+    def is_closing(self) -> bool:
+        return self._process.channel.lost()
 
     def write(self, data: bytes) -> None:
         self._process.stdin.write(data)

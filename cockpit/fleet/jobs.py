@@ -56,9 +56,9 @@ class Jobs:
         """
         desk = await self._desk(spec.become)
         program, before = "", b""
-        if spec.program is not None:
+        if (body := words.program(spec)) is not None:
             program = f"up.{words.file_name(spec.session)}.{secrets.token_hex(8)}"
-            for piece in words.pieces(spec.program):
+            for piece in words.pieces(body):
                 if before:
                     await desk.shell.request("ck_ping", before=before)
                 before = b"ck_piece %s %s\n" % (program.encode(), piece)

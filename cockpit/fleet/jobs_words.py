@@ -15,6 +15,7 @@ from cockpit.fleet.api import JobSpec
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LINE = 8  # bytes: the shortest line of a secret of several lines that is hidden by itself as well
 CHUNK = 32768  # bytes of a program in one request
+ARGUMENT = 100_000  # bytes: Linux takes no single argument of 128 KiB; a longer command is run from a file
 
 
 def quote(text: str) -> bytes:
@@ -38,7 +39,7 @@ def start(spec: JobSpec, program: str) -> bytes:
     """The assignments before `ck_start`. `program`: the name of the file that its bytes were sent to, or ""."""
     values = {
         "ck_id": file_name(spec.id), "ck_ses": file_name(spec.session), "ck_epo": str(int(spec.epoch)),
-        "ck_cmd": spec.command, "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_pip": _pipe(spec),
+        "ck_cmd": spec.command[:ARGUMENT], "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_pip": _pipe(spec),
         "ck_tmo": "" if spec.timeout is None else str(max(1, math.ceil(spec.timeout))),
         "ck_lck": hashlib.sha256(spec.lock.encode("utf-8", "surrogateescape")).hexdigest()[:32] if spec.lock else "",
         "ck_lname": " ".join((spec.lock or "").split()),
@@ -46,6 +47,12 @@ def start(spec: JobSpec, program: str) -> bytes:
     }  # fmt: skip
     lines = [name.encode() + b"=" + quote(value) for name, value in values.items()]
     return b"\n".join([*lines, b"ck_argv() {", *_exports(spec), b'exec "$ck_setsid" "$@" ' + b" ".join(map(quote, spec.args)), b"}"])
+
+
+def program(spec: JobSpec) -> bytes | None:
+    """The bytes that are to be run from a file, if any."""
+    text = spec.command.encode("utf-8", "surrogateescape")
+    return text if spec.program is None and len(text) > ARGUMENT else spec.program
 
 
 def masks(secrets: Mapping[str, str]) -> list[bytes]:
@@ -62,7 +69,7 @@ def masks(secrets: Mapping[str, str]) -> list[bytes]:
 
 def pieces(program: bytes) -> Iterator[bytes]:
     """A program's bytes as arguments of `printf %b`, quoted."""
-    for at in range(0, len(program), CHUNK):
+    for at in range(0, len(program) or 1, CHUNK):
         part = program[at : at + CHUNK]
         yield b"'" + b"".join(_ESCAPES[byte] for byte in part) + b"'"
 

@@ -1,11 +1,12 @@
 # cockpit: how a job is watched and recorded on its server. Fed to a control shell, which forks `ck_wrap` for each job.
 # POSIX sh (dash, bash, busybox ash). Every name begins with ck_, for the job inherits the login's own variables.
 #
-# A job is the directory BASE/jobs/SESSION/ID: cmd (what a person reads), out, err, record, sometimes program, ending.
-# `record` only grows, a line at a time, each one write; a line without its newline was never written:
+# ck_d names a job: BASE/jobs/SESSION/ID, and the endings of its files: .cmd (what a person reads), .record, .out, .err,
+# sometimes .program, .ending. A directory for each would cost every short job a fifth of its time, for mkdir's fork and exec.
+# The record only grows, a line at a time, each one write; a line without its newline was never written:
 #   start BOOT PID START     the control shell; the file is made with O_EXCL, so of two starters one begins the command
-#   wrapper PID START        the process that waits for the command
-#   command PID START        the command: leader of a session and a group of its own
+#   wrapper PID              the process that waits for the command: it holds .out open as its 6
+#   command PID START        the command: leader of a session and a group of its own; START in ticks since boot
 #   error WORDS              why it could not run at all
 #   end EXIT HOW
 # Builtins are used wherever they can be: a fork and exec costs a millisecond, and a short job has only a few of them.
@@ -61,32 +62,31 @@ ck_load() {
     while read -r ck_k ck_1 ck_2 ck_3; do
         case $ck_k in
             start) ck_rb=$ck_1 ck_sp=$ck_2 ck_ss=$ck_3 ;;
-            wrapper) ck_wp=$ck_1 ck_ws=$ck_2 ;;
+            wrapper) ck_wp=$ck_1 ;;
             command) ck_cp=$ck_1 ck_cs=$ck_2 ;;
             error) ck_text="$ck_1 $ck_2 $ck_3" ;;
             end) ck_phase=ended ck_exit=$ck_1 ck_how=$ck_2 ;;
         esac
-    done < "$ck_d/record"
+    done < "$ck_d.record"
 } 2>/dev/null
 
 # What is true of the job in ck_d: ck_phase ck_exit ck_how ck_text, and the three identities.
 ck_state() {
     ck_phase=absent ck_exit=- ck_how=- ck_text=
-    ck_rb= ck_sp= ck_ss= ck_wp= ck_ws= ck_cp= ck_cs=
+    ck_rb= ck_sp= ck_ss= ck_wp= ck_cp= ck_cs=
     [ -n "$ck_d" ] || return 0
-    ck_phase=prepared
-    [ -e "$ck_d/record" ] || return 0
+    [ -e "$ck_d.record" ] || { [ ! -e "$ck_d.cmd" ] || ck_phase=prepared; return 0; }
     ck_load
     # Another shell is between making the file and writing its first line, or a power cut took the line: never begin it again.
     ck_i=0
-    while [ -z "$ck_rb" ] && [ -e "$ck_d/record" ] && [ "$ck_i" -lt 5 ]; do ck_nap; ck_load; done
-    [ -e "$ck_d/record" ] || return 0
+    while [ -z "$ck_rb" ] && [ -e "$ck_d.record" ] && [ "$ck_i" -lt 5 ]; do ck_nap; ck_load; done
     [ "$ck_phase" = ended ] && return 0
+    [ -e "$ck_d.record" ] || { ck_phase=prepared; return 0; }
     ck_boot
     if [ -z "$ck_rb" ]; then ck_phase=gone
     elif [ "$ck_rb" != "$ck_b" ]; then ck_phase=rebooted
     elif ck_alive "$ck_cp" "$ck_cs"; then ck_phase=running
-    elif ck_alive "$ck_wp" "$ck_ws"; then ck_recording
+    elif [ -n "$ck_wp" ] && [ "/proc/$ck_wp/fd/6" -ef "$ck_d.out" ]; then ck_recording
     elif [ -z "$ck_wp" ] && ck_alive "$ck_sp" "$ck_ss"; then ck_phase=running
     else
         ck_phase=gone
@@ -97,8 +97,8 @@ ck_state() {
 # The command has ended and its wrapper lives: it is about to record that, or it cannot (x: the wrapper says so).
 ck_recording() {
     ck_phase=running
-    if [ -n "$ck_cp" ] && { [ -x "$ck_d/record" ] || [ ! -w "$ck_d/record" ]; }; then
-        ck_phase=ended ck_how=record ck_text="it ended, and its result cannot be written in $ck_d"
+    if [ -n "$ck_cp" ] && { [ -x "$ck_d.record" ] || [ ! -w "$ck_d.record" ]; }; then
+        ck_phase=ended ck_how=record ck_text="it ended, and its result cannot be written to $ck_d.record"
         ck_load
     fi
 }
@@ -108,7 +108,7 @@ ck_recording() {
 # WORD FIFTHS: why this job is being ended, and how long it may take; the first word stays.
 ck_mark() {
     set -C
-    printf '%s %s\n' "$1" "$2" > "$ck_d/ending"
+    printf '%s %s\n' "$1" "$2" > "$ck_d.ending"
     set +C
 } 2>/dev/null
 
@@ -119,7 +119,7 @@ ck_ender() {
     ck_i=0
     while [ "$ck_i" -lt 10 ] && ck_group "$ck_cp"; do ck_nap; done
     ck_state
-    [ "$ck_phase" = gone ] && printf 'end - %s\n' "$1" >> "$ck_d/record"
+    [ "$ck_phase" = gone ] && printf 'end - %s\n' "$1" >> "$ck_d.record"
 }
 
 ck_watch() {
@@ -133,7 +133,7 @@ ck_watch() {
 
 # In the wrapper, the command being gone: the rest of its group is still being ended.
 ck_ended() {
-    read -r ck_how ck_n < "$ck_d/ending"
+    read -r ck_how ck_n < "$ck_d.ending"
     ck_i=0
     while [ "$ck_i" -le "$((ck_n + 5))" ] && ck_group "$ck_cp"; do ck_nap; done
     kill -KILL "-$ck_cp"
@@ -142,19 +142,17 @@ ck_ended() {
 # --- the wrapper: 6 and 7 are the job's output, 8 is where notices go, 9 the lock on its target, which children inherit
 
 ck_wrap() {
-    read -r ck_t0 ck_x < /proc/uptime
-    exec 6>> "$ck_d/out" 7>> "$ck_d/err"
     ck_f1= ck_f2= ck_wd= ck_how=-
     if [ -z "$ck_pip" ]; then
         ck_exec >&6 2>&7 6>&- 7>&- 8>&- &
         ck_cp=$!
     else
-        ck_piped || { ck_refuse "no named pipe could be made in $ck_d"; return; }
+        ck_piped || { ck_refuse "no named pipe could be made beside $ck_d"; return; }
     fi
     ck_stat "$ck_cp"
     ck_cs=$ck_st
-    printf 'command %s %s\n' "$ck_cp" "$ck_cs" >> "$ck_d/record"
-    if [ -e "$ck_d/ending" ]; then
+    printf 'command %s %s\n' "$ck_cp" "$ck_cs" >> "$ck_d.record"
+    if [ -e "$ck_d.ending" ]; then
         ck_kill "$ck_cp" 0
     elif [ -n "$ck_tmo" ]; then
         ck_watch 6>&- 7>&- 8>&- 9>&- &
@@ -162,13 +160,13 @@ ck_wrap() {
     fi
     wait "$ck_cp"
     ck_exit=$?
-    if [ -e "$ck_d/ending" ]; then ck_ended; elif [ -n "$ck_wd" ]; then kill "$ck_wd"; fi
+    if [ -e "$ck_d.ending" ]; then ck_ended; elif [ -n "$ck_wd" ]; then kill "$ck_wd"; fi
     ck_drain
     ck_record
 }
 
 ck_refuse() {
-    printf 'error %s\n' "$1" >> "$ck_d/record"
+    printf 'error %s\n' "$1" >> "$ck_d.record"
     ck_exit=126
     ck_record
 }
@@ -177,13 +175,11 @@ ck_refuse() {
 ck_exec() {
     umask "$ck_um"
     if [ -n "$ck_cwd" ] && ! CDPATH= cd -- "$ck_cwd" 2> /dev/null; then
-        printf 'error cannot enter %s\n' "$ck_cwd" >> "$ck_d/record"
+        printf 'error cannot enter %s\n' "$ck_cwd" >> "$ck_d.record"
         exit 126
     fi
     if [ -n "$ck_prg" ]; then
         ck_program
-    elif [ ${#ck_cmd} -gt 100000 ]; then
-        ck_argv /bin/sh "$ck_d/cmd" # one argument ends at 128 KiB
     else
         ck_argv /bin/sh -c "$ck_cmd"
     fi
@@ -192,24 +188,24 @@ ck_exec() {
 # What the kernel does with a first line, by hand: the directory may be on a noexec mount.
 ck_program() {
     ck_x= ck_y=
-    read -r ck_x ck_y < "$ck_d/program"
+    read -r ck_x ck_y < "$ck_d.program"
     case $ck_x in
         '#!') ck_x=${ck_y%%[ 	]*} ck_y=${ck_y#"$ck_x"} ck_y=${ck_y#"${ck_y%%[! 	]*}"} ;;
         '#!'*) ck_x=${ck_x#??} ;;
-        ?ELF*) chmod 700 "$ck_d/program" && ck_argv "$ck_d/program" ;;
+        ?ELF*) chmod 700 "$ck_d.program" && ck_argv "$ck_d.program" ;;
         *) ck_x=/bin/sh ck_y= ;;
     esac
-    if [ -n "$ck_y" ]; then ck_argv "$ck_x" "$ck_y" "$ck_d/program"; else ck_argv "$ck_x" "$ck_d/program"; fi
+    if [ -n "$ck_y" ]; then ck_argv "$ck_x" "$ck_y" "$ck_d.program"; else ck_argv "$ck_x" "$ck_d.program"; fi
 }
 
 # Files are named when a job's output must not be reopened by name: a script's `> /dev/stderr` would empty a plain file.
 ck_piped() {
-    mkfifo "$ck_d/po" "$ck_d/pe" || return
-    "$ck_pip" < "$ck_d/po" >&6 6>&- 7>&- 8>&- 9>&- &
+    mkfifo "$ck_d.po" "$ck_d.pe" || return
+    "$ck_pip" < "$ck_d.po" >&6 6>&- 7>&- 8>&- 9>&- &
     ck_f1=$!
-    "$ck_pip" < "$ck_d/pe" >&7 6>&- 7>&- 8>&- 9>&- &
+    "$ck_pip" < "$ck_d.pe" >&7 6>&- 7>&- 8>&- 9>&- &
     ck_f2=$!
-    ck_exec > "$ck_d/po" 2> "$ck_d/pe" 6>&- 7>&- 8>&- &
+    ck_exec > "$ck_d.po" 2> "$ck_d.pe" 6>&- 7>&- 8>&- &
     ck_cp=$!
 }
 
@@ -228,25 +224,25 @@ ck_record() {
     LC_ALL=C
     ck_text=
     [ "$ck_exit" = 126 ] && ck_load
-    if printf 'end %s %s\n' "$ck_exit" "$ck_how" >> "$ck_d/record"; then
+    if printf 'end %s %s\n' "$ck_exit" "$ck_how" >> "$ck_d.record"; then
         ck_tell "$ck_how" || { ck_sync; return; }
         read -r ck_t1 ck_x < /proc/uptime
         # A result that a live engine has heard, of work that took no time, is not worth a flush: after a power cut the
         # job shows as `rebooted`, never as done or failed.
-        [ "$((${ck_t1%.*} - ${ck_t0%.*}))" -lt 2 ] || ck_sync
+        [ "$((${ck_t1%.*} - ${ck_cs:-0} / 100))" -lt 2 ] || ck_sync
         return
     fi
     ck_tell record
-    chmod u+x "$ck_d/record"
-    while [ -d "$ck_d" ]; do
+    chmod u+x "$ck_d.record"
+    while [ -e "$ck_d.record" ]; do
         sleep 5
-        if printf '\nend %s %s\n' "$ck_exit" "$ck_how" >> "$ck_d/record"; then break; fi
+        if printf '\nend %s %s\n' "$ck_exit" "$ck_how" >> "$ck_d.record"; then break; fi
     done
     ck_sync
 }
 
 # Where `sync` knows no files it flushes everything, which serves too.
-ck_sync() { sync "$ck_d/out" "$ck_d/err" "$ck_d/record" "$ck_d" "${ck_d%/*}"; }
+ck_sync() { sync "$ck_d.out" "$ck_d.err" "$ck_d.record" "${ck_d%/*}"; }
 
 # The notice: "TOKEN ended ID EXIT HOW INLINE OUT ERR", with the output itself if it is small, which saves a round trip.
 # How much there is: the position of the file description that the job inherited. What a shell cannot hold (NUL) shows in
@@ -256,8 +252,8 @@ ck_tell() {
     read -r ck_x ck_en < /proc/self/fdinfo/7
     ck_in=0 ck_so= ck_se=
     if [ "$((ck_on + ck_en))" -le 2048 ] && [ -z "$ck_text" ]; then
-        if [ "$ck_on" -gt 0 ]; then ck_slurp "$ck_d/out"; ck_so=$ck_s; fi
-        if [ "$ck_en" -gt 0 ]; then ck_slurp "$ck_d/err"; ck_se=$ck_s; fi
+        if [ "$ck_on" -gt 0 ]; then ck_slurp "$ck_d.out"; ck_so=$ck_s; fi
+        if [ "$ck_en" -gt 0 ]; then ck_slurp "$ck_d.err"; ck_se=$ck_s; fi
         if [ ${#ck_so} = "$ck_on" ] && [ ${#ck_se} = "$ck_en" ]; then ck_in=1; else ck_so= ck_se=; fi
     fi
     printf '%s ended %s %s %s %s %s %s\n%s%s' "$ck_t" "$ck_id" "$ck_exit" "$1" "$ck_in" "$ck_on" "$ck_en" "$ck_so" "$ck_se" >&8

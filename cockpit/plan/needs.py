@@ -19,21 +19,27 @@ ALL = ":all"
 
 
 class Needs(Mapping[str, Group]):
-    """Task id -> its effective needs, as `dict` would give them; each tuple is made when it is asked for.
+    """Task id -> its effective needs, as `dict` would give them; each tuple is made once, when it is first asked for.
 
     `groups` gives the same needs as shared tuples: who asks often (a decision over all tasks) can remember the answer
-    per group, by its identity, and looks at every entry once instead of once per server.
+    per group, by its identity, and looks at every entry once instead of once per server. Every tuple that is given out
+    lives as long as this object: a caller's memory of an `id` must never meet another tuple at the same address.
     """
 
     def __init__(self, groups: Mapping[str, tuple[Group, ...]]) -> None:
         self._groups = groups
+        self._flat: dict[str, Group] = {}
 
     def groups(self, task: str) -> tuple[Group, ...]:
         return self._groups[task]
 
     def __getitem__(self, task: str) -> Group:
         groups = self._groups[task]
-        return groups[0] if len(groups) == 1 else tuple(dict.fromkeys(chain.from_iterable(groups)))
+        if len(groups) == 1:
+            return groups[0]
+        if task not in self._flat:
+            self._flat[task] = tuple(dict.fromkeys(chain.from_iterable(groups)))
+        return self._flat[task]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._groups)

@@ -1,6 +1,6 @@
 """What a copy is going to write to: never a whole file system, never a path that lost a part, never its own source.
 
-The same rule is kept once more at run time by `templates.target_path`, with the values known by then.
+The values known at run time are judged once more by the copy itself. Knows no server but by name.
 """
 
 from __future__ import annotations
@@ -14,42 +14,60 @@ from cockpit.plan.steps import Read
 from cockpit.plan.templates import TemplateProblem, render, target_path
 
 OfServer = Callable[[Step, str | None], Scope]
+Writers = dict[tuple[str, str], str]
 
 
 def check_targets(read: Read, scope_of: OfServer) -> None:
-    """Checks the target of a copy on each of its servers; templates that can't be rendered are said elsewhere."""
+    """Checks both ends of a copy on each of its servers; templates that can't be rendered are said elsewhere."""
     copy, step = read.step.action, read.step
-    if not isinstance(copy, Copy) or not copy.target.path:
+    if not isinstance(copy, Copy):
         return
-    writers: dict[tuple[str, str], str] = {}
+    told: set[str] = set()
+    writers: Writers = {}
     for server in step.servers:
-        scope = scope_of(step, server)
-        try:
-            render(copy.target.path, scope, path=True)
-        except TemplateProblem:
-            return
-        problem = _problem(copy, server, scope, writers)
-        if problem:
-            read.table.sink.add((*read.table.path, "copy", "to"), f"{read.table.label}: {problem[0]}", problem[1])
-            return
+        for key, what, instead in _problems(copy, server, scope_of(step, server), writers):
+            if key not in told:
+                told.add(key)
+                read.table.sink.add((*read.table.path, "copy", key), f"{read.table.label}: {what}", instead)
 
 
-def _problem(copy: Copy, server: str, scope: Scope, writers: dict[tuple[str, str], str]) -> tuple[str, str] | None:
+def _problems(copy: Copy, server: str, scope: Scope, writers: Writers) -> list[tuple[str, str, str]]:
+    """(key, what, instead) of one server's task."""
+    source, target = _rendered(copy.source, scope), _rendered(copy.target, scope)
+    found = [
+        (key, f"{path!r} is not an absolute path", "write it from / on")
+        for key, path in (("from", source), ("to", target)) if path and not path.startswith("/")
+    ]
+    if found or not target:
+        return found
     try:
-        target = _place(copy.target, server, target_path(copy.target.path, scope))
+        target_path(copy.target.path, scope)
     except TemplateProblem as error:
-        return error.what, error.instead
+        return [("to", error.what, error.instead)]
+    problem = _clash(copy, server, source, target, writers)
+    return [("to", *problem)] if problem else []
+
+
+def _rendered(place: Place, scope: Scope) -> str | None:
     try:
-        if _place(copy.source, server, render(copy.source.path, scope, path=True)) == target:
-            return "from and to are the same place", "write another target"
+        return render(place.path, scope, path=True)
     except TemplateProblem:
         return None
-    other = writers.setdefault(target, server)
+
+
+def _clash(copy: Copy, server: str, source: str | None, target: str, writers: Writers) -> tuple[str, str] | None:
+    to_server, to = copy.target.server or server, _normal(target)
+    if copy.method != "image" and (to == "/dev" or to.startswith("/dev/")):
+        return f"the target {to!r} is among the devices", "write a folder, or method = \"image\""
+    if source and to_server == (copy.source.server or server):
+        inside = _normal(source)
+        if to == inside or to.startswith(inside.rstrip("/") + "/"):
+            return f"the target {to!r} lies in the source {inside!r}", "write another target"
+    other = writers.setdefault((to_server, to), server)
     if other != server and (copy.delete or copy.method == "image"):
-        what = f"{other} and {server} would overwrite each other in {target[0]}:{target[1]}"
-        return what, "write {{ server.name }} into the path"
+        return f"{other} and {server} would overwrite each other in {to_server}:{to}", "write {{ server.name }} into the path"
     return None
 
 
-def _place(place: Place, server: str, path: str) -> tuple[str, str]:
-    return place.server or server, posixpath.normpath(path)
+def _normal(path: str) -> str:
+    return "/" + posixpath.normpath(path).lstrip("/")

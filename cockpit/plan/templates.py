@@ -36,10 +36,8 @@ def scope(
 def target_path(text: str, scope: Scope) -> str:
     """A rendered path that is going to be written to or deleted in. TemplateProblem for `/` and for lost parts."""
     path = render(text, scope, path=True)
-    if not path.strip():
-        raise TemplateProblem("the target is empty", "write the folder that is meant")
-    if "\0" in path:
-        raise TemplateProblem("the target holds a NUL", "take it away")
+    if not path.strip() or "\0" in path:
+        raise TemplateProblem("the target is empty or holds a NUL", "write the folder that is meant")
     if posixpath.normpath("/" + path).strip("/") == "":
         raise TemplateProblem(f"the target {path!r} is the whole file system", "write the folder that is meant")
     return path

@@ -35,7 +35,7 @@ class Scopes:
         self.plan = plan
         self.captures = Captures(plan, [read.step for read in reads], order_known)
         self._made: dict[str | None, Scope] = {}
-        self._inputs = {name: "input" for name, known in plan.inputs.items() if not known.secret}
+        self._inputs = {name: "/input" for name, known in plan.inputs.items() if not known.secret}
 
     def of(self, step: Step, server: str | None) -> Scope:
         if server not in self._made:

@@ -91,7 +91,7 @@ class _Walk:
     def __init__(self, the_chart: Chart, state: State, now: float) -> None:
         self.chart, self.state, self.now = the_chart, state, now
         self.plan = the_chart.plan
-        self.unmet_of: dict[int, tuple[str, ...]] = {}
+        self.unmet_of: dict[int, tuple[str, ...]] = {}  # group -> those of it that are not met
         self.jobs: dict[str | None, int] = {}
         self.all_jobs = self.transfers = 0
         self.halt = self._halt()
@@ -131,7 +131,7 @@ class _Walk:
     def _pending(self, task: Task, step: Step) -> Standing:
         if (step.phase == "backout") != self.state.backout:
             return Standing("blocked", "only in a backout" if step.phase == "backout" else "backing out")
-        unmet = self._unmet(self.chart.needs.get(task.id, ()))
+        unmet = self._unmet(task.id)
         if unmet:
             return Standing("blocked", self._after(unmet), unmet)
         too_early = self._too_early(step)
@@ -154,13 +154,15 @@ class _Walk:
         self._take(step, task.server)
         return Standing("ready", startable=True)
 
-    def _unmet(self, needs: tuple[str, ...]) -> tuple[str, ...]:
-        """Large shared tuples (a gate's) are walked once per pass: 17 steps on 338 servers would be quadratic."""
-        known = self.unmet_of.get(id(needs))
-        if known is None:
-            known = tuple(n for n in needs if not self._met(n))
-            self.unmet_of[id(needs)] = known
-        return known
+    def _unmet(self, task: str) -> tuple[str, ...]:
+        """Large shared groups (a gate's) are walked once per pass: 17 steps on 338 servers would be quadratic.
+        `id` names a group safely, since the chart's needs keep every group alive."""
+        found: list[str] = []
+        for group in self.chart.needs.groups(task):
+            if id(group) not in self.unmet_of:
+                self.unmet_of[id(group)] = tuple(n for n in group if not self._met(n))
+            found += self.unmet_of[id(group)]
+        return tuple(dict.fromkeys(found))
 
     def _met(self, need: str) -> bool:
         task = self.state.tasks.get(need)

@@ -1,7 +1,7 @@
 """What the screen is drawn from and what a pane is drawn as. Never imports Textual; knows no colour, only tones.
 
-A `Night` is one moment of one session, live or replayed: the same for both. A pane is a `Table` of keyed rows whose cells
-carry a tone; the screen chooses the colour, and glyph and word already carry the meaning.
+A `Night` is one moment of one session, live or replayed: the same for both. A pane is a `Table` of keyed rows whose
+cells carry a tone; the screen chooses the colour, and glyph and word already carry the meaning.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cockpit.forecast.model import Forecast
+from cockpit.journal.events import Fact
 from cockpit.plan.model import Plan
 from cockpit.state.model import State
 from cockpit.state.standing import Standing
@@ -38,12 +39,17 @@ class Night:
     replay: str | None = None  # words for row 1 where this is not live ("REPLAY 60x", "paused")
     who: str = ""  # who is at the keys
     heard: Mapping[str, float] = field(default_factory=dict)  # server -> when any evidence of it last arrived
+    stale: Mapping[str, float] = field(default_factory=dict)  # "task/check" -> when its data changed after it was read
+    actions: tuple[Fact, ...] = ()  # the last facts that carry a person's name, oldest first
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     text: str
     tone: Tone = ""
+
+
+Line = tuple[Cell, ...]  # one line of prose or of a header: its cells stand side by side
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,14 @@ def test_a_night_of_338_servers_shares_what_its_tasks_wait_for() -> None:
     assert spent < 2.0
 
 
+def test_a_tuple_that_was_given_out_lives_on_so_that_its_id_stays_its_own() -> None:
+    needs = effective_needs(big_night())
+    ids = [id(needs[task]) for task in needs]
+    assert ids == [id(needs[task]) for task in needs]
+    contents: dict[int, set[str]] = {}
+    assert all(contents.setdefault(id(needs[task]), set(needs[task])) == set(needs[task]) for task in needs)
+
+
 @pytest.mark.parametrize("task", ["s05@srv001", "s09"])
 def test_shared_needs_are_given_flat_and_each_once(task: str) -> None:
     needs: Needs = effective_needs(big_night())

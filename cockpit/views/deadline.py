@@ -1,0 +1,104 @@
+"""The deadline in words: when the business opens, when we will be finished, until when one can still turn back.
+
+Pure parts of a line, for the header, the timeline and the hand-over alike. What is not known is said to be not known.
+"""
+
+from __future__ import annotations
+
+from cockpit.plan.model import Gate, Moment, Step
+from cockpit.plan.times import clock_time
+from cockpit.state.standing import no_return_passed
+from cockpit.units import clock, clock_day, format_countdown, format_duration, format_slack
+from cockpit.views.model import Cell, Line, Night, Tone
+
+
+def opens(night: Night) -> Line:
+    """The deadline: `closes` of the window is when the business opens."""
+    state = night.state
+    left = state.closes - night.now
+    at = f"OPEN {clock_day(state.closes, night.now, state.utc_offset)}"
+    if state.outcome is not None:
+        return (Cell(at),)
+    if left <= -1:
+        return Cell(at, "bad"), Cell(f" {format_countdown(-left)} AGO", "bad")
+    return Cell(at, "strong"), Cell(f" in {format_countdown(left)}", "warn" if left < 3600 else "")
+
+
+def finish(night: Night, *, wide: bool) -> Line:
+    state, forecast = night.state, night.forecast
+    if state.outcome is not None:
+        at = f" {clock_day(forecast.finish, night.now, state.utc_offset)}" if forecast.finish is not None else ""
+        tone: Tone = "good" if state.outcome == "done" else "bad"
+        return (Cell(f"{state.outcome.upper()}{at}", tone), *_slack(forecast.slack))
+    if forecast.finish is None:
+        because = f" {unknown_because(night)}" if wide else ""
+        return (Cell(f"FIN not known{because}" if wide else "FIN ?", "unknown"),)
+    text = f"FIN {clock_day(forecast.finish, night.now, state.utc_offset)}"
+    if wide and forecast.finish_p90 is not None:
+        text += f" (to {clock_day(forecast.finish_p90, night.now, state.utc_offset)})"
+    return Cell(text, "strong"), *_slack(forecast.slack)
+
+
+def _slack(slack: float | None) -> Line:
+    if slack is None:
+        return ()
+    if slack <= -1:
+        return (Cell(f" LATE {format_slack(slack)}", "bad"),)
+    return (Cell(f" {format_slack(slack)}", "good" if slack >= 1800 else "warn"),)
+
+
+def unknown_because(night: Night) -> str:
+    """The task that nobody knows the end of: "copy-out@fs01 stalled 2m10s"."""
+    for task in night.forecast.critical:
+        moving = night.forecast.transfers.get(task)
+        if moving is not None and moving.stalled_since is not None:
+            return f"{task} stalled {format_duration(night.now - moving.stalled_since)}"
+    return ""
+
+
+def turn_back(night: Night) -> Line:
+    """Until when one can still turn back: computed where it was, else as the plan's gate says it, else nothing."""
+    state, latest = night.state, night.forecast.backout_latest
+    if state.outcome is not None:
+        return ()
+    if state.backout:
+        return (Cell("BACKING OUT", "warn"),)
+    if latest is not None:
+        left = latest - night.now
+        return (Cell(f"TURN BACK BY {clock(latest, state.utc_offset)}", "warn" if left < 1800 else ""),)
+    passed = no_return_passed(night.plan, state)
+    if passed:
+        return (Cell(f"no return since {passed}", "dim"),)
+    found = next_gate_by(night)
+    if found is None:
+        return ()
+    return (Cell(f"GO BY {clock(found[1], state.utc_offset)}", "warn" if found[1] < night.now else ""),)
+
+
+def next_gate_by(night: Night) -> tuple[Step, float] | None:
+    """The first gate not yet answered for which the plan says until when go makes sense."""
+    for step in night.plan.steps:
+        if isinstance(step.action, Gate) and step.action.by is not None:
+            tasks = [night.state.tasks[t] for t in step.task_ids() if t in night.state.tasks]
+            at = gate_by(step.action.by, night)
+            if at is not None and any(t.state in ("pending", "running") for t in tasks):
+                return step, at
+    return None
+
+
+def gate_by(by: str | Moment, night: Night) -> float | None:
+    """None where an amended window no longer holds that time."""
+    if isinstance(by, Moment):
+        return by.at(night.state.started)
+    try:
+        return clock_time(by, night.state.opens, night.state.closes, night.state.utc_offset)
+    except ValueError:
+        return None
+
+
+def testing(night: Night) -> Line:
+    begins = night.state.testing
+    if begins is None or begins <= night.now or night.state.outcome is not None:
+        return ()
+    at = clock_day(begins, night.now, night.state.utc_offset)
+    return (Cell(f"TEST {at} in {format_duration(begins - night.now)}"),)

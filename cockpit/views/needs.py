@@ -1,0 +1,158 @@
+"""What needs a person, numbered, oldest first: the only place from which row 2, its pane and `status` take it.
+
+Two sorts: decisions (open prompts, and tasks that wait for a person even where no prompt stands open) and alarms (a
+server lost, a transfer stalled, the business opening late), which need a look and an `a`, and go when their cause
+does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cockpit.plan.model import split_task
+from cockpit.state.model import FAILED, UNKNOWN, Prompt
+from cockpit.state.standing import dropped
+from cockpit.units import format_duration
+from cockpit.views.logs import one_line
+from cockpit.views.model import Cell, Column, Night, Row, Table, Tone
+from cockpit.views.words import plural
+
+LOST_ALARM = 30.0  # s without contact until it needs a person; keepalive and reconnection mend shorter ones
+STALL_ALARM = 60.0  # s without a byte
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`key` is a prompt's id, or names an alarm for `ack`. `since` None: it has no beginning that was seen."""
+
+    key: str
+    kind: str
+    what: str
+    since: float | None
+    task: str | None = None
+    server: str | None = None
+    choices: tuple[str, ...] = ()
+    hint: str = ""  # the keys that answer it
+    secret: bool = False
+    alarm: bool = False
+    number: int = 0
+
+    @property
+    def where(self) -> str:
+        """Who and where, shortest first: "fs02 copy-out"."""
+        step, server = split_task(self.task) if self.task else ("", None)
+        return " ".join(filter(None, [self.server or server, step]))
+
+
+HINTS = {
+    "gate": "o  go or no-go",
+    "no-go": "o  hold or back out",
+    "manual": "space  done",
+    "start": "space  start it",
+    "failed": "r retry  s skip",
+    "unknown": "space it is done  r run it again  s skip",
+    "host-key": "compare the fingerprints on another way, then accept or refuse",
+    "lock": "another session's lock: take it or leave it",
+}
+
+
+def items(night: Night) -> list[Need]:
+    """Numbered from 1, oldest first; what has no beginning comes last."""
+    found = [*_prompts(night), *_unasked(night), *_alarms(night)]
+    found.sort(key=lambda need: (need.since is None, need.since or 0.0))
+    return [replace(need, number=i) for i, need in enumerate(found, start=1)]
+
+
+def decisions(night: Night) -> list[Need]:
+    """Without the alarms: nothing of these goes away by itself."""
+    return [need for need in items(night) if not need.alarm]
+
+
+def _prompts(night: Night) -> Iterator[Need]:
+    if night.state.outcome is None:
+        yield from (_prompt(prompt) for prompt in night.state.prompts.values())
+
+
+def _prompt(p: Prompt) -> Need:
+    hint = HINTS.get(p.kind) or ("type the answer" if not p.choices else "choose")
+    server = p.server or (split_task(p.task)[1] if p.task else None)
+    return Need(p.id, p.kind, one_line(p.text), p.since, p.task, server, tuple(p.choices), hint, p.secret)
+
+
+def _unasked(night: Night) -> Iterator[Need]:
+    """Tasks that wait for a person while no prompt says so: a lost prompt must not hide a stopped server."""
+    if night.state.outcome is not None:
+        return
+    asked = {p.task for p in night.state.prompts.values()}
+    for task_id, standing in night.standings.items():
+        task = night.state.tasks[task_id]
+        if task_id in asked or dropped(night.state, task.server):
+            continue
+        if standing.word == "waiting" and not standing.why.startswith("for the input"):
+            kind = "start" if "start" in standing.why else "gate" if task.kind == "gate" else "manual"
+            yield Need(task_id, kind, f"{task.title}: waits {standing.why}", task.started, task_id, task.server,
+                       hint=HINTS[kind])
+        elif task.state == FAILED and _holds(night, task.step):
+            error = task.attempt.error if task.attempt and task.attempt.error else "failed"
+            yield Need(task_id, "failed", f"{task.title}: {one_line(error)}", task.ended, task_id, task.server,
+                       ("retry", "skip"), HINTS["failed"])
+        elif task.state == UNKNOWN and task.unknown_reason not in ("lost", "asking"):
+            yield Need(task_id, "unknown", f"{task.title}: outcome not known ({task.unknown_reason or 'no record'})",
+                       task.started, task_id, task.server, ("done", "retry", "skip"), HINTS["unknown"])
+
+
+def _holds(night: Night, step: str) -> bool:
+    return any(s.id == step and s.on_failure != "continue" for s in (*night.plan.steps, *night.plan.backout))
+
+
+def _alarms(night: Night) -> Iterator[Need]:
+    if night.state.outcome is not None:
+        return
+    for need in (*_lost(night), *_stalled(night), *_late(night)):
+        if need.key not in night.state.acknowledged:
+            yield need
+
+
+def _lost(night: Night) -> Iterator[Need]:
+    asked = {p.server for p in night.state.prompts.values()}
+    for name, server in night.state.servers.items():
+        if server.contact != "lost" or name in asked or server.since is None:
+            continue
+        if night.now - server.since >= LOST_ALARM or server.problem != "unreachable":
+            yield Need(f"lost:{name}", "lost", one_line(server.text or "") or f"no contact ({server.problem})", server.since,
+                       server=name, choices=("retry", "drop"), hint="r retry now  a seen", alarm=True)
+
+
+def _stalled(night: Night) -> Iterator[Need]:
+    for task, moving in night.forecast.transfers.items():
+        since = moving.stalled_since
+        if since is not None and night.now - since >= STALL_ALARM:
+            yield Need(f"stalled:{task}", "stalled", "no byte has moved", since, task, split_task(task)[1],
+                       hint="enter look  a seen", alarm=True)
+
+
+def _late(night: Night) -> Iterator[Need]:
+    slack = night.forecast.slack
+    if slack is not None and slack < 0:
+        because = f", held up by {night.forecast.critical[0]}" if night.forecast.critical else ""
+        yield Need("late", "late", f"opening {format_duration(-slack)} late{because}", None, hint="a seen", alarm=True)
+
+
+def table(night: Night, width: int) -> Table:
+    """The pane. Row keys are the needs' keys."""
+    wide = width >= 100
+    columns = [Column("", 3), Column("AGE", 6, right=True), Column("WHERE", 22 if wide else 14), Column("WHAT", 0)]
+    if wide:
+        columns.append(Column("ANSWER", 36))
+    rows = tuple(Row(n.key, _cells(n, night, wide=wide)) for n in items(night))
+    title = plural(len(rows), "thing needs you", "things need you") if rows else "nothing needs you"
+    return Table(tuple(columns), rows, title)
+
+
+def _cells(need: Need, night: Night, *, wide: bool) -> tuple[Cell, ...]:
+    tone: Tone = "bad" if need.kind in ("failed", "lost", "host-key", "late", "no-go") else "warn"
+    age = format_duration(night.now - need.since) if need.since is not None else ""
+    cells = [Cell(f"[{need.number}]", "strong"), Cell(age), Cell(need.where), Cell(need.what, tone)]
+    return (*cells, Cell(" / ".join(need.choices) or need.hint, "dim")) if wide else tuple(cells)
+

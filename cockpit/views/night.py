@@ -1,0 +1,142 @@
+"""Builds the `Night` that everything is drawn from, at what its clock says is now: live and replayed alike.
+
+Reads the journal through a tail and a reader; asks no engine (the screen tells it what the socket and the process
+say) and keeps nothing but caches, all of which a seek makes good again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from cockpit.forecast.compute import forecast
+from cockpit.forecast.model import TransferNow
+from cockpit.forecast.rates import KEEP, transfer
+from cockpit.journal.clock import Clock
+from cockpit.journal.events import Fact
+from cockpit.journal.reader import Reader
+from cockpit.journal.records import Sample
+from cockpit.plan.model import Moment, Plan, Window
+from cockpit.plan.reader import loads
+from cockpit.state.model import RUNNING, UNKNOWN, State
+from cockpit.state.standing import stale_since, standings
+from cockpit.state.tail import Tail
+from cockpit.views.model import Engine, Night
+
+ACTIONS = 10
+LOOK_BACK = 2_000  # facts searched for the last actions after a seek
+TRANSFER, LATENCY = "transfer/", "latency/"
+
+
+class NightBuilder:
+    """`night()` reads what is new and returns the present moment; call it once or twice a second."""
+
+    def __init__(
+        self, tail: Tail, reader: Reader, clock: Clock, *, load: Callable[[str, str], Plan] = loads, who: str = "",
+    ) -> None:
+        self.tail, self.reader, self.clock, self.who = tail, reader, clock, who
+        self.facts: list[Fact] = []  # those that the newest `night()` applied; [] after a jump
+        self._load = load
+        self._plan: Plan | None = None
+        self._samples = _Samples(reader)
+        self._actions: deque[Fact] = deque(maxlen=ACTIONS)
+        self._stale: tuple[int, Plan, dict[str, float]] | None = None
+
+    def night(self, engine: Engine | None = None, replay: str | None = None) -> Night:
+        """engine None: nothing was asked (replay, a report)."""
+        self._read()
+        state, now = self.tail.state, self.clock.now()
+        plan = self._plan_of(state)
+        found = standings(plan, state, now)
+        moving = self._transfers(state, now)
+        return Night(
+            plan=plan, state=state, standings=found, forecast=forecast(plan, state, found, moving, now), now=now,
+            engine=engine or Engine(None), replay=replay, who=self.who, heard=self._heard(state, now),
+            stale=self._stale_of(plan, state), actions=tuple(self._actions),
+        )
+
+    def _read(self) -> None:
+        """A journal is opened and jumped in by its checkpoints, and followed fact by fact."""
+        until, before = self.clock.until(), self.tail.state.seq
+        if before == 0:
+            self.tail.seek(time=until)
+            self.facts = []
+        else:
+            self.facts = self.tail.advance(until)
+        if self.facts:
+            self._actions.extend(f for f in self.facts if f.who)
+        elif self.tail.state.seq != before:
+            self._find_actions(self.tail.state.seq)
+
+    def _find_actions(self, seq: int) -> None:
+        facts = self.reader.facts(max(0, seq - LOOK_BACK), seq)
+        self._actions.clear()
+        self._actions.extend(f for f in facts if f.who)
+
+    def _plan_of(self, state: State) -> Plan:
+        """The plan that holds at this moment; an empty one before it was adopted."""
+        if self._plan is None or self._plan.text != state.plan_text:
+            self._plan = self._load(state.plan_text, "plan.toml") if state.plan_text else _empty(state)
+        return self._plan
+
+    def _transfers(self, state: State, now: float) -> dict[str, TransferNow]:
+        found: dict[str, TransferNow] = {}
+        for series, newest in self.reader.latest(TRANSFER, now).items():
+            name = series.removeprefix(TRANSFER)
+            task = state.tasks.get(name)
+            if task is None:
+                continue
+            running = task.state in (RUNNING, UNKNOWN)
+            begun = task.attempt.started if task.attempt else 0.0
+            if running and newest.at < begun:
+                continue  # of an attempt before this one
+            samples = self._samples.of(series, max(begun, now - KEEP), now) if running else [newest]
+            moving = transfer(name, samples or [newest], now, running=running)
+            if moving is not None:
+                found[name] = moving
+        return found
+
+    def _heard(self, state: State, now: float) -> dict[str, float]:
+        """The newest evidence of each server: an answer on its connection, or something that began or ended on it."""
+        found: dict[str, float] = {}
+        for series, sample in self.reader.latest(LATENCY, now).items():
+            heard = sample.values.get("heard")
+            found[series.removeprefix(LATENCY)] = float(heard) if isinstance(heard, (int, float)) else sample.at
+        for task in state.tasks.values():
+            if task.server and task.kind not in ("manual", "gate"):
+                for at in (task.started, task.ended):
+                    if at is not None and at > found.get(task.server, 0.0):
+                        found[task.server] = at
+        return found
+
+    def _stale_of(self, plan: Plan, state: State) -> dict[str, float]:
+        """Asked again only when a fact came: nothing else can make a proof stale."""
+        if self._stale is None or self._stale[0] != state.seq or self._stale[1] is not plan:
+            since = {key: stale_since(plan, state, key) for key in state.proofs}
+            self._stale = (state.seq, plan, {key: at for key, at in since.items() if at is not None})
+        return self._stale[2]
+
+
+class _Samples:
+    """The recent samples of the series that are being asked for, read once each while time goes forward."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._kept: dict[str, deque[Sample]] = {}
+        self._until = 0.0
+
+    def of(self, series: str, since: float, until: float) -> list[Sample]:
+        if until < self._until or until - self._until > KEEP:
+            self._kept.clear()
+        self._until = until
+        kept = self._kept.setdefault(series, deque())
+        last = kept[-1].at if kept else None
+        new = self._reader.samples(series, last if last is not None else since, until)
+        kept.extend(s for s in new if last is None or s.at > last)
+        while kept and kept[0].at < since:
+            kept.popleft()
+        return list(kept)
+
+
+def _empty(state: State) -> Plan:
+    return Plan(state.plan, Window(Moment(epoch=state.opens), Moment(epoch=state.closes)), {}, ())

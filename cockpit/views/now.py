@@ -1,0 +1,161 @@
+"""Questions that several panes ask of a night: which step is which, what a server is at, how long it has been quiet.
+
+Pure. A number that rests on a server that has not been heard of is not a number: `believed` says when to leave it
+blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cockpit.plan.model import Plan, Step
+from cockpit.state.model import FAILED, State, Task
+from cockpit.state.standing import dropped
+from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, STALE, STALLED, UNSEEN, Mark, task_mark
+from cockpit.views.model import Night
+
+STALE_AFTER = 30.0  # s: as long as three keepalives of the SSH connection take to notice a loss
+
+# What a server is shown to be at, where it is at several things: what is worst, then what moves, then what comes.
+_RANK = {
+    "failed": 0, "unknown": 1, "cancelled": 2, "waiting": 3, "running": 4,
+    "queued": 5, "ready": 6, "undone": 7, "blocked": 8,
+}
+_OVER = 9
+
+
+def word(night: Night, task: Task) -> str:
+    """The task's state as `spec/commands.md` names it."""
+    standing = night.standings.get(task.id)
+    return standing.word if standing else task.state
+
+
+def is_running(night: Night, task_id: str) -> bool:
+    task = night.state.tasks.get(task_id)
+    return task is not None and word(night, task) == "running"
+
+
+def steps_of_phase(plan: Plan, state: State) -> tuple[Step, ...]:
+    """The steps that the numbers on the screen count: the backout's once it has begun."""
+    return plan.backout if state.backout else plan.steps
+
+
+def numbers(plan: Plan) -> dict[str, str]:
+    """Step id -> "09/17", its place in its own phase."""
+    found: dict[str, str] = {}
+    for steps in (plan.steps, plan.backout):
+        digits = max(2, len(str(len(steps))))
+        for i, step in enumerate(steps, start=1):
+            found[step.id] = f"{i:0{digits}d}/{len(steps):0{digits}d}"
+    return found
+
+
+def number(plan: Plan, step: str) -> str:
+    """ "09"."""
+    return numbers(plan).get(step, "").partition("/")[0]
+
+
+def by_server(state: State) -> dict[str, list[Task]]:
+    """Server ("" for none) -> its tasks, in the order of the plan."""
+    found: dict[str, list[Task]] = {}
+    for task in state.tasks.values():
+        found.setdefault(task.server or "", []).append(task)
+    return found
+
+
+def current(night: Night, tasks: list[Task]) -> Task | None:
+    """What these tasks are at: the worst, else what runs, else what is next; once all is over, the last that
+    ended."""
+    phase = "backout" if night.state.backout else "night"
+    tasks = [t for t in tasks if t.phase == phase] or tasks
+    ranked = [(_rank(night, task), i) for i, task in enumerate(tasks)]
+    best = min(ranked, default=(_OVER, -1))
+    if best[0] < _OVER:
+        return tasks[best[1]]
+    return max(tasks, key=lambda t: t.ended or 0.0, default=None)
+
+
+def _rank(night: Night, task: Task) -> int:
+    if task.state == FAILED and _continues(night.plan, task.step):
+        return _OVER
+    return _RANK.get(word(night, task), _OVER)
+
+
+def _continues(plan: Plan, step_id: str) -> bool:
+    return any(s.id == step_id and s.on_failure == "continue" for s in (*plan.steps, *plan.backout))
+
+
+def heard(night: Night, server: str) -> float | None:
+    """When there was any evidence of this server last; UTC epoch seconds."""
+    known = night.state.servers.get(server)
+    contacted = known.since if known is not None and known.contact == "up" else None
+    return max((t for t in (night.heard.get(server), contacted) if t is not None), default=None)
+
+
+def quiet(night: Night, server: str) -> float | None:
+    """Seconds since any evidence: of contact, and of bytes where this server's transfer should be moving some."""
+    last = heard(night, server)
+    if last is None:
+        return None
+    stalls = [
+        moving.stalled_since for task, moving in night.forecast.transfers.items()
+        if moving.stalled_since is not None and task.partition("@")[2] == server
+    ]
+    return max(0.0, night.now - min([last, *stalls]))
+
+
+def stale(night: Night, server: str) -> bool:
+    """In contact as far as the journal knows, but nothing has been heard for too long."""
+    known, last = night.state.servers.get(server), heard(night, server)
+    up = known is not None and known.contact == "up" and night.state.outcome is None
+    return up and last is not None and night.now - last > STALE_AFTER
+
+
+def believed(night: Night, server: str | None) -> bool:
+    """Whether numbers that come from this server may be shown as being so now. No server, and `local`: always."""
+    known = night.state.servers.get(server or "")
+    return known is None or (known.contact == "up" and not stale(night, known.name))
+
+
+def held(state: State, server: str | None, task: Task | None = None) -> bool:
+    targets = {"", server, *((task.id, task.step) if task else ())}
+    return any(target in targets for target in state.held)
+
+
+def server_mark(night: Night, server: str, task: Task | None) -> Mark:
+    """What a server's row says it is: its contact first, since without it the rest is memory."""
+    state = night.state
+    known = state.servers.get(server)
+    if dropped(state, server):
+        return DROPPED
+    if known is not None and known.contact == "lost":
+        return KEY if (known.problem or "").startswith("key-") else LOST
+    if stale(night, server):
+        return STALE
+    if task is not None and held(state, server, task) and word(night, task) in ("ready", "queued", "blocked"):
+        return HELD
+    if known is not None and known.contact == "never" and (task is None or word(night, task) != "done"):
+        return UNSEEN
+    moving = night.forecast.transfers.get(task.id) if task else None
+    if moving is not None and moving.stalled_since is not None:
+        return STALLED
+    return task_mark(word(night, task)) if task else task_mark("done")
+
+
+def proof_counts(night: Night, task_ids: Mapping[str, object] | list[str]) -> tuple[int, int]:
+    """Checks of these verify tasks that pass and are fresh, and all checks that the plan makes of them."""
+    wanted = set(task_ids)
+    good = sum(
+        1 for key, p in night.state.proofs.items()
+        if p.task in wanted and p.result == "pass" and key not in night.stale
+    )
+    return good, sum(len(checks(night.plan, task)) for task in wanted)
+
+
+def checks(plan: Plan, task: str) -> tuple[str, ...]:
+    """The names of the checks of a verify task; () for any other."""
+    step_id = task.partition("@")[0]
+    for step in (*plan.steps, *plan.backout):
+        if step.id == step_id and step.kind == "verify":
+            return tuple(c.name for c in getattr(step.action, "checks", ()))
+    return ()

@@ -1,0 +1,122 @@
+"""A ruler of the night: where now, the forecast finish, turn-back, testing and the opening stand against each other.
+
+Four lines: hours, the ruler, the marks under it, and what each mark means. Nothing is drawn that is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cockpit.units import clock, clock_day
+from cockpit.views.deadline import next_gate_by
+from cockpit.views.model import Cell, Line, Night, Tone
+from cockpit.views.words import first_that_fits
+
+STEPS = (300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # s between two labels
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    at: float
+    glyph: str
+    word: str
+    tone: Tone
+
+
+def marks(night: Night) -> list[Mark]:
+    """In the order of time; where two fall on one cell, the later in this list of importance is drawn over the
+    other."""
+    state, forecast = night.state, night.forecast
+    found = [Mark(state.opens, "[", "work may start", "dim")]
+    if state.testing is not None:
+        found.append(Mark(state.testing, "T", "testing", ""))
+    by = next_gate_by(night)
+    if forecast.backout_latest is not None:
+        found.append(Mark(forecast.backout_latest, "B", "turn back by", "warn"))
+    elif by is not None:
+        found.append(Mark(by[1], "G", f"go by ({by[0].id})", "warn"))
+    if forecast.finish_p90 is not None:
+        found.append(Mark(forecast.finish_p90, "f", "finish, at worst in 9 of 10", ""))
+    if forecast.finish is not None:
+        late = forecast.finish > state.closes
+        word = "finish" if state.outcome is None else "finished"
+        found.append(Mark(forecast.finish, "F", word, "bad" if late else "good"))
+    found.append(Mark(state.closes, "O", "business opens", "strong"))
+    found.append(Mark(night.now, "V", "now", "run"))
+    return found
+
+
+def lines(night: Night, width: int) -> list[Line]:
+    """[] where there is no room or no window yet."""
+    state = night.state
+    if width < 30 or state.closes <= state.opens:
+        return []
+    shown = marks(night)
+    begin = min(m.at for m in shown)
+    end = max(m.at for m in shown)
+    scale = _Scale(begin, max(end, begin + 60), width)
+    return [_labels(night, scale), _ruler(night, scale), _marks(shown, scale), _meaning(shown, night, width)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    begin: float
+    end: float
+    width: int
+
+    def cell(self, at: float) -> int:
+        share = (at - self.begin) / (self.end - self.begin)
+        return max(0, min(self.width - 1, round(share * (self.width - 1))))
+
+    def ticks(self, utc_offset: float) -> list[float]:
+        """Round hours of the plan's clock, far enough apart for their labels."""
+        room = (self.end - self.begin) / max(1, self.width // 8)
+        step = next((s for s in STEPS if s >= room), STEPS[-1])
+        first = -(-(self.begin + utc_offset) // step) * step - utc_offset
+        return [first + i * step for i in range(int((self.end - first) // step) + 1)]
+
+
+def _labels(night: Night, scale: _Scale) -> Line:
+    text = [" "] * scale.width
+    free = 0
+    for tick in scale.ticks(night.state.utc_offset):
+        label = clock(tick, night.state.utc_offset)
+        at = min(scale.cell(tick), scale.width - len(label))
+        if at >= free:
+            text[at : at + len(label)] = label
+            free = at + len(label) + 1
+    return (Cell("".join(text), "dim"),)
+
+
+def _ruler(night: Night, scale: _Scale) -> Line:
+    """What is past, the rest of the work, and what is spare; after the opening there is nothing left to spare."""
+    past = scale.cell(night.now)
+    opens = scale.cell(night.state.closes)
+    finish = scale.cell(night.forecast.finish) if night.forecast.finish is not None else past
+    work = max(past, finish)
+    spare = max(work, opens)
+    return (
+        Cell("=" * past, "dim"), Cell(">" * (work - past), "run" if finish <= opens else "bad"),
+        Cell("-" * (spare - work), "good"), Cell("." * (scale.width - spare), "dim"),
+    )
+
+
+def _marks(shown: list[Mark], scale: _Scale) -> Line:
+    text: list[Cell] = [Cell(" ")] * scale.width
+    for mark in shown:
+        text[scale.cell(mark.at)] = Cell(mark.glyph, mark.tone)
+    return tuple(text)
+
+
+def _meaning(shown: list[Mark], night: Night, width: int) -> Line:
+    """The marks in words, the least important left out first where it gets narrow."""
+    offset = night.state.utc_offset
+
+    def worded(some: list[Mark]) -> Line:
+        ordered = sorted(some, key=lambda m: m.at)
+        return tuple(
+            Cell(f"{'  ' if i else ''}{m.glyph} {m.word} {clock_day(m.at, night.now, offset)}", m.tone)
+            for i, m in enumerate(ordered)
+        )
+
+    return first_that_fits((worded(shown[i:]) for i in range(len(shown))), width)

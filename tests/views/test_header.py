@@ -1,0 +1,172 @@
+"""The two rows that survive every size: will we open on time, and what needs a person."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cockpit.journal import events as e
+from cockpit.views.header import row1, row2
+from cockpit.views.model import Night
+from cockpit.views.words import text_of, width
+from tests.views.story import HEAD, OPENS, Story, the_night
+
+WIDTHS = (60, 80, 120, 200)
+
+QUIET = HEAD + """
+[servers.fs01]
+host = "a"
+[[steps]]
+id = "prepare"
+title = "Prepare"
+on = "all"
+run = "true"
+estimate = "1h"
+[[steps]]
+id = "final-go"
+title = "Final go/no-go"
+gate = { by = "05:30", no_return = true }
+[[steps]]
+id = "finalize"
+title = "Finalize"
+on = "all"
+run = "true"
+estimate = "30m"
+"""
+
+
+def first(night: Night, cells: int = 120) -> str:
+    return text_of(row1(night, cells))
+
+
+def second(night: Night, cells: int = 120) -> str:
+    return text_of(row2(night, cells))
+
+
+def quiet_night(at: float = 600) -> Night:
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    return story.night(at)
+
+
+def test_will_we_open_on_time() -> None:
+    assert first(quiet_night()).startswith("LIVE lead@con1 20:10:00 | OPEN 09:00 in 12:50:00 | FIN 21:31 +11h28 | GO BY 05:30")
+
+
+def test_late_says_so() -> None:
+    night = quiet_night(12.5 * 3600)
+    assert "FIN 09:01 LATE -1m00" in first(night, 80)
+    assert "in 30:00" not in first(night, 80)
+    assert "in 0:30:00" in first(night, 80)
+
+
+def test_after_the_deadline_it_counts_up() -> None:
+    assert "OPEN 09:00 0:30:00 AGO" in first(quiet_night(13.5 * 3600))
+
+
+def test_what_nobody_knows_is_not_a_number() -> None:
+    assert "FIN not known copy-out@fs02 stalled 3m10" in first(the_night().night(1500))
+    assert "FIN ?" in first(the_night().night(1500), 60)
+
+
+def test_a_dead_engine_takes_the_first_place_and_says_what_to_do() -> None:
+    night = the_night().night(1500, alive=False)
+    for cells in WIDTHS:
+        line = first(night, cells)
+        assert line.startswith("ENGINE DEAD: cockpit resume")
+        assert "OPEN 09:00" in line
+        assert "FIN" not in line
+    assert "cockpit resume 20261127-2000-seven" in first(night, 80)
+
+
+def test_a_stopped_engine_is_not_called_dead() -> None:
+    story = the_night()
+    story.tell(1490, e.EngineStopped("asked to"))
+    assert first(story.night(1500, alive=False)).startswith("ENGINE STOPPED: cockpit resume")
+
+
+def test_a_troubled_engine_says_why() -> None:
+    night = the_night().night(1500, problem="disk full: 0 bytes left on /var; nothing new starts until there is room")
+    for cells in WIDTHS:
+        assert first(night, cells).startswith("ENGINE: disk full")
+        assert "OPEN 09:00" in first(night, cells)
+
+
+def test_after_the_end_no_engine_is_missed() -> None:
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    story.end(900, "prepare@fs01")
+    story.tell(1000, e.NightEnded("done"))
+    night = story.night(2000, alive=False)
+    assert "DONE 20:15 +12h45" in first(night)
+    assert second(night) == "The night has ended: done"
+
+
+def test_a_replay_is_never_taken_for_live() -> None:
+    assert first(the_night().night(1500, alive=None, replay="REPLAY 60x")).startswith("REPLAY 60x lead@con1 20:25:00")
+
+
+@pytest.mark.parametrize("cells", range(60, 201, 7))
+@pytest.mark.parametrize("days", [0, 3])
+def test_both_rows_fit_every_width_and_cut_no_number(cells: int, days: int) -> None:
+    nights = [the_night().night(1500), quiet_night(-days * 86400.0), the_night().night(1500, alive=False)]
+    for night in nights:
+        rich = numbers(first(night, 400)) | numbers(second(night, 400))
+        for line in (first(night, cells), second(night, cells)):
+            assert width(line) <= cells
+            assert "OPEN" in first(night, cells)
+            shown = numbers(line) - numbers(f"+{len(night.state.prompts)} more +1 more")
+            assert shown <= rich, f"{shown - rich} in {line!r}"
+
+
+def numbers(line: str) -> set[str]:
+    return set(re.findall(r"[0-9][0-9:.,a-z]*", line))
+
+
+def test_what_needs_a_person_is_numbered_oldest_first_with_its_age() -> None:
+    assert second(the_night().night(1500)) == (
+        "!2 NEED YOU [1] web01 rebuild: rebuild: no space left on /srv 3m19  [2] fs02 copy-out: no byte has moved 3m10"
+    )
+    assert second(the_night().night(1500), 60).endswith("3m19 +1 more")
+
+
+def test_one_thing_is_one_thing() -> None:
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    story.tell(20, e.PromptOpened("p7", "sudo", "sudo password for fs01", None, "fs01", secret=True))
+    assert second(story.night(80)) == "!1 NEEDS YOU [1] fs01: sudo password for fs01 1m00"
+
+
+def test_with_nothing_to_do_it_says_what_comes_next_and_when() -> None:
+    assert second(quiet_night()) == "Nothing needs you. Next for you: Final go/no-go (final-go) about 21:00 (in 50m10)"
+    assert second(quiet_night(), 60) == "Nothing needs you. Next: final-go 21:00 (in 50m10)"
+
+
+def test_before_the_window_it_says_when_work_may_start() -> None:
+    night = Story(QUIET).night(-3600)
+    assert second(night) == "Nothing needs you. Work may start 20:00, in 1h00"
+
+
+def test_hostile_words_in_a_question_stay_words() -> None:
+    story = Story(QUIET)
+    story.tell(20, e.PromptOpened("p7", "failed", "bad\x1b[2J\x07\nsecond line", None, "fs01"))
+    line = second(story.night(80))
+    assert "bad^[[2J^G" in line
+    assert line.isprintable()
+
+
+def test_answered_gates_show_no_way_back() -> None:
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    story.end(20, "prepare@fs01")
+    story.begin(30, "final-go")
+    story.tell(40, e.GateAnswered("final-go", "go"), who="lead")
+    story.end(40, "final-go")
+    assert "no return since final-go" in first(story.night(60))
+
+
+def test_the_night_is_shown_on_the_plans_own_clock() -> None:
+    night = quiet_night()
+    assert night.now == OPENS + 600
+    assert "20:10:00" in first(night)

@@ -1,0 +1,184 @@
+"""Transfers, proofs, what needs you, one task, the ruler, the hand-over: read as an operator would."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cockpit.journal import events as e
+from cockpit.views import detail, handover, needs, proofs, timeline, transfers
+from cockpit.views.model import Night
+from cockpit.views.words import draw, text_of, width
+from tests.views.story import OPENS, Story, the_night
+
+WIDTHS = (60, 80, 120, 200)
+
+
+def pane(table: object, cells: int) -> list[str]:
+    return draw(table, cells)  # type: ignore[arg-type]
+
+
+def find(lines: list[str], word: str) -> str:
+    return next(line for line in lines if word in line)
+
+
+def test_transfers_measured_and_stalled() -> None:
+    lines = pane(transfers.table(the_night().night(1500), 80), 80)
+    assert re.search(r">copy +19% +118G +612G +200M █+ +200M 41m13$", find(lines, "copy-out@fs01"))
+    assert re.search(r"!STALLED +20% 40.0G +200G +-- ▁+ +67.9M stalled 3m10$", find(lines, "copy-out@fs02"))
+    assert transfers.table(the_night().night(1500), 80).title == "3 of at most 4 transfers, 290 MB/s"
+
+
+def test_a_transfer_just_begun_is_measuring() -> None:
+    story = Story()
+    story.begin(1, "copy-out@fs01")
+    story.moved(2, "copy-out@fs01", 0, None, "scan")
+    assert find(pane(transfers.table(story.night(3), 80), 80), "copy-out").endswith("measuring")
+
+
+def test_a_stale_servers_transfer_has_no_rate() -> None:
+    story = the_night()
+    story.hear(1400)
+    line = find(pane(transfers.table(story.night(1500), 80), 80), "copy-out@fs01")
+    assert "?STALE" in line
+    assert "200M" not in line
+
+
+def test_what_is_over_comes_last_without_a_rate() -> None:
+    story = the_night()
+    story.end(1499, "copy-out@fs01")
+    table = transfers.table(story.night(1500), 120)
+    assert [r.key for r in table.rows][-1] == "copy-out@fs01"
+    assert "200M" not in find(pane(table, 120), "copy-out@fs01")
+
+
+def test_proofs_pass_fail_untested_and_stale() -> None:
+    story = the_night()
+    story.begin(1300, "verify@dc01")
+    story.tell(1310, e.CheckFinished("verify@dc01", 1, "up", "tcp", "pass", "22 open", OPENS + 1305, []))
+    story.tell(1311, e.CheckFinished("verify@dc01", 1, "same", "run", "fail", "3 files differ:\x1b[2J a.db", OPENS + 1305, []))
+    story.end(1312, "verify@dc01", result="failed", error="1 of 2 checks failed")
+    story.tell(1320, e.RetryAsked("rebuild@dc01"), who="ana")
+    story.begin(1330, "rebuild@dc01", n=2)
+    night = story.night(1500)
+    lines = pane(proofs.table(night, 120), 120)
+    assert re.search(r"dc01 +verify/up +\?STALE +STALE 20:22", find(lines, "22 open") and lines[5])
+    assert re.search(r"dc01 +verify/same +xFAIL .*3 files differ:\^\[\[2J a.db", lines[6])
+    assert ".not tested" in lines[1]
+    assert proofs.summary(night) == "2 of 14 checks pass and are fresh, 1 FAIL, 10 not tested, 1 STALE"
+    assert [c.text for c in proofs.matrix(night, 80).rows[2].cells] == ["dc01", "?", "x"]
+
+
+def test_needs_name_the_keys() -> None:
+    lines = pane(needs.table(the_night().night(1500), 140), 140)
+    assert re.search(r"\[1\] +3m19 web01 rebuild +rebuild: no space left on /srv +retry / skip / drop", lines[1])
+    assert re.search(r"\[2\] +3m10 fs02 copy-out +no byte has moved +enter look", lines[2])
+
+
+def test_an_acknowledged_alarm_is_gone_and_a_question_is_not() -> None:
+    story = the_night()
+    story.tell(1490, e.AlarmAcknowledged("stalled:copy-out@fs02"), who="ana")
+    story.tell(1491, e.AlarmAcknowledged("p1"), who="ana")
+    assert [n.key for n in needs.items(story.night(1500))] == ["p1"]
+
+
+def test_a_failure_without_a_prompt_still_needs_you() -> None:
+    story = the_night()
+    story.tell(1490, e.PromptWithdrawn("p1", "engine restarted"))
+    found = needs.decisions(story.night(1500))
+    assert [(n.key, n.kind, n.where) for n in found] == [("rebuild@web01", "failed", "web01 rebuild")]
+
+
+def test_a_gate_that_waits_needs_you() -> None:
+    story = Story()
+    every = [f"inventory@{n}" for n in story.plan.servers]
+    story.begin(10, *every)
+    story.end(300, *every)
+    story.begin(310, "backup-ok")
+    (need,) = needs.items(story.night(400))
+    assert (need.kind, need.task, need.hint) == ("gate", "backup-ok", "o  go or no-go")
+
+
+def test_a_lost_server_needs_you_only_once_it_does_not_mend_itself() -> None:
+    story = the_night()
+    story.tell(1480, e.ServerLost("mail1", "unreachable", "timed out"))
+    assert "lost:mail1" not in [n.key for n in needs.items(story.night(1500))]
+    assert "lost:mail1" in [n.key for n in needs.items(story.night(1511))]
+
+
+def text(night: Night, task: str, cells: int = 100) -> str:
+    return "\n".join(text_of(line) for line in detail.lines(night, task, cells))
+
+
+def test_one_task_in_prose() -> None:
+    said = text(the_night().night(1500), "rebuild@web01")
+    assert "04 Rebuild to the baseline on web01 (rebuild@web01, run)" in said
+    assert "x FAILED, 20:15:10 to 20:21:40, 6m30" in said
+    assert "Attempt 1: failed, exit 3, 20:15:10 to 20:21:40, 6m30" in said
+    assert "    rebuild: no space left on /srv" in said
+    assert "Planned: 20:11-20:41" in said
+
+
+def test_one_transfer_in_prose() -> None:
+    said = text(the_night().night(1500), "copy-out@fs02")
+    assert "Moved: 40.0 GB of 200 GB (copy), stalled 3m10" in said
+    assert "Does: copy /srv/data/ to bkp01:/vault/{{ server.name }}/" in said
+
+
+def test_a_gate_tells_who_said_what() -> None:
+    said = text(the_night().night(1500), "backup-ok")
+    assert "ana said go" in said
+
+
+def test_no_such_task() -> None:
+    assert text(the_night().night(1500), "nothing@fs01") == "nothing@fs01: no such task in this night"
+
+
+def test_the_ruler_shows_now_finish_and_opening_in_order() -> None:
+    story = the_night()
+    story.end(1450, "copy-out@fs02")
+    night = story.night(1500)
+    lines = [text_of(line) for line in timeline.lines(night, 100)]
+    assert lines[0].startswith("20:00")
+    assert all(len(line) == 100 for line in lines[1:3])
+    assert lines[2].index("V") < lines[2].index("F") < lines[2].index("O")
+    assert "F finish 21:36" in lines[3]
+    assert "O business opens 09:00" in lines[3]
+    assert lines[1].index(">") < lines[1].index("-")
+
+
+def test_the_ruler_without_a_finish_shows_none() -> None:
+    lines = [text_of(line) for line in timeline.lines(the_night().night(1500), 100)]
+    assert "F" not in lines[2]
+    assert "finish" not in lines[3]
+
+
+def test_the_ruler_shows_until_when_go_makes_sense() -> None:
+    story = Story()
+    lines = [text_of(line) for line in timeline.lines(story.night(600), 120)]
+    assert "G go by (backup-ok) 23:30" in lines[3]
+
+
+def test_hand_over() -> None:
+    lines = [text_of(line) for line in handover.lines(the_night().night(1500), 100)]
+    said = "\n".join(lines)
+    assert lines[0] == "At the keys: lead  (decides: lead)"
+    assert "engine 1 on con1, pid 4711" in said
+    assert "Open (2):\n[1] web01 rebuild: rebuild: no space left on /srv, for 3m19" in said
+    assert "fs02: !STALLED Disks to a safe place" in said
+    assert "20:15 backup-ok: go, by ana (backup proven)" in said
+
+
+@pytest.mark.parametrize("cells", WIDTHS)
+def test_every_pane_fits(cells: int) -> None:
+    night = the_night().night(1500)
+    drawn = [draw(t, cells) for t in (transfers.table(night, cells), proofs.table(night, cells), needs.table(night, cells))]
+    said = [detail.lines(night, t, cells) for t in night.state.tasks]
+    said += [handover.lines(night, cells), timeline.lines(night, cells)]
+    for line in [line for lines in drawn for line in lines] + [text_of(line) for lines in said for line in lines]:
+        assert width(line) <= cells, line
+    for table in (transfers.table(night, cells), proofs.table(night, cells), needs.table(night, cells)):
+        for i, column in enumerate(table.columns):
+            if column.right and column.width:
+                assert all(width(r.cells[i].text) <= column.width for r in table.rows)
