@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 SESSIONS = 8  # a connection; sshd's own limit is 10 (MaxSessions), and one is left for a person with `ssh -O`
 CONNECTIONS = 8  # a server; then sessions wait for one another
+JUST_NOW = 1.0  # seconds in which a session's end may still be unknown to sshd's count
 
 Dial = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
 """Makes one authenticated connection whose host key was checked. Raises FleetError or Lost."""
@@ -98,6 +100,7 @@ class _Wire:
     connection: asyncssh.SSHClientConnection
     room: int = SESSIONS
     sessions: int = 0
+    freed: float = 0.0  # when one ended last, in time.monotonic
 
 
 class Link:
@@ -181,7 +184,7 @@ class Link:
         while True:
             wire = await self._take()
             try:
-                return wire, await opened(wire.connection)
+                return wire, await _patiently(wire, opened)
             except asyncssh.ChannelOpenError as problem:
                 if not await self._refused(wire):
                     raise self._theirs(wire, problem) from problem
@@ -209,6 +212,7 @@ class Link:
     async def _release(self, wire: _Wire) -> None:
         async with self._change:
             wire.sessions -= 1
+            wire.freed = time.monotonic()
             self._change.notify_all()
 
     async def _refused(self, wire: _Wire) -> bool:
@@ -251,3 +255,16 @@ class Link:
         if wire.connection.is_closed():
             return Lost(self.target.name, f"contact was lost: {problem}")
         return FleetError(self.target.name, "other", f"{self.target.name} refused a session: {problem}")
+
+
+async def _patiently(wire: _Wire, opened: Callable[[asyncssh.SSHClientConnection], Awaitable[T]]) -> T:
+    """sshd counts a session until it has swept up after it, a moment after it told us that it is closed: a refusal just
+    then is not yet the server's limit."""
+    for pause in (0.01, 0.02, 0.05, 0.1, 0.2):
+        try:
+            return await opened(wire.connection)
+        except asyncssh.ChannelOpenError:
+            if time.monotonic() - wire.freed > JUST_NOW:
+                raise
+        await asyncio.sleep(pause)
+    return await opened(wire.connection)

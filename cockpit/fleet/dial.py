@@ -5,6 +5,7 @@ open, and starts again with the answer. Knows no session and no command.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -267,6 +268,6 @@ def _algorithms(known: Known) -> list[str]:
 
 
 def _words(problem: BaseException) -> str:
-    if isinstance(problem, OSError) and problem.strerror:
-        return problem.strerror
+    if isinstance(problem, OSError) and problem.errno and problem.errno > 0:
+        return os.strerror(problem.errno)  # asyncio's own words are "Connect call failed"
     return str(problem) or "no answer in time"

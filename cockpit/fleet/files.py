@@ -51,6 +51,10 @@ class _Ends:
             data += more
         return data
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Which sftp-server it is decides the order of a symlink's two names: ours is always OpenSSH's."""
+        return "SSH-2.0-OpenSSH" if name == "server_version" else default
+
     def is_closing(self) -> bool:
         return self._process.channel.lost()
 

@@ -179,8 +179,9 @@ class _Desk:
             del self._started[next(iter(self._started))]
 
     def follow(self, name: str, out: int, err: int) -> AsyncIterator[JobOutput | JobReport]:
-        due = self._started.pop(name, 0.0) + SOON
-        return self.followers.follow(Follower(name, out, err, due, self._notices.pop(name, None)))
+        notice = self._notices.pop(name, None)
+        due = 0.0 if notice else self._started.pop(name, 0.0) + SOON
+        return self.followers.follow(Follower(name, out, err, due, notice))
 
     async def look(self, request: str) -> JobReport:
         size, job = await self.shell.request(request)

@@ -35,6 +35,7 @@ class Night:
     def start(self) -> Night:
         start_engine(self.session, {})
         self._reader = Reader.open(self.session.journal_path)
+        self.engine = psutil.Process(int(self.session.holder()["pid"]))
         return self
 
     def send(self, verb: str, target: str | None = None) -> Reply:
@@ -59,19 +60,14 @@ class Night:
     def contacted(self, count: int) -> None:
         self.until(lambda facts: len({f.event.server for f in facts if isinstance(f.event, ServerContacted)}) >= count)
 
-    def engine(self) -> psutil.Process:
-        pid = asyncio.run(self._commander.send("health")).data["pid"]
-        return psutil.Process(int(pid))
-
     def stop(self) -> None:
-        with suppress(psutil.NoSuchProcess):
-            engine = self.engine() if self.session.running() else None
-            if engine is not None:
-                with suppress(RuntimeError):
-                    self.send("stop")
-                psutil.wait_procs([engine], timeout=10)
-                if engine.is_running():
-                    engine.kill()
+        """End the engine; one whose night has ended ends by itself, once it has let go of its servers."""
+        if not self.facts("NightEnded"):
+            with suppress(RuntimeError):
+                self.send("stop")
+        _, alive = psutil.wait_procs([self.engine], timeout=15)
+        for process in alive:
+            process.kill()
 
 
 def servers(made: list[Host]) -> str:

@@ -37,12 +37,14 @@ def night(first: str = "") -> Iterator[tuple[Night, list[Host]]]:
     """A night of seven plain servers that waits for a person."""
     hosts, place = Hosts(), Path(tempfile.mkdtemp(prefix="bench-"))
     made = hosts.many(7)
-    running = Night(place, plan(made, first))
     try:
-        running.start().contacted(7)
-        yield running, made
+        running = Night(place, plan(made, first)).start()
+        try:
+            running.contacted(7)
+            yield running, made
+        finally:
+            running.stop()
     finally:
-        running.stop()
         hosts.close()
         shutil.rmtree(place, ignore_errors=True)
 
@@ -131,7 +133,7 @@ def idle(rounds: int) -> list[Row]:
     try:
         with night() as (running, _):
             open_ui(terminal, running)
-            ui, engine = psutil.Process(terminal.pid()), running.engine()
+            ui, engine = psutil.Process(terminal.pid()), running.engine
             time.sleep(3)  # starting is not idling
             before = used(ui), used(engine)
             time.sleep(IDLE)

@@ -21,7 +21,8 @@ from tests.hosts.factory import Hosts
     ({"user": "root", "server": "dropbear"}, {"user": "root"}, "push"),  # it does not know from= and expiry-time=
     ({"user": "root", "noisy_rc": True}, {"user": "root"}, "push"),  # what its shell prints would go before the data
     ({"user": "root"}, {"user": "root", "read_only_home": True}, "pull"),
-    ({"user": "root"}, {"user": "root", "userland": "busybox", "shell": "busybox", "sh": "busybox"}, "push"),  # no ssh-keygen
+    ({"user": "root"}, {"user": "root", "userland": "busybox", "shell": "busybox", "sh": "busybox"}, "pull"),
+    ({"user": "root", "userland": "busybox", "sh": "busybox"}, {"user": "root", "without": ("ssh-keygen",)}, "push"),
     ({"user": "root", "without": ("rsync",)}, {"user": "root"}, "relay"),
     ({"user": "root", "without": ("ssh",)}, {"user": "root", "without": ("ssh-keygen",)}, "relay"),
     ({"user": "root"}, {"sftp_only": True}, "relay"),
@@ -67,7 +68,7 @@ async def test_behind_a_jump_host(hosts: Hosts, tmp_path: Path) -> None:
     async with fleet_of([bastion, far, near], tmp_path) as fleet:
         plan = [bastion, far, near]
         for step, where in ((copying("near:/srv/d/", "far:/srv/d/"), "far"), (copying("far:/srv/d/", "near:/srv/back/"), "near")):
-            ctx = Context(fleet, plan_of(fleet, plan, step), step, where)
+            ctx = Context(fleet, plan_of(fleet, plan, step), step, where, night=where)
             outcome = await copy.run(ctx)
             assert outcome.result == "done", (outcome, ctx.said)
     assert trees.listing(near.path("/srv/back"), seconds=True) == trees.listing(source, seconds=True)
@@ -85,7 +86,7 @@ async def test_from_and_to_this_machine(sftp_only: bool, hosts: Hosts, tmp_path:
     async with fleet_of([box], tmp_path) as fleet:
         steps = {"push": copying(f"local:{here}/", f"box:{place}/"), "pull": copying(f"box:{place}/", f"local:{tmp_path}/back/")}
         for way, step in steps.items():
-            ctx = Context(fleet, plan_of(fleet, [box], step), step, "box")
+            ctx = Context(fleet, plan_of(fleet, [box], step), step, "box", night=way)
             outcome = await copy.run(ctx)
             assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
             assert outcome.detail["way"] == ("relay" if sftp_only else way), ctx.said

@@ -113,12 +113,10 @@ async def test_a_jump_host_and_what_is_behind_it(hosts: Hosts, tmp_path: Path) -
         seen = len(here.seen)
         await asyncio.to_thread(bastion.start_sshd)
         await here.up("inner", after=seen)
-    (tmp_path / "known_hosts").write_text("")
 
 
 async def test_a_refusing_server_is_not_stormed(hosts: Hosts, tmp_path: Path) -> None:
-    host = hosts("one")
-    await asyncio.to_thread(host.kill_sshd)
+    host = hosts("one", start=False)
     tries = 0
 
     async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,7 +135,7 @@ async def test_a_refusing_server_is_not_stormed(hosts: Hosts, tmp_path: Path) ->
         assert tries <= 5
         server.close()
         await server.wait_closed()
-        await asyncio.to_thread(host.start_sshd)
+        await asyncio.to_thread(host.start)
         here.fleet.retry("one")
         await here.up("one")
 

@@ -32,8 +32,9 @@ async def run(ctx: StepContext, check: Check) -> Finding:
     text = done.stdout.decode(errors="replace")
     if done.exit != check.exit:
         return judged(False, f"exit {done.exit}, not {check.exit}: {short(text + done.stderr.decode(errors='replace'))}")
-    if check.expect is not None and not re.search(check.expect, text):
-        return judged(False, f"it printed {short(text)!r}, which does not match {check.expect!r}")
+    expect = ctx.render(check.expect) if check.expect is not None else ""
+    if not re.search(expect, text):
+        return judged(False, f"it printed {short(text)!r}, which does not match {expect!r}")
     return judged(True, f"exit {done.exit}: {short(text)}" if text.strip() else f"exit {done.exit}")
 
 
@@ -58,10 +59,11 @@ async def tcp(ctx: StepContext, check: Check) -> Finding:
 
 
 async def http(ctx: StepContext, check: Check) -> Finding:
-    return await asyncio.to_thread(_get, ctx.render(check.value), check)
+    contains = ctx.render(check.contains) if check.contains is not None else ""
+    return await asyncio.to_thread(_get, ctx.render(check.value), check.status, contains)
 
 
-def _get(url: str, check: Check) -> Finding:
+def _get(url: str, wanted: int, contains: str) -> Finding:
     if not url.startswith(("http://", "https://")):
         return Finding("not-tested", f"{url}: write http:// or https://")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy would answer for a dead server
@@ -72,10 +74,10 @@ def _get(url: str, check: Check) -> Finding:
         status, body = error.code, error.read(BODY)
     except OSError as error:
         return judged(False, f"{url}: {error}")
-    if status != check.status:
-        return judged(False, f"{url}: status {status}, not {check.status}")
-    if check.contains is not None and check.contains not in body.decode(errors="replace"):
-        return judged(False, f"{url}: status {status}, but {check.contains!r} is not in its {len(body)} bytes")
+    if status != wanted:
+        return judged(False, f"{url}: status {status}, not {wanted}")
+    if contains not in body.decode(errors="replace"):
+        return judged(False, f"{url}: status {status}, but {contains!r} is not in its {len(body)} bytes")
     return judged(True, f"{url}: status {status}, {len(body)} bytes")
 
 
@@ -105,7 +107,7 @@ async def service(ctx: StepContext, check: Check) -> Finding:
 
 
 async def mount(ctx: StepContext, check: Check) -> Finding:
-    path = ctx.render(check.value).rstrip("/") or "/"
+    path = ctx.render(check.value, path=True).rstrip("/") or "/"
     done = await ctx.remote().run("cat /proc/mounts", timeout=LIMIT)
     for line in done.stdout.decode(errors="replace").splitlines():
         device, place, kind, *_ = [*line.split(), "", "", ""]
@@ -115,7 +117,7 @@ async def mount(ctx: StepContext, check: Check) -> Finding:
 
 
 async def space(ctx: StepContext, check: Check) -> Finding:
-    path = ctx.render(check.value)
+    path = ctx.render(check.value, path=True)
     done = await ctx.remote().run(f"df -Pk -- {quote(path)}", timeout=LIMIT)
     if done.exit != 0:
         return Finding("not-tested", short(done.stderr.decode(errors="replace")))
