@@ -148,6 +148,10 @@ class Remote(Protocol):
         """Leave this session's lock on the server. The words of another session's, when that is there; then nothing changed."""
         ...
 
+    async def serve(self, session: str, epoch: int) -> bool:
+        """From now on no older engine of this session starts a job there. False: a newer one has been there already."""
+        ...
+
     async def release_claim(self, session: str) -> None:
         """Take this session's lock away; another's stays."""
         ...

@@ -27,7 +27,7 @@ from cockpit.fleet.process import Process, StreamName
 
 T = TypeVar("T")
 
-SESSIONS = 8  # a connection; sshd's own limit is 10 (MaxSessions), and one is left for a person with `ssh -O`
+SESSIONS = 8  # a connection; sshd's own limit is 10 (MaxSessions)
 CONNECTIONS = 8  # a server; then sessions wait for one another
 JUST_NOW = 1.0  # seconds in which a session's end may still be unknown to sshd's count
 
@@ -86,6 +86,9 @@ class SSHChannel:
     def lost(self) -> bool:
         return self._connection.is_closed()
 
+    def terminate(self) -> None:
+        self._process.send_signal("TERM")
+
     def close(self) -> None:
         self._process.close()
 
@@ -115,7 +118,7 @@ class Link:
         self._wires: list[_Wire] = []
         self._dialing = 0
         self._change = asyncio.Condition()
-        self._closed = False
+        self._closed = self._noisy = False
         self._watchers: set[asyncio.Task[None]] = set()
 
     async def open_process(self, command: str, *, become: bool = False) -> Process:
@@ -124,10 +127,12 @@ class Link:
         if self.target.sftp_only:
             raise FleetError(self.target.name, "other", f"{self.target.name} runs no commands (sftp_only)")
         sudo = self._sudo if become else None
-        return await launch(
+        process = await launch(
             self.target.name, command, self._exec, become=become,
             known=sudo.known() if sudo else None, password=sudo.ask if sudo else None,
         )  # fmt: skip
+        self._noisy = process.noisy
+        return process
 
     async def connection(self) -> asyncssh.SSHClientConnection:
         """The first connection, made now if there is none: for tunnels. Channels of tunnels are not sessions."""
@@ -138,8 +143,8 @@ class Link:
     async def sftp(self, *, become: bool = False) -> AsyncIterator[Any]:
         """asyncssh's SFTPClient (text paths, surrogateescape), as the user who logged in or as root.
         Beware: its put and get shorten files that end in a hole."""
-        if become:
-            async with sftp_over(await self.open_process(SERVER, become=True)) as client:
+        if become or self._noisy:  # sshd runs its subsystem through the login shell, whose noise would be taken for packets
+            async with sftp_over(await self.open_process(SERVER, become=become)) as client:
                 yield client
             return
         wire, client = await self._session(lambda raw: raw.start_sftp_client(path_errors="surrogateescape"))

@@ -9,7 +9,7 @@ ck_flock=$(command -v flock)
 ck_stat "$$"
 ck_self=$ck_st
 ck_uid=$(id -u)
-ck_base= ck_prg=
+ck_base= ck_prg= ck_go=
 ck_newer='an engine with a newer epoch has taken over'
 
 ck_put() { printf '\n%s %s %s\n' "$ck_t" "$ck_n" "$1"; }
@@ -30,7 +30,7 @@ ck_choose() {
     [ -n "$ck_base" ] && return 0
     for ck_e in "$HOME/.cockpit" "/var/tmp/cockpit-$ck_uid" "/tmp/cockpit-$ck_uid"; do
         if [ -d "$ck_e/locks" ] || mkdir -p "$ck_e/jobs" "$ck_e/locks"; then
-            if ck_ours "$ck_e" && : >> "$ck_e/jobs/.w"; then ck_base=$ck_e; return 0; fi
+            if ck_ours "$ck_e" && printf '' >> "$ck_e/jobs/.w"; then ck_base=$ck_e; return 0; fi
         fi
     done
     return 1
@@ -42,9 +42,9 @@ ck_find() {
     ck_each ck_find_in "$1"
 }
 ck_find_in() {
-    for ck_d in "$ck_e/jobs/"*/"$1.cmd"; do
-        ck_d=${ck_d%.cmd}
-        [ -e "$ck_d.cmd" ] && return 0
+    for ck_d in "$ck_e/jobs/"*/"$1.record"; do
+        ck_d=${ck_d%.record}
+        [ -e "$ck_d.record" ] && return 0
     done
     ck_d=
     return 1
@@ -79,7 +79,7 @@ ck_serve() {
     ck_f=$ck_base/epochs/$ck_ses/$ck_epo
     [ -e "$ck_f" ] && [ -d "$ck_base/jobs/$ck_ses" ] && return 0
     mkdir -p "$ck_base/jobs/$ck_ses" "${ck_f%/*}"
-    : > "$ck_f" && sync "$ck_f" "${ck_f%/*}"
+    printf '' > "$ck_f" && sync "$ck_f" "${ck_f%/*}"
 }
 
 ck_epoch() {
@@ -117,57 +117,52 @@ ck_begin() {
     case $ck_phase in absent | prepared) ;; *) ck_unload; ck_said; return ;; esac
     if ck_stale; then ck_no stale-epoch "$ck_newer"; return; fi
     if ! ck_choose; then ck_no record "no directory for job records can be written"; return; fi
-    if ! ck_prepare; then ck_no record "the job's record cannot be written in $ck_base"; return; fi
+    if ! ck_serve; then ck_no record "no job can be recorded in $ck_base"; return; fi
+    [ -n "$ck_d" ] || ck_d=$ck_base/jobs/$ck_ses/$ck_id
     if ck_lock; then
         ck_launch
     else
-        ck_state # a second start of this very job finds its lock held by the first
+        ck_locked
         case $ck_phase in absent | prepared) ck_no locked "$ck_lname is in use by job $ck_holder" ;; *) ck_said ;; esac
     fi
     exec 9>&-
 }
 
-ck_prepare() {
-    ck_serve || return
-    [ -n "$ck_d" ] || ck_d=$ck_base/jobs/$ck_ses/$ck_id
-    printf '%s\n' "$ck_cmd" > "$ck_d.cmd"
-} 2>/dev/null
-
-# Whoever makes the record begins the command; nobody else touches what it is going to run.
+# Whoever makes the record begins the command. One that was recorded and never begun is entered again, once: whoever makes
+# .again; the first wrapper, should it be there after all, has said `going` before it looks for that file.
 ck_launch() {
+    ck_second= ck_l=$ck_d.record
+    [ "$ck_phase" = absent ] || ck_second=1 ck_l=$ck_d.again
     set -C
-    { : > "$ck_d.record"; } 2>/dev/null
+    { printf '' > "$ck_l"; } 2>/dev/null
     ck_x=$?
     set +C
-    if [ "$ck_x" != 0 ]; then
-        ck_state
-        if [ "$ck_phase" = prepared ]; then ck_no record "the job's record cannot be written to $ck_d.record"; else ck_said; fi
-        ck_unload
-        return
-    fi
-    if ! ck_write; then
-        rm -f "$ck_d.record"
+    if [ "$ck_x" != 0 ] || [ -n "$ck_second" ]; then ck_state; fi
+    if [ "$ck_x" != 0 ] && [ "$ck_phase" = absent ]; then
         ck_no record "the job's record cannot be written to $ck_d.record"
-        return
-    fi
-    # Asked again now that the record is there: a new engine first leaves its epoch and then looks for records.
-    if ck_stale; then
-        rm -f "$ck_d.record"
+    elif [ "$ck_x" != 0 ] || [ -n "$ck_go" ]; then
+        ck_unload
+        ck_said
+    elif ! ck_write; then
+        rm -f "$ck_l"
+        ck_no record "the job's record cannot be written to $ck_d.record"
+    elif ck_stale; then # asked again with the record there: a new engine first leaves its epoch and then looks for records
+        rm -f "$ck_l"
         ck_no stale-epoch "$ck_newer"
-        return
+    else
+        exec 6>> "$ck_d.out" 7>> "$ck_d.err"
+        ck_wrap < /dev/null > /dev/null 2>&1 &
+        printf 'wrapper %s\n' "$!" >> "$ck_d.record"
+        exec 6>&- 7>&-
+        ck_phase=running
+        ck_said
     fi
-    exec 6>> "$ck_d.out" 7>> "$ck_d.err"
-    ck_wrap < /dev/null > /dev/null 2>&1 &
-    printf 'wrapper %s\n' "$!" >> "$ck_d.record"
-    exec 6>&- 7>&-
-    ck_phase=running
-    ck_said
 }
 
 ck_write() {
     ck_boot
-    printf 'start %s %s %s\n' "$ck_b" "$$" "$ck_self" >> "$ck_d.record" || return
-    : >> "$ck_d.out" && : >> "$ck_d.err" || return
+    printf 'start %s %s %s\n%s\n' "$ck_b" "$$" "$ck_self" "$ck_words" >> "$ck_d.record" || return
+    printf '' >> "$ck_d.out" && printf '' >> "$ck_d.err" || return
     [ -z "$ck_prg" ] || mv "$ck_base/$ck_prg" "$ck_d.program"
 } 2>/dev/null
 
@@ -175,13 +170,23 @@ ck_write() {
 ck_lock() {
     [ -n "$ck_lck" ] || return 0
     ck_holder=
-    ck_l=$ck_base/locks/$ck_lck
-    if [ -z "$ck_flock" ]; then ck_lock_by_turns "$ck_l" "$ck_d"; return; fi
-    { : >> "$ck_l"; } 2>/dev/null || return
-    exec 9>> "$ck_l"
-    if "$ck_flock" -n 9; then printf '%s\n' "$ck_id" > "$ck_l"; return 0; fi
-    read -r ck_holder < "$ck_l"
+    ck_lf=$ck_base/locks/$ck_lck
+    if [ -z "$ck_flock" ]; then ck_lock_by_turns "$ck_lf" "$ck_d"; return; fi
+    { printf '' >> "$ck_lf"; } 2>/dev/null || return
+    exec 9>> "$ck_lf"
+    if "$ck_flock" -n 9; then printf '%s\n' "$ck_id" > "$ck_lf"; return 0; fi
+    read -r ck_holder < "$ck_lf"
     return 1
+}
+
+# A second start of this very job finds its lock held by the first, which is about to make the record.
+ck_locked() {
+    ck_y=0
+    while ck_nap; ck_y=$((ck_y + 1)); ck_state; [ "$ck_phase" = absent ] && [ "$ck_y" -lt 10 ]; do
+        ck_holder=
+        { read -r ck_holder < "$ck_lf"; } 2>/dev/null
+        [ -z "$ck_holder" ] || [ "$ck_holder" = "$ck_id" ] || break
+    done
 }
 
 # LOCK DIRECTORY. No flock(1): a file for each turn, never removed, so that two who find the last holder dead cannot both
@@ -190,7 +195,8 @@ ck_lock_by_turns() {
     ck_turn=0
     while [ -e "$1.$((ck_turn + 1))" ]; do ck_turn=$((ck_turn + 1)); done
     if [ "$ck_turn" -gt 0 ]; then
-        read -r ck_holder < "$1.$ck_turn"
+        ck_lf=$1.$ck_turn
+        read -r ck_holder < "$ck_lf"
         ck_busy "$ck_holder" && { ck_d=$2; return 1; }
         ck_d=$2
     fi
@@ -225,10 +231,12 @@ ck_look() {
 
 ck_sized() {
     ck_x='- -'
-    if [ -n "$ck_d" ]; then ck_x=$(wc -c < "$ck_d.out")\ $(wc -c < "$ck_d.err"); fi
+    if [ -n "$ck_d" ]; then ck_x="$(ck_size out) $(ck_size err)"; fi
     ck_put "size $ck_x"
     ck_said
 }
+
+ck_size() { if [ -s "$ck_d.$1" ]; then wc -c < "$ck_d.$1"; else echo 0; fi; }
 
 # N BLOCKS, then ID OUT ERR for each job: its state, and then its output from these blocks on (4096 bytes each). The state
 # is taken first: of a job that had ended by then, what is read up to the end of the file is all there will ever be.
@@ -263,6 +271,7 @@ ck_cancel() {
             ;;
         gone) # its leader was killed; what it left behind is still its
             if [ -n "$ck_cp" ] && ! ck_stat "$ck_cp" && ck_group "$ck_cp"; then
+                ck_phase=running
                 ck_ender cancelled "$3" < /dev/null > /dev/null 2>&1 8>&- &
             fi
             ;;
@@ -296,6 +305,13 @@ ck_claimed() {
     [ -n "$ck_c3" ] || ck_c1=unknown
 }
 
+# N; ck_ses. Another session's claim stays.
+ck_release() {
+    ck_n=$1
+    if ck_each ck_claimed && [ "$ck_c1" = "$ck_ses" ]; then rm -f "$ck_cf"; fi
+    ck_put end
+}
+
 # N; ck_ses. What still runs stays, and so does the epoch: an old engine that wakes up later finds itself replaced.
 ck_remove() {
     ck_n=$1 ck_kept=0
@@ -316,7 +332,7 @@ ck_remove_in() {
         for ck_d in "$ck_e/jobs/$ck_ses/"*.record; do
             ck_d=${ck_d%.record}
             ck_state
-            [ "$ck_phase" = running ] || rm -f "$ck_d.cmd" "$ck_d.record" "$ck_d.out" "$ck_d.err" "$ck_d.program" "$ck_d.ending" "$ck_d.po" "$ck_d.pe"
+            [ "$ck_phase" = running ] || rm -f "$ck_d.record" "$ck_d.out" "$ck_d.err" "$ck_d.program" "$ck_d.ending" "$ck_d.again" "$ck_d.po" "$ck_d.pe"
         done
     fi
     ck_kept=$((ck_kept + ck_here))

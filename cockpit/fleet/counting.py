@@ -64,6 +64,7 @@ class Counter:
     """
 
     def __init__(self) -> None:
+        self.fed = 0  # bytes of output
         self.passes = 1
         self.changed = 0  # in the newest pass: entries that it had to touch
         self.moved_files = 0
@@ -80,6 +81,7 @@ class Counter:
         return self.moved_files + self._there_files
 
     def feed(self, data: bytes) -> None:
+        self.fed += len(data)
         *lines, self._rest = re.split(rb"[\r\n]", self._rest + data)
         self._rest = self._rest[-4096:]
         for line in lines:

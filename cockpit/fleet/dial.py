@@ -8,9 +8,8 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
@@ -20,12 +19,12 @@ from cockpit.fleet.api import FleetError, Lost, Target
 from cockpit.fleet.handshakes import Handshakes
 from cockpit.fleet.hostkeys import DEFAULT_PORT, HostKeys, KeyProblem, Known, place, public_line
 from cockpit.fleet.keyring import Keyring, Offer
+from cockpit.fleet.login import PASSWORD, Login
 from cockpit.fleet.sshconfig import Route, readable, resolve
 from cockpit.fleet.way import Tap, Way
 
 Jump = Callable[[Target, Route], Awaitable[asyncssh.SSHClientConnection | None]]
 """The connection through which a route leads, or None for straight there. FleetError when the jump host can't be had."""
-
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -40,55 +39,6 @@ class Services:
     keepalive_count: int = 3
 
 
-@dataclass(slots=True)
-class _Login(asyncssh.SSHClient):
-    """What asyncssh asks during one handshake. Notes what it could not answer; asks nobody itself."""
-
-    known: Known
-    keys: list[asyncssh.SSHKeyPair]
-    password: str | None
-    replies: dict[str, str]
-    shown: asyncssh.SSHKey | None = None
-    wanted: str | None = None  # "password", or the words of another challenge
-    _sent: bool = field(default=False)
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        """Called for a key that is not among the trusted ones: never good, but remembered."""
-        self.shown = key
-        return False
-
-    def public_key_auth_requested(self) -> Any:
-        return [self.keys.pop(0)] if self.keys else None
-
-    def password_auth_requested(self) -> str | None:
-        return self._password()
-
-    def kbdint_auth_requested(self) -> str | None:
-        return None if self._sent else ""
-
-    def kbdint_challenge_received(self, name: str, instructions: str, lang: str, prompts: Any) -> list[str] | None:
-        answers: list[str] = []
-        for words, echo in prompts:
-            answer = self._password() if not echo and "assword" in words else self._reply(words)
-            if answer is None:
-                return None
-            answers.append(answer)
-        return answers
-
-    def _password(self) -> str | None:
-        if self.password is None:
-            self.wanted = self.wanted or "password"
-        elif not self._sent:  # once a connection: the server counts every wrong one
-            self._sent = True
-            return self.password
-        return None
-
-    def _reply(self, words: str) -> str | None:
-        if words not in self.replies:
-            self.wanted = words
-        return self.replies.pop(words, None)  # a one-time code is good once
-
-
 class Dialer:
     """Makes connections to one server, again and again. `shown_key` is the host key it last proved to have."""
 
@@ -96,6 +46,7 @@ class Dialer:
         self.target = target
         self.shown_key: str | None = None
         self.fingerprint: str | None = None
+        self.login: str | None = None  # what let us in: agent, key or password
         self._services, self._jump = services, jump
         self._route: Route | None = None
         self._tap: Tap | None = None
@@ -132,18 +83,17 @@ class Dialer:
         while True:
             password = self._services.answers.known(self._password_name)
             async with self._services.keyring.offer(self.target.name, self.route) as offer:
-                login = _Login(self._trusted(), list(offer.pairs), password, replies)
+                login = Login(self._trusted(), list(offer.pairs), password, replies)
                 if offer.pairs or not offer.locked:
                     connection = await self._try(login, offer)
                     if connection is not None:
                         return connection
             if offer.locked:
                 await self._services.keyring.unlock(self.target.name, offer.locked[0])
-            elif login.wanted == "password" or login._sent:
-                await self._ask_password(password if login._sent else None)
-            else:
-                assert login.wanted is not None
+            elif login.wanted not in (None, PASSWORD):
                 replies[login.wanted] = await self._ask_other(login.wanted)
+            else:
+                await self._ask_password(password if login.sent else None)
 
     async def fetch_key(self) -> tuple[str, str]:
         """(public key line, fingerprint) that the server shows and that is vouched for, without logging in there.
@@ -167,7 +117,7 @@ class Dialer:
 
     # --- one try
 
-    async def _try(self, login: _Login, offer: Offer) -> asyncssh.SSHClientConnection | None:
+    async def _try(self, login: Login, offer: Offer) -> asyncssh.SSHClientConnection | None:
         """None: a person can help. The address is told how it went."""
         try:
             jump = await self._jump(self.target, self.route)
@@ -176,7 +126,7 @@ class Dialer:
         except FleetError:
             raise
         except asyncssh.PermissionDenied as problem:
-            if offer.locked or login.wanted or login._sent:
+            if offer.locked or login.wanted or login.sent:
                 return None
             raise self._refused("auth", f"it lets none of these in: {self._who()}") from problem
         except asyncssh.HostKeyNotVerifiable as problem:
@@ -185,17 +135,17 @@ class Dialer:
             sort = "auth" if "authentication failures" in str(problem) else "unreachable"  # sshd's MaxAuthTries
             raise self._refused(sort, _words(problem)) from problem
         self._services.handshakes.welcomed(self.route.address)
-        self._remember(connection, tap)
+        self._remember(connection, tap, login.used)
         return connection
 
     async def _connect(
-        self, login: _Login, jump: asyncssh.SSHClientConnection | None
+        self, login: Login, jump: asyncssh.SSHClientConnection | None
     ) -> tuple[asyncssh.SSHClientConnection, Tap | None]:
         route = self.route
         way = self._way(jump)
         connection = await asyncssh.connect(
             self.target.host, port=route.port, username=route.user, config=readable(self._services.config),
-            tunnel=way, client_factory=lambda: login, client_keys=None, agent_path=None,
+            tunnel=way, client_factory=lambda: login, client_keys=None, agent_path=None, x509_trusted_certs=None,
             known_hosts=(login.known.keys, login.known.authorities, login.known.revoked),
             server_host_key_algs=() if route.host_key_algorithms else _algorithms(login.known),
             keepalive_interval=self._services.keepalive, keepalive_count_max=self._services.keepalive_count,
@@ -214,11 +164,11 @@ class Dialer:
     def _named(self) -> tuple[str, int]:
         return (self.route.alias, DEFAULT_PORT) if self.route.alias else self.route.address
 
-    def _remember(self, connection: asyncssh.SSHClientConnection, tap: Tap | None) -> None:
+    def _remember(self, connection: asyncssh.SSHClientConnection, tap: Tap | None, used: str) -> None:
         key = connection.get_server_host_key()
         if key is not None:
             self.shown_key, self.fingerprint = public_line(key), key.get_fingerprint()
-        self._tap, self._heard = tap, time.time()
+        self._tap, self._heard, self.login = tap, time.time(), used
 
     # --- what went wrong
 
@@ -227,7 +177,7 @@ class Dialer:
         text = f"{self.target.name} ({self.route.host} port {self.route.port}): {why}"
         return Lost(self.target.name, text) if problem == "unreachable" else FleetError(self.target.name, problem, text)
 
-    def _key_problem(self, login: _Login, why: str) -> FleetError:
+    def _key_problem(self, login: Login, why: str) -> FleetError:
         if login.shown is None:
             return self._refused("other", why)
         return self._key_shown(login.shown, login.known)

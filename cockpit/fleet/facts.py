@@ -33,6 +33,7 @@ say end ''"""
 def read(printed: bytes, asked: float, answered: float) -> dict[str, Any]:
     """{"uname", "os", "host", "user", "uid": int, "home", "shell", "boot_id", "clock_skew": seconds that the server's clock is
     ahead, "tools": {name: path}, "versions": {name: first line}}; what a server didn't tell is absent.
+    The watcher of a contact adds "host_key" (fingerprint) and "login" (agent, key or password).
 
     asked, answered: UTC epoch seconds here, around the command. The skew is good to a second: `date` tells whole ones."""
     facts: dict[str, Any] = {"tools": {}, "versions": {}}

@@ -119,5 +119,6 @@ async def _why(process: Process, problem: Exception) -> FleetError:
     if isinstance(problem, Lost):
         return problem
     code = await process.wait()
-    why = "no sftp-server is installed there" if code == 127 else f"sftp-server ended with exit code {code}"
+    missing = "no sftp-server is installed there (Debian: openssh-sftp-server)"
+    why = missing if code == 127 else f"sftp-server ended with exit code {code}"
     return FleetError(process.server, "other", f"sftp on {process.server}: {why}")

@@ -48,7 +48,8 @@ class Handshakes:
         known.pardoned.clear()
         while (left := known.not_before - time.monotonic()) > 0:
             try:
-                await asyncio.wait_for(known.pardoned.wait(), left)
+                async with asyncio.timeout(left):
+                    await known.pardoned.wait()
             except TimeoutError:
                 pass
 

@@ -110,6 +110,11 @@ class Jobs:
             raise FleetError(self._link.target.name, "other", f"no lock can be left on {self._link.target.name}: no directory is writable")
         return Claim(holder, " ".join(name), float(at) if at.isdecimal() else 0.0)
 
+    async def release_claim(self, session: str) -> None:
+        """Take this session's lock away; another's stays."""
+        desk = await self._desk(False)
+        await desk.shell.request("ck_release", before=b"ck_ses=" + words.quote(words.file_name(session)))
+
     async def remove_jobs(self, session: str) -> None:
         """Forget this session's records and its lock on the server. What still runs stays, and so does the epoch."""
         for become in self._users():

@@ -15,6 +15,7 @@ from cockpit.fleet.api import JobSpec
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LINE = 8  # bytes: the shortest line of a secret of several lines that is hidden by itself as well
 CHUNK = 32768  # bytes of a program in one request
+SHOWN = 1000  # characters of the command in its record: a shell reads it a byte at a time whenever it looks
 ARGUMENT = 100_000  # bytes: Linux takes no single argument of 128 KiB; a longer command is run from a file
 
 
@@ -39,9 +40,10 @@ def start(spec: JobSpec, program: str) -> bytes:
     """The assignments before `ck_start`. `program`: the name of the file that its bytes were sent to, or ""."""
     values = {
         "ck_id": file_name(spec.id), "ck_ses": file_name(spec.session), "ck_epo": str(int(spec.epoch)),
-        "ck_cmd": spec.command[:ARGUMENT], "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_pip": _pipe(spec),
+        "ck_cmd": spec.command if program == "" else "", "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_pip": _pipe(spec),
         "ck_tmo": "" if spec.timeout is None else str(max(1, math.ceil(spec.timeout))),
         "ck_lck": hashlib.sha256(spec.lock.encode("utf-8", "surrogateescape")).hexdigest()[:32] if spec.lock else "",
+        "ck_words": "\n".join("| " + line for line in _shown(spec).splitlines()),
         "ck_lname": " ".join((spec.lock or "").split()),
         "ck_msk": "\n".join("".join(f"\\{byte:03o}" for byte in word) for word in masks(spec.secrets)),
     }  # fmt: skip
@@ -89,6 +91,12 @@ def _pipe(spec: JobSpec) -> str:
         return "ck_mask"
     text = spec.command.encode("utf-8", "surrogateescape") + (spec.program or b"")
     return "cat" if re.search(rb"/dev/(std|fd)|/proc/\S+/fd", text) else ""
+
+
+def _shown(spec: JobSpec) -> str:
+    """What the record says was run, for people; the journal has all of it."""
+    text = spec.command if spec.program is None else " ".join(["program", *spec.args])
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _exports(spec: JobSpec) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ class Offer:
 class Keyring:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._open: dict[Path, asyncssh.SSHKey] = {}
+        self._unlocked: dict[tuple[Path, int], asyncssh.SSHKey] = {}  # by path and mtime: a replaced file is read anew
 
     @asynccontextmanager
     async def offer(self, server: str, route: Route) -> AsyncIterator[Offer]:
@@ -51,10 +51,11 @@ class Keyring:
     async def unlock(self, server: str, path: Path) -> None:
         """Ask for a file's passphrase until it opens. FleetError (auth) when nobody gives one."""
         name, refused = str(path), None
-        while path not in self._open:
+        while (path, _stamp(path)) not in self._unlocked:
             phrase = await self._answers.get("passphrase", name, f"Passphrase of {path}", server, refused=refused)
             try:
-                self._open[path] = await asyncio.to_thread(asyncssh.read_private_key, path, phrase)
+                key = await asyncio.to_thread(asyncssh.read_private_key, path, phrase)
+                self._unlocked[path, _stamp(path)] = key
             except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError):
                 refused = phrase
 
@@ -82,11 +83,10 @@ class Keyring:
 
     def _load(self, server: str, path: Path, *, strict: bool) -> asyncssh.SSHKey | None:
         """None for a file that is missing or no key; when the plan names it (strict) that is an error. _Locked."""
-        if path in self._open:
-            return self._open[path]
+        if unlocked := self._unlocked.get((path, _stamp(path))):
+            return unlocked
         try:
-            self._open[path] = asyncssh.read_private_key(path)
-            return self._open[path]
+            return asyncssh.read_private_key(path)
         except asyncssh.KeyImportError as problem:
             if _ENCRYPTED in str(problem):
                 raise _Locked from None
@@ -104,6 +104,10 @@ class Keyring:
         with suppress(OSError, asyncssh.Error):
             return await asyncssh.connect_agent(route.agent)
         return None
+
+
+def _stamp(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 async def _held(agent: asyncssh.SSHAgentClient | None) -> dict[bytes, asyncssh.SSHKeyPair]:

@@ -72,8 +72,10 @@ class Launch:
         begun = await process.stderr.skip_to(self.marker, limit=NOISE_LIMIT, seen=talk.on_stderr)
         if talk.wanted:
             raise PasswordWanted(refused=password is not None)
-        if begun is None or await process.stdout.skip_to(self.marker, limit=NOISE_LIMIT, seen=lambda _: False) is None:
+        noise = await process.stdout.skip_to(self.marker, limit=NOISE_LIMIT, seen=lambda _: begun is None)
+        if noise is None:
             raise await self._refusal(process, talk.said)
+        process.noisy = bool(noise)
 
     async def _refusal(self, process: Process, said: bytes) -> FleetError:
         code = await process.wait()  # Lost, when it was the connection that ended

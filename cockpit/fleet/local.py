@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,6 +46,9 @@ class LocalChannel:
 
     def lost(self) -> bool:
         return False
+
+    def terminate(self) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
 
     def close(self) -> None:
         """As sshd would leave it: its stdin ends, and what it writes meets a broken pipe."""

@@ -36,6 +36,10 @@ class Channel(Protocol):
         """Contact is broken."""
         ...
 
+    def terminate(self) -> None:
+        """SIGTERM to the command's process group, as far as we may."""
+        ...
+
     def close(self) -> None: ...
 
     async def closed(self) -> None: ...
@@ -113,6 +117,7 @@ class Process:
     def __init__(self, server: str, channel: Channel) -> None:
         self.server = server
         self.channel = channel
+        self.noisy = False  # its login shell printed something before the command began
         self.stdin = Stdin(self, channel)
         self.stdout = Stream(self, channel, "out")
         self.stderr = Stream(self, channel, "err")
@@ -127,6 +132,13 @@ class Process:
         if code is None:
             raise self.lost()
         return code
+
+    def terminate(self) -> None:
+        """Ask for its end. Best effort: what runs through sudo, or under an old sshd (before 7.9), stays."""
+        try:
+            self.channel.terminate()
+        except OSError:
+            pass
 
     def close(self) -> None:
         """Leave: the command gets EOF and, on its next write, a broken pipe. Not a kill."""

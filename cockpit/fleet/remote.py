@@ -49,7 +49,11 @@ class ServerRemote:
         become = self.target.become if become is None else become
         async with asyncio.timeout(timeout):
             async with await self.link.open_process(within(command, env or {}, cwd), become=become) as process:
-                return await complete(process, stdin, limit)
+                try:
+                    return await complete(process, stdin, limit)
+                except BaseException:
+                    process.terminate()  # nobody waits for it any longer
+                    raise
 
     async def boot_id(self) -> str | None:
         return await self._jobs.boot_id()
@@ -88,6 +92,9 @@ class ServerRemote:
             return None
         since = datetime.fromtimestamp(other.at, UTC).strftime("%Y-%m-%d %H:%M UTC") if other.at else "an unknown time"
         return f"{other.session}, by {other.who or 'somebody'}, since {since}"
+
+    async def serve(self, session: str, epoch: int) -> bool:
+        return self.target.sftp_only or await self._jobs.serve(session, epoch)
 
     async def release_claim(self, session: str) -> None:
         if not self.target.sftp_only:

@@ -17,6 +17,7 @@ from shlex import quote
 from typing import Literal
 
 from cockpit.fleet.api import FleetError, Lost, Remote
+from cockpit.fleet.authorized import authorization, plain, set_line
 from cockpit.fleet.rsync import REMOTE
 from cockpit.fleet.sides import HERE, Side, look
 
@@ -26,7 +27,6 @@ CONNECT_TIMEOUT = 8  # seconds, of the ssh between the servers
 VALID = timedelta(hours=48)  # written without a zone, since sshd before 9.1 takes none: up to 14 h more or less
 ECHO = "cockpit-route"
 SEEN = re.compile(rf"{ECHO} (\S+) \d+ \S+ \d+")
-SAFE = re.compile(r"[A-Za-z0-9_./=,:@%+\- ]+")  # the same words for sh, csh, fish, and inside authorized_keys' quotes
 
 
 def route_tag(attempt: str) -> str:
@@ -52,17 +52,6 @@ class Route:
         return self.source if self.way == "push" else self.target
 
 
-def authorization(tag: str, public: str, command: str, *, expires: datetime, seen_from: str | None) -> str:
-    """One line for authorized_keys (sshd(8)): this key may run this command, and nothing else, from there, until then."""
-    if not SAFE.fullmatch(command.replace("$SSH_CONNECTION", "")):
-        raise ValueError("this command needs a script of its own")
-    options = ["restrict"]
-    options += [f'from="{seen_from}"'] if seen_from else []
-    options += [f'expiry-time="{expires:%Y%m%d%H%M}"', f'command="{command}"']
-    algorithm, key = public.split()[:2]
-    return f"{','.join(options)} {algorithm} {key} {tag}"
-
-
 @dataclass(slots=True)
 class OpenRoute:
     """A route that has been made: its directory on `job`'s side and its line on `other`'s."""
@@ -83,13 +72,13 @@ class OpenRoute:
     async def permit(self, command: str, *, anywhere: bool = False) -> None:
         """Let the key run exactly this command (for /bin/sh), and no longer what it could before."""
         files = ""
-        if not SAFE.fullmatch(command.replace("$SSH_CONNECTION", "")):
+        if not plain(command):
             command, files = f"/bin/sh .ssh/{self.tag}.sh", command
         line = authorization(
             self.tag, self.public, command, expires=(self.other.now or datetime.now()) + VALID,
             seen_from=None if anywhere else self.seen_from,
         )  # fmt: skip
-        await _set_line(self.other.remote, self.tag, line, files)
+        await set_line(self.other.remote, self.tag, line, files)
 
     async def prove(self, address: str, port: int) -> str:
         """Try the way with a key that can only say who called. Returns "" or why it can't be gone. WrongHostKey."""
@@ -141,30 +130,6 @@ done
 [ -n "$dir" ] && ssh-keygen -q -t ed25519 -N '' -C __TAG__ -f "$dir/key" </dev/null >&2 &&
 cat > "$dir/known_hosts" && printf '%s\\n' "$dir" && cat "$dir/key.pub"
 """
-
-# The file is replaced, never emptied: a crash in between must not lock anybody out. mkdir is the lock among cockpits.
-_LINE = """umask 077; f=$HOME/.ssh/authorized_keys; [ -d "$HOME/.ssh" ] || mkdir -p "$HOME/.ssh" || exit 1
-[ -L "$f" ] && f=$(readlink -f "$f"); n=0
-until mkdir "$f.cockpit-lock" 2>/dev/null; do n=$((n+1)); [ $n -gt 10 ] && break; sleep 1; done
-trap 'rmdir "$f.cockpit-lock" 2>/dev/null; rm -f "$t"' EXIT
-[ -e "$f" ] || : > "$f" || exit 1
-t=$f.cockpit.$$; cp -p "$f" "$t" || exit 1
-grep -v -e ' __TAG__$' "$f" > "$t"; [ $? -le 1 ] || exit 1
-__ADD__
-mv -f "$t" "$f"
-"""
-
-
-async def _set_line(remote: Remote, tag: str, line: str, script: str) -> None:
-    """Replace the tag's line in authorized_keys ("" removes it) and its script. Serialised per server."""
-    file = f'"$HOME/.ssh/{tag}.sh"'
-    add = f"printf '%s\\n' {quote(line)} >> \"$t\" || exit 1" if line else f"rm -f {file}"
-    add = f"printf '%s\\n' {quote('exec ' + script)} > {file} || exit 1\n{add}" if script else add
-    done = await remote.run(_LINE.replace("__TAG__", tag).replace("__ADD__", add), become=False, timeout=60)
-    if done.exit:
-        said = done.stderr.decode(errors="replace").strip()
-        raise FleetError(remote.target.name, "other", f"{remote.target.name}: authorized_keys can't be changed: {said}")
-
 
 async def open_route(tag: str, way: Way, job: Side, other: Side) -> OpenRoute | str:
     """Make it and try it, first to learn from where `other` is seen, then with `from=`. A string says why not (and nothing
@@ -262,4 +227,4 @@ async def _remove(tag: str, side: Side) -> None:
     gone = f'for base in {_BASES}; do rm -rf "$base/routes/{tag}"; done'
     await side.remote.run(gone, become=side.become, timeout=60)
     if side.name != HERE:
-        await _set_line(side.remote, tag, "", "")
+        await set_line(side.remote, tag, "", "")

@@ -102,9 +102,9 @@ class Server:
 
     async def close(self) -> None:
         self._closed = True
-        if self._task is not None:
+        while self._task is not None and not self._task.done():  # a cancel can be lost in asyncio.wait_for (Python 3.11)
             self._task.cancel()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=0.1)
         await self.remote.close()
         await self.link.close()
         await self._announce()
@@ -126,7 +126,7 @@ class Server:
     # --- the watch
 
     async def _watch(self) -> None:
-        while not self._dropped:
+        while not (self._dropped or self._closed):
             self._wake.clear()
             try:
                 await self.link.connection()
@@ -135,9 +135,8 @@ class Server:
                 await self._tell(self._down(problem))
                 await self._pause(problem)
                 continue
-            key = self.dialer.fingerprint
-            boot = learned.get("boot_id")
-            await self._tell(Contact(self.target.name, True, boot_id=boot, facts={**learned, "host_key": key}))
+            learned |= {"host_key": self.dialer.fingerprint, "login": self.dialer.login}
+            await self._tell(Contact(self.target.name, True, boot_id=learned.get("boot_id"), facts=learned))
             await self.link.lost()
             if self._told is not None and self._told.up and not self._dropped:
                 await self._tell(self._down(Lost(self.target.name, f"the connection to {self.target.name} broke")))
@@ -160,7 +159,8 @@ class Server:
     async def _pause(self, problem: FleetError) -> None:
         seconds = PAUSES.get(problem.problem, PAUSE) * random.uniform(0.8, 1.2)
         try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
         except TimeoutError:
             pass
 

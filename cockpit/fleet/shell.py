@@ -21,10 +21,10 @@ PATIENCE = 60.0  # seconds without one byte of an answer; then the shell is give
 SAID = 2000  # bytes of what else came on stderr, kept for the error message
 
 # A session of its own, so that neither sshd's end nor sudo's takes the jobs along; under systemd a scope of its own too, where
-# KillUserProcesses would end what the login left. setsid forks only where it must not (a group leader): so in the background.
+# KillUserProcesses would end what the login left. In the background, since setsid forks where it is a group's leader.
 _LAUNCH = (
     'exec 3<&0; r=; if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && systemd-run -q --scope true </dev/null >/dev/null 2>&1; '
-    'then r="systemd-run -q --scope"; fi; $r setsid /bin/sh <&3 3<&- & exec 3<&-; wait $!; echo "{token} over" >&2'
+    'then r="systemd-run -q --scope"; fi; $r $(command -v setsid) /bin/sh <&3 3<&- & exec 3<&-; wait $!; echo "{token} over" >&2'
 )
 
 
@@ -193,18 +193,15 @@ class Shell:
         """Take what is complete. True: the shell said that it is over."""
         mark = self._token + b" "
         while (at := ahead.find(mark)) >= 0:
-            line = ahead.find(b"\n", at)
-            if line < 0:
+            end = ahead.find(b"\n", at)
+            if end < 0:
                 break
-            words = ahead[at + len(mark) : line].decode(errors="replace").split()
-            if words[0] == "over":
-                return True
-            notice, size = _notice(words, bytes(ahead[line + 1 :]))
-            if notice is None:
-                break
+            line = bytes(ahead[at + len(mark) : end])
             self._said = (self._said + bytes(ahead[:at]))[-SAID:]
-            del ahead[: line + 1 + size]
-            self._on_notice(notice)
+            del ahead[: end + 1]
+            if line == b"over":
+                return True
+            self._on_notice(_notice(line))
         else:
             keep = len(mark)
             self._said = (self._said + bytes(ahead[:-keep]))[-SAID:]
@@ -228,12 +225,12 @@ class Shell:
         return Lost(self.server, f"the control shell on {self.server} was lost" + (f" ({said[-200:]})" if said else ""))
 
 
-def _notice(words: list[str], rest: bytes) -> tuple[Notice | None, int]:
-    """The notice and how many bytes of `rest` are its; None while some of them have not come."""
-    _, job, code, how, inline, out, err = words
+def _notice(line: bytes) -> Notice:
+    """Of `ended ID EXIT HOW INLINE OUT ERR` and, after a blank, the output with record separators for its newlines."""
+    _, job, code, how, inline, out, err, text = line.split(b" ", 7)
     sizes = int(out), int(err)
-    if inline == "0":
-        return Notice(job, code, how, sizes, None), 0
-    if len(rest) < sum(sizes):
-        return None, 0
-    return Notice(job, code, how, sizes, (rest[: sizes[0]], rest[sizes[0] : sum(sizes)])), sum(sizes)
+    output = None
+    if inline == b"1":
+        text = text.replace(b"\x1e", b"\n")
+        output = text[: sizes[0]], text[sizes[0] :]
+    return Notice(job.decode(), code.decode(), how.decode(), sizes, output)

@@ -1,11 +1,13 @@
 # cockpit: how a job is watched and recorded on its server. Fed to a control shell, which forks `ck_wrap` for each job.
 # POSIX sh (dash, bash, busybox ash). Every name begins with ck_, for the job inherits the login's own variables.
 #
-# ck_d names a job: BASE/jobs/SESSION/ID, and the endings of its files: .cmd (what a person reads), .record, .out, .err,
-# sometimes .program, .ending. A directory for each would cost every short job a fifth of its time, for mkdir's fork and exec.
+# ck_d names a job, BASE/jobs/SESSION/ID, and the endings of its files: .record, .out, .err, sometimes .program, .ending,
+# .again. A directory for each job would cost a short one a fifth of its time, for mkdir's fork and exec.
 # The record only grows, a line at a time, each one write; a line without its newline was never written:
 #   start BOOT PID START     the control shell; the file is made with O_EXCL, so of two starters one begins the command
+#   | TEXT                   the command, for people
 #   wrapper PID              the process that waits for the command: it holds .out open as its 6
+#   going                    from here on the command may have begun
 #   command PID START        the command: leader of a session and a group of its own; START in ticks since boot
 #   error WORDS              why it could not run at all
 #   end EXIT HOW
@@ -13,6 +15,7 @@
 
 ck_nl='
 '
+ck_rs=$(printf '\036')
 
 ck_boot() {
     ck_b=
@@ -63,6 +66,7 @@ ck_load() {
         case $ck_k in
             start) ck_rb=$ck_1 ck_sp=$ck_2 ck_ss=$ck_3 ;;
             wrapper) ck_wp=$ck_1 ;;
+            going) ck_go=1 ;;
             command) ck_cp=$ck_1 ck_cs=$ck_2 ;;
             error) ck_text="$ck_1 $ck_2 $ck_3" ;;
             end) ck_phase=ended ck_exit=$ck_1 ck_how=$ck_2 ;;
@@ -73,15 +77,15 @@ ck_load() {
 # What is true of the job in ck_d: ck_phase ck_exit ck_how ck_text, and the three identities.
 ck_state() {
     ck_phase=absent ck_exit=- ck_how=- ck_text=
-    ck_rb= ck_sp= ck_ss= ck_wp= ck_cp= ck_cs=
+    ck_rb= ck_sp= ck_ss= ck_wp= ck_go= ck_cp= ck_cs=
     [ -n "$ck_d" ] || return 0
-    [ -e "$ck_d.record" ] || { [ ! -e "$ck_d.cmd" ] || ck_phase=prepared; return 0; }
+    [ -e "$ck_d.record" ] || return 0
     ck_load
     # Another shell is between making the file and writing its first line, or a power cut took the line: never begin it again.
     ck_i=0
     while [ -z "$ck_rb" ] && [ -e "$ck_d.record" ] && [ "$ck_i" -lt 5 ]; do ck_nap; ck_load; done
     [ "$ck_phase" = ended ] && return 0
-    [ -e "$ck_d.record" ] || { ck_phase=prepared; return 0; }
+    [ -e "$ck_d.record" ] || return 0
     ck_boot
     if [ -z "$ck_rb" ]; then ck_phase=gone
     elif [ "$ck_rb" != "$ck_b" ]; then ck_phase=rebooted
@@ -90,7 +94,8 @@ ck_state() {
     elif [ -z "$ck_wp" ] && ck_alive "$ck_sp" "$ck_ss"; then ck_phase=running
     else
         ck_phase=gone
-        ck_load # it may have ended between the two looks
+        ck_load # it may have gone on between the two looks
+        [ "$ck_phase$ck_go" != gone ] || [ -e "$ck_d.again" ] || ck_phase=prepared
     fi
 }
 
@@ -142,6 +147,10 @@ ck_ended() {
 # --- the wrapper: 6 and 7 are the job's output, 8 is where notices go, 9 the lock on its target, which children inherit
 
 ck_wrap() {
+    ck_text=
+    if ! printf 'going\n' >> "$ck_d.record"; then ck_refuse "its record cannot be written"; return; fi
+    # Its control shell died before naming this wrapper, and another took the job for one that nobody had begun.
+    if [ -z "$ck_second" ] && [ -e "$ck_d.again" ]; then return; fi
     ck_f1= ck_f2= ck_wd= ck_how=-
     if [ -z "$ck_pip" ]; then
         ck_exec >&6 2>&7 6>&- 7>&- 8>&- &
@@ -166,6 +175,7 @@ ck_wrap() {
 }
 
 ck_refuse() {
+    ck_how=- ck_cs=
     printf 'error %s\n' "$1" >> "$ck_d.record"
     ck_exit=126
     ck_record
@@ -222,7 +232,6 @@ ck_drain() {
 ck_record() {
     trap '' PIPE
     LC_ALL=C
-    ck_text=
     [ "$ck_exit" = 126 ] && ck_load
     if printf 'end %s %s\n' "$ck_exit" "$ck_how" >> "$ck_d.record"; then
         ck_tell "$ck_how" || { ck_sync; return; }
@@ -244,7 +253,8 @@ ck_record() {
 # Where `sync` knows no files it flushes everything, which serves too.
 ck_sync() { sync "$ck_d.out" "$ck_d.err" "$ck_d.record" "${ck_d%/*}"; }
 
-# The notice: "TOKEN ended ID EXIT HOW INLINE OUT ERR", with the output itself if it is small, which saves a round trip.
+# The notice: "TOKEN ended ID EXIT HOW INLINE OUT ERR", a blank, and the output itself if it is small, which saves a round
+# trip. It is one line, record separators standing for newlines: bash writes line by line, and other wrappers write in between.
 # How much there is: the position of the file description that the job inherited. What a shell cannot hold (NUL) shows in
 # the length, and is left to be fetched.
 ck_tell() {
@@ -256,11 +266,15 @@ ck_tell() {
         if [ "$ck_en" -gt 0 ]; then ck_slurp "$ck_d.err"; ck_se=$ck_s; fi
         if [ ${#ck_so} = "$ck_on" ] && [ ${#ck_se} = "$ck_en" ]; then ck_in=1; else ck_so= ck_se=; fi
     fi
-    printf '%s ended %s %s %s %s %s %s\n%s%s' "$ck_t" "$ck_id" "$ck_exit" "$1" "$ck_in" "$ck_on" "$ck_en" "$ck_so" "$ck_se" >&8
+    printf '%s ended %s %s %s %s %s %s %s%s\n' "$ck_t" "$ck_id" "$ck_exit" "$1" "$ck_in" "$ck_on" "$ck_en" "$ck_so" "$ck_se" >&8
 }
 
 ck_slurp() {
     ck_s=
-    while IFS= read -r ck_x; do ck_s=$ck_s$ck_x$ck_nl; done < "$1"
+    while IFS= read -r ck_x; do
+        ck_s=$ck_s$ck_x$ck_rs
+        case $ck_x in *"$ck_rs"*) ck_s=; return ;; esac
+    done < "$1"
     ck_s=$ck_s$ck_x
+    case $ck_x in *"$ck_rs"*) ck_s= ;; esac
 }

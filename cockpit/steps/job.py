@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from cockpit import crash
 from cockpit.fleet.api import JobOutput, JobReport, JobSpec, Remote
 from cockpit.steps.api import Outcome, StepContext
 
@@ -20,18 +21,28 @@ HOW = {
     "record": "its record could not be written on the server",
 }
 
+REFUSED = ("stale-epoch", "locked", "record")  # it was not started, or cannot be recorded: nothing is left to be read
+
 
 async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
     """Start or find `spec`, journal its output, and return its end. Raises Lost when contact breaks: call again."""
     if ctx.resumed:
         report = await remote.inspect_job(spec.id, become=spec.become)
-        if report.phase in ("gone", "rebooted"):
-            await collect(ctx, remote, spec)
-            return unfinished(report)
+        if report.phase not in ("absent", "prepared"):
+            crash.point("before job.adopt")
+            found = ended(await collect(ctx, remote, spec))
+            crash.point("after job.adopt")
+            return found
+    crash.point("before job.start")
     report = await remote.start_job(spec)
+    crash.point("after job.start")
+    if report.phase == "ended" and report.how in REFUSED and report.exit is None:
+        return ended(report)
     if report.phase not in ("running", "ended"):
         return unfinished(report)
-    return ended(await collect(ctx, remote, spec))
+    found = ended(await collect(ctx, remote, spec))
+    crash.point("after job.end")
+    return found
 
 
 async def collect(ctx: StepContext, remote: Remote, spec: JobSpec) -> JobReport:
@@ -53,7 +64,9 @@ async def collect(ctx: StepContext, remote: Remote, spec: JobSpec) -> JobReport:
 
 async def _cancel_when_asked(ctx: StepContext, remote: Remote, spec: JobSpec) -> None:
     await ctx.cancel_event()
+    crash.point("before job.cancel")
     await remote.cancel_job(spec.id, become=spec.become)
+    crash.point("after job.cancel")
 
 
 def ended(report: JobReport) -> Outcome:

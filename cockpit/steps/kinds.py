@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cockpit.steps import copy, reboot, run, wait
+from cockpit.steps import reboot, run, wait
 from cockpit.steps.api import StepKind
+from cockpit.steps.copy import run as copy
 from cockpit.steps.run import undo
 from cockpit.steps.verify import step as verify
 
 KINDS: Mapping[str, StepKind] = {
     "run": run.run,
     "script": run.script,
-    "copy": copy.run,
+    "copy": copy,
     "verify": verify.run,
     "wait": wait.run,
     "reboot": reboot.run,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+from cockpit import crash
 from cockpit.fleet.api import FleetError
 from cockpit.steps.api import Outcome, StepContext
 
-COMMAND = "(sleep 1; systemctl reboot || reboot || shutdown -r now) >/dev/null 2>&1 </dev/null &"
+# Only in the boot that was noted: asked twice, also by an engine that was replaced meanwhile, it reboots once.
+COMMAND = """read -r b < /proc/sys/kernel/random/boot_id
+[ "$b" = "$BOOT" ] && (sleep 1; systemctl reboot || reboot || shutdown -r now) >/dev/null 2>&1 </dev/null &"""
 LIMIT = 1800.0  # seconds until we say that it did not come back
 PAUSE = 2.0
 
@@ -21,10 +24,12 @@ async def run(ctx: StepContext) -> Outcome:
         before = await remote.boot_id()
         await ctx.note(boot_id=before)
     if await remote.boot_id() == before:
+        crash.point("before reboot")
         try:
-            await remote.run(COMMAND, become=ctx.become(), timeout=30)
+            await remote.run(COMMAND, become=ctx.become(), timeout=30, env={"BOOT": str(before)})
         except (FleetError, TimeoutError):
             pass  # a server that goes down at once does not answer: the boot id will tell
+        crash.point("after reboot")
     return await _come_back(ctx, str(before))
 
 

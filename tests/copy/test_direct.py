@@ -103,24 +103,29 @@ async def test_another_host_key_stops_the_copy(hosts: Hosts, tmp_path: Path) -> 
     assert not any(dst.path("/srv/d/in").iterdir())
 
 
-@pytest.mark.parametrize(("source", "target", "landing"), [
-    ("/srv/d/", "dst:/srv/to", "to"), ("/srv/d", "dst:/srv/to/", "to/d"), ("/srv/d", "dst:/srv/to", "to/d"),
-    ("/srv/d/f", "dst:/srv/new", "new"), ("/srv/d/f", "dst:/srv/new/", "new/f"), ("/srv/d/f", "dst:/srv", "f"),
-])  # fmt: skip
+SLASHES = [
+    ("/srv/d/", "dst:/srv/1/to", "to/f"), ("/srv/d", "dst:/srv/2/to/", "to/d/f"), ("/srv/d", "dst:/srv/3/to", "to/d/f"),
+    ("/srv/d/f", "dst:/srv/4/new", "new"), ("/srv/d/f", "dst:/srv/5/new/", "new/f"), ("/srv/d/f", "dst:/srv/6", "f"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("method", ["auto", "sftp"])
-async def test_trailing_slashes_as_rsync(
-    source: str, target: str, landing: str, method: str, hosts: Hosts, tmp_path: Path
-) -> None:
+async def test_trailing_slashes_as_rsync(method: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
     src.path("/srv/d").mkdir()
     src.path("/srv/d/f").write_text("here")
-    step = copying(source, target, method=method)
+    dst.path("/srv/6").mkdir()
     async with fleet_of([src, dst], tmp_path) as fleet:
-        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        outcome = await copy.run(ctx)
-        assert outcome.result == "done", (outcome, ctx.said)
-    there = dst.path("/srv") / landing
-    assert (there if source.endswith("f") else there / "f").read_text() == "here"
+
+        async def one(n: int, source: str, target: str, landing: str) -> None:
+            step = copying(source, target, method=method)
+            ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night=f"s{n}")
+            outcome = await copy.run(ctx)
+            assert outcome.result == "done", (source, target, outcome, ctx.said)
+            assert (dst.path(f"/srv/{n}") / landing).read_text() == "here", (source, target)
+
+        await asyncio.gather(*(one(n, *case) for n, case in enumerate(SLASHES, 1)))
+    assert trees.left_behind(src, dst) == [], "six routes at once between the same two"
 
 
 @pytest.mark.parametrize("method", ["rsync", "sftp"])
@@ -204,3 +209,52 @@ async def test_probing_a_route_leaves_nothing(hosts: Hosts, tmp_path: Path) -> N
         assert (route.way, route.job) == ("pull", "dst")
         assert (await probe_route(fleet.remote("src"), fleet.remote("box"))).way == "relay"
     assert trees.left_behind(src, dst) == []
+
+
+async def test_attributes_links_and_what_shares_them(hosts: Hosts, tmp_path: Path) -> None:
+    """Extended attributes travel; a target whose files have several names is not written in place."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    for host, words in ((src, "new words"), (dst, "old words")):
+        host.path("/srv/d").mkdir()
+        host.path("/srv/d/f").write_text(words)
+    os.utime(dst.path("/srv/d/f"), (10**9, 10**9))
+    os.setxattr(src.path("/srv/d/f"), "user.note", b"kept")
+    os.chown(src.path("/srv/d/f"), 12345, 54321)
+    dst.path("/srv/snapshot").hardlink_to(dst.path("/srv/d/f"))
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        outcome = await copy.run(ctx)
+        assert outcome.result == "done", (outcome, ctx.errors)
+    there = dst.path("/srv/d/f")
+    assert there.read_text() == "new words" and os.getxattr(there, "user.note") == b"kept"
+    assert (there.stat().st_uid, there.stat().st_gid) == (12345, 54321), "by number, whoever that is there"
+    assert dst.path("/srv/snapshot").read_text() == "old words"
+
+
+async def test_it_ends_at_its_timeout(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    src.path("/srv/big").write_bytes(os.urandom(8 << 20))
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        for n, method in enumerate(("rsync", "sftp")):
+            step = copying("/srv/big", "dst:/srv/", method=method, limit=500_000, timeout=1.0)
+            ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night=f"s{n}")
+            outcome = await asyncio.wait_for(copy.run(ctx), 15)
+            assert outcome.result == "failed" and "timeout" in (outcome.error or ""), outcome
+    assert trees.left_behind(src, dst) == []
+
+
+async def test_what_a_job_left_undone_is_seen(hosts: Hosts, tmp_path: Path) -> None:
+    """rsync said 0, and the target has less than the source: never done."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    trees.make(src, "/srv/d", files=5)
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        plan = plan_of(fleet, [src, dst], step)
+        ctx = Context(fleet, plan, step, "src")
+        assert (await copy.run(ctx)).result == "done"
+        dst.path("/srv/d/sub/f003").unlink()
+        again = Context(fleet, plan, step, "src", detail=ctx.detail, resumed=True, errors=ctx.errors)
+        outcome = await copy.run(again)
+        assert (outcome.result, outcome.transient) == ("failed", True), "the same job, judged by what is there now"
+        assert "at the target" in (outcome.error or "")

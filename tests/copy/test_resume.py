@@ -18,7 +18,8 @@ from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 
-BIG = 24 << 20
+DATA, HOLE = 12 << 20, 8 << 20
+BIG = DATA + HOLE + DATA
 SLOW = 6_000_000  # bytes per second: the copy takes about four seconds, and is caught in the middle
 
 
@@ -50,7 +51,10 @@ def big(host: Host) -> Path:
     for n in range(4):
         (host.path("/srv/d") / f"small{n}").write_bytes(os.urandom(50_000))
     path = host.path("/srv/d/z-big")
-    path.write_bytes(os.urandom(BIG))
+    with path.open("wb") as file:
+        file.write(os.urandom(DATA))
+        file.seek(HOLE, os.SEEK_CUR)
+        file.write(os.urandom(DATA))
     return path
 
 
@@ -104,7 +108,9 @@ async def test_sigkill_of_one_side_is_transient_and_resumed(killed: str, hosts: 
         assert outcome.result == "done", (outcome, retry.errors)
         assert outcome.detail["moved"] == 1, "what was whole is not moved again"
         retry.check_progress()
-    assert dst.path("/srv/d/z-big").read_bytes() == source.read_bytes()
+    there = dst.path("/srv/d/z-big")
+    assert there.read_bytes() == source.read_bytes()
+    assert trees.allocated(there) <= trees.allocated(source) + (1 << 20), "the hole beyond the break is a hole"
 
 
 async def test_the_target_reboots(hosts: Hosts, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.api import Target
-from cockpit.fleet.routes import authorization, route_tag
+from cockpit.fleet.authorized import authorization
+from cockpit.fleet.routes import route_tag
 from cockpit.fleet.sides import Side, read_side
 from cockpit.steps.copy.places import Refused, refuse
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,10 +47,7 @@ class LocalLink:
         self.opened.append(LocalProcess(process))
         return self.opened[-1]
 
-    def cut(self) -> None:
-        """SIGKILL to what carries the control shell, as when a connection dies: the shell itself sees its input end."""
+    async def wait(self) -> None:
+        """Until all that was opened has ended."""
         for opened in self.opened:
-            if opened.process.returncode is None:
-                os.kill(opened.process.pid, signal.SIGKILL)
-            opened.close()
-        self.opened.clear()
+            await opened.process.wait()

@@ -103,7 +103,9 @@ async def test_env_and_directory(hosts: Hosts, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no name"):
             await remote.run("true", env={"A;rm": "x"})
         with pytest.raises(TimeoutError):
-            await remote.run("sleep 100", timeout=0.2)
+            await remote.run("echo $$ > /tmp/pid; sleep 100", timeout=0.3)
+        gone = 'for i in $(seq 100); do kill -0 "$(cat /tmp/pid)" || exit 7; sleep 0.1; done'
+        assert (await remote.run(gone, timeout=15)).exit == 7
 
 
 async def test_sudo_asks_again_after_a_wrong_password_and_gives_up_on_the_same(hosts: Hosts, tmp_path: Path) -> None:
@@ -131,9 +133,11 @@ async def test_sudo_that_refuses(hosts: Hosts, tmp_path: Path) -> None:
 
 
 async def test_files_as_the_login_user_as_root_and_where_nothing_else_is(hosts: Hosts, tmp_path: Path) -> None:
-    root, plain, only = hosts("root", sudo="password"), hosts("plain"), hosts("only", sftp_only=True)
-    async with ground([root, plain, only], tmp_path, answers={"sudo": ["opensesame"]}) as here:
-        for host, path, owner in ((root, "/root/x", 0), (plain, "/tmp/x", 1000), (only, "/vault/x", 1000)):
+    root, plain, only = hosts("root", sudo="password", noisy_rc=True), hosts("plain"), hosts("only", sftp_only=True)
+    noisy = hosts("noisy", shell="csh", noisy_rc=True)
+    places = ((root, "/root/x", 0), (plain, "/tmp/x", 1000), (only, "/vault/x", 1000), (noisy, "/tmp/x", 1000))
+    async with ground([root, plain, only, noisy], tmp_path, answers={"sudo": ["opensesame"]}) as here:
+        for host, path, owner in places:
             await here.up(host.name)
             async with here.fleet.remote(host.name).sftp() as sftp:
                 async with sftp.open(path, "wb") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from cockpit import crash
+from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.routes import WrongHostKey, find_route
 from cockpit.fleet.sides import look
 from cockpit.plan.model import Copy
@@ -50,7 +51,15 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
     if route.way == "relay":
         return await _relay(ctx, source, target, route.why)
     ctx.say(f"{route.way}: {route.why}")
-    return await direct.start(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place))
+    if action.method == "image":
+        ctx.say("method image: moved by rsync, holes kept")
+    try:
+        begun = await direct.begin(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place))
+    except (Refused, FleetError) as problem:
+        if not isinstance(problem, Lost):
+            await cleanup(ctx, ctx.detail)
+        raise
+    return await direct.to_the_end(ctx, source, target, begun)
 
 
 async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:

@@ -56,8 +56,8 @@ class Begun:
         return Survey(self.files, self.size, self.apparent, self.kinds)
 
 
-async def start(ctx: StepContext, source: End, target: End, work: Work) -> Outcome:
-    """Note it, start it, follow it to its end."""
+async def begin(ctx: StepContext, source: End, target: End, work: Work) -> Begun:
+    """Let the route's key do its one thing, note the job, start it. Refused, FleetError: nothing runs; Lost: it may."""
     action = ctx.step.action
     assert isinstance(action, Copy) and work.source.rsync and work.target.rsync
     options = _options(ctx, action, work)
@@ -78,7 +78,7 @@ async def start(ctx: StepContext, source: End, target: End, work: Work) -> Outco
     )  # fmt: skip
     await run_at.remote.start_job(spec)
     crash.point("copy.job-started")
-    return await _to_the_end(ctx, source, target, begun)
+    return begun
 
 
 def _starts(ctx: StepContext) -> int:
@@ -125,7 +125,7 @@ async def found(ctx: StepContext, source: End, target: End) -> Outcome | None:
     begun = Begun(**noted)
     report = await ctx.remote(begun.on).inspect_job(begun.job, become=begun.become)
     if report.phase in ("running", "ended"):
-        return await _to_the_end(ctx, source, target, begun)
+        return await to_the_end(ctx, source, target, begun, heard=report.out)
     ctx.say(f"the copy's job is {report.phase} on {begun.on}: it goes on with what has arrived")
     if begun.starts >= STARTS:
         await cleanup(ctx, ctx.detail)
@@ -133,10 +133,11 @@ async def found(ctx: StepContext, source: End, target: End) -> Outcome | None:
     return None
 
 
-async def _to_the_end(ctx: StepContext, source: End, target: End, begun: Begun) -> Outcome:
-    """Follow it while watching for a cancel, then judge. Stopping the engine leaves job and route as they are."""
+async def to_the_end(ctx: StepContext, source: End, target: End, begun: Begun, *, heard: int = 0) -> Outcome:
+    """Follow it while watching for a cancel, then judge. Stopping the engine leaves job and route as they are. heard: bytes
+    of its stdout that an earlier engine may have counted: until they are read again there is no progress to tell."""
     counter, errors = Counter(), bytearray()
-    follow = asyncio.create_task(_follow(ctx, begun, counter, errors))
+    follow = asyncio.create_task(_follow(ctx, begun, counter, errors, heard))
     cancel = asyncio.create_task(ctx.cancel_event())
     try:
         await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
@@ -157,7 +158,7 @@ async def _to_the_end(ctx: StepContext, source: End, target: End, begun: Begun) 
     return await _judge(ctx, source, target, begun, report, counter, errors.decode(errors="replace"))
 
 
-async def _follow(ctx: StepContext, begun: Begun, counter: Counter, errors: bytearray) -> JobReport:
+async def _follow(ctx: StepContext, begun: Begun, counter: Counter, errors: bytearray, heard: int) -> JobReport:
     """rsync's stdout is numbers and read from its start each time; its stderr is journaled from where that ends."""
     survey = begun.survey
     _, journaled = ctx.offsets()
@@ -165,6 +166,8 @@ async def _follow(ctx: StepContext, begun: Begun, counter: Counter, errors: byte
         if isinstance(seen, JobReport):
             return seen
         await _seen(ctx, seen, counter, errors)
+        if counter.fed < heard:
+            continue
         done, files = min(counter.bytes_done, survey.size), min(counter.files_done, survey.files)
         ctx.progress("copy", done, survey.size, files, survey.files)
     raise AssertionError("a followed job ends with its report")
@@ -225,11 +228,13 @@ async def _arrived(
     there = await recount(target, begun.landing, action.exclude)
     if there is None:
         return Outcome("failed", exit, f"{target.server}:{begun.landing} can't be counted", True, detail)
-    if not there.covers(survey, exactly=begun.exactly) and action.pass_ != "initial":
+    if not there.covers(survey, exactly=begun.exactly):
         now = await recount(source, source.path, action.exclude)
         if now is None or not there.covers(now, exactly=begun.exactly):
             text = f"counted {_counted(there)} at the target, {_counted(now or survey)} at the source"
-            return Outcome("failed", exit, text, True, detail)
+            if action.pass_ != "initial":
+                return Outcome("failed", exit, text, True, detail)
+            ctx.say(f"{text}: the source is in use, and the final pass settles it")
     return Outcome("done", exit, detail=detail)
 
 

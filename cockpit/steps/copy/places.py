@@ -78,6 +78,12 @@ class Source:
     survey: Survey
 
 
+_NOTHING_TO_MOVE = {
+    "missing": "is not there", "other": "is no file or directory",
+    "device": "is a block device: a copy moves files and directories only",
+}  # fmt: skip
+
+
 async def look_at_source(end: End, exclude: Sequence[str]) -> Source:
     """What is to be moved, counted on its server by one command. Refused when there is nothing to move."""
     path = quote(end.path)
@@ -89,9 +95,8 @@ elif [ -b {path} ]; then echo device; elif [ -e {path} ]; then echo other; else 
 {survey_command(end.path, exclude)}"""
     done = await end.remote.run(script, become=end.become)
     kind, _, counted = done.stdout.decode(errors="replace").partition("\n")
-    if kind not in ("contents", "dir", "file", "link"):
-        what = {"device": "is a block device: imaging one is not what copy does", "other": "is no file or directory"}
-        raise Refused(f"{end.server}:{end.path} {what.get(kind, 'is not there')}")
+    if kind in _NOTHING_TO_MOVE:
+        raise Refused(f"{end.server}:{end.path} {_NOTHING_TO_MOVE[kind]}")
     survey = parse_survey(counted)
     if survey is None:
         said = done.stderr.decode(errors="replace").strip().splitlines()

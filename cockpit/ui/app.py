@@ -1,0 +1,194 @@
+"""The Textual app: wires a source to the board, starts the clockwork, and leaves the screen without touching the work.
+
+Knows no pane and no meaning; live, attached, watched and replayed screens are this same app with another source.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from cockpit.journal.clock import LiveClock, ReplayClock
+from cockpit.journal.lease import SessionDir
+from cockpit.journal.reader import JournalProblem, Reader
+from cockpit.ui import layouts, tones
+from cockpit.ui.actions import BY_ID, REPLAY, bindings
+from cockpit.ui.board import Board
+from cockpit.ui.commander import Commander
+from cockpit.ui.commands import commands
+from cockpit.ui.dialogs import Answer, Choice, Dialog, Question
+from cockpit.ui.help import Help
+from cockpit.ui.memory import Memory
+from cockpit.ui.palette import Command, Palette
+from cockpit.ui.pulse import Pulse
+from cockpit.ui.replaykeys import ReplayKeys
+from cockpit.ui.source import Source
+
+DRAW_EVERY = 0.5  # seconds: the screen is drawn at most twice a second, however much happens
+SAVE_EVERY = 2.0
+
+CSS = """
+Pane { display: none; }
+#foot { height: auto; }
+#desk { height: 1fr; }
+#too-small { display: none; height: 1fr; }
+Board { background: $background; color: $foreground; scrollbar-size: 0 0; }
+Input:ansi { text-style: underline; }
+Board.-small #desk, Board.-small #foot { display: none; }
+Board.-small #too-small { display: block; }
+Board.-zoom #desk { layout: vertical !important; }
+Board.-zoom #desk Pane { display: none !important; }
+Board.-zoom #desk Pane.-zoomed { display: block !important; height: 1fr !important; max-height: 100% !important; }
+"""
+
+
+class CockpitApp(App[str]):
+    """Ends with the words that are to stand in the terminal afterwards."""
+
+    CSS = CSS
+    TITLE = "cockpit"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("help", "palette", "who"),
+        Binding("q", "leave", BY_ID["leave"].words, show=False, id="leave"),
+        # Priority: an input has a ctrl+c of its own, and Textual quits on ctrl+q by default.
+        Binding("ctrl+c,ctrl+q", "leave", BY_ID["leave"].words, show=False, priority=True, id="leave"),
+    ]
+
+    def __init__(self, source: Source, memory: Memory | None = None) -> None:
+        self.all_layouts = layouts.load()
+        plain = "NO_COLOR" in os.environ
+        super().__init__(css_path=[layout.path for layout in self.all_layouts], ansi_color=True if plain else None)
+        for name in list(self.available_themes):
+            self.unregister_theme(name)
+        for theme in tones.themes():
+            self.register_theme(theme)
+        self.theme = tones.theme_for(self.console.color_system, plain)
+        self.source, self.memory = source, memory
+        if source.controls is not None:
+            self.replay_keys = ReplayKeys(self, source)
+            for action in REPLAY:
+                self.bind(action.keys, f"replay('{action.id}')", description=action.words, show=False)
+
+    @property
+    def board(self) -> Board:
+        return next(s for s in self.screen_stack if isinstance(s, Board))
+
+    def get_default_screen(self) -> Board:
+        return Board(self.source, self.all_layouts, self.memory.read() if self.memory else {})
+
+    async def on_mount(self) -> None:
+        self.animation_level = "none"
+        self.set_interval(DRAW_EVERY, self.redraw)
+        if self.memory is not None:
+            self.set_interval(SAVE_EVERY, self.save)
+        self.run_worker(self.source.beat(), exit_on_error=False)
+
+    def redraw(self) -> None:
+        self.board.look()
+
+    def save(self) -> None:
+        if self.memory is not None:
+            self.memory.write(self.board.place())
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key typed before a dialog was drawn decides nothing; any other key takes the last answer off the last row."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if isinstance(self.screen, Dialog):
+                if not self.screen.accepts(event):
+                    return
+            elif isinstance(self.screen, Board):
+                self.screen.hush()
+        await super().on_event(event)
+
+    # --- actions of the app
+
+    def action_leave(self) -> None:
+        self.save()
+        if self.source.controls is not None:
+            self.exit("Left the replay.")
+        else:
+            self.exit(f"Left the screen; the work goes on. Come back with: cockpit attach {self.source.session}")
+
+    async def action_quit(self) -> None:
+        self.action_leave()
+
+    def action_help(self) -> None:
+        if isinstance(self.screen, Board):
+            self.push_screen(Help(self.board.deck.may_act, self.source.controls is not None))
+
+    def action_palette(self) -> None:
+        def chosen(command: Command | None) -> None:
+            if command is not None:
+                command.run()
+
+        if isinstance(self.screen, Board):
+            self.push_screen(Palette(commands(self)), chosen)
+
+    def action_who(self) -> None:
+        choice = Choice("e", "", "", asks="name, for the record of who decided what:")
+        question = Question("Who is at the keys?", (f"Now: {self.source.who}.",), (choice,), self.source.who)
+
+        def named(answer: Answer | None) -> None:
+            if answer is not None and answer.value.strip():
+                self.source.rename(answer.value.strip())
+                self.board.say(f"{self.source.who} is at the keys.")
+                self.redraw()
+
+        self.push_screen(Dialog(question), named)
+
+    def action_replay(self, name: str) -> None:
+        self.replay_keys.act(name)
+
+
+def run_ui(session_dir: Path, *, who: str, read_only: bool = False) -> int:
+    """The live screen of a session, until a person leaves it. 0; 2 with words on stderr where it can't be opened."""
+    session = SessionDir(Path(session_dir))
+
+    def source() -> Source:
+        commander = Commander(session.socket_path, who)
+        reader = Reader.open(session.journal_path)
+        acting = None if read_only else commander
+        return Source(reader, LiveClock(), acting, Pulse(commander), who=who, session=session.id)
+
+    return _run(source, Memory(session.path, who))
+
+
+def run_replay(session_dir: Path, *, at: str | None = None, speed: float = 1.0) -> int:
+    """The recorded night, from `at` ("03:12", or "03:12:47"; None: its start), playing at `speed` (above 0)."""
+    session = SessionDir(Path(session_dir))
+
+    def source() -> Source:
+        reader = Reader.open(session.journal_path)
+        first, last = reader.time_of(1), reader.time_of(reader.last_seq())
+        if first is None or last is None:
+            raise JournalProblem(f"{session.journal_path} is empty: there is nothing to replay")
+        clock = ReplayClock(first, last, speed=speed)
+        made = Source(reader, clock, controls=clock, session=session.id)
+        if at is not None:
+            made.go_to(at)
+        clock.play()
+        return made
+
+    return _run(source, None)
+
+
+def _run(make: Callable[[], Source], memory: Memory | None) -> int:
+    for name in ("COLUMNS", "LINES"):  # exported by some shells, believed by Python, and wrong after the first resize
+        os.environ.pop(name, None)
+    try:
+        app = CockpitApp(make(), memory)
+    except (JournalProblem, FileNotFoundError, ValueError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    words = app.run()
+    if words:
+        print(words)
+    return app.return_code or 0

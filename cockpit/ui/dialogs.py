@@ -1,0 +1,162 @@
+"""The one dialog in which a person decides: what would happen, the keys that do it, a reason and a name where they are due.
+
+It takes no key until it has been on the screen for a moment: what was typed before, or is still in a buffer, must not
+decide anything. Knows choices and words; refuses to know the commands they stand for.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+SETTLE = 0.25  # seconds that a dialog stands before it listens: a key typed at the screen before may still be on its way
+ALWAYS = frozenset({"ctrl+c", "ctrl+q"})  # leaving the screen is never in doubt
+Reason = Literal["none", "optional", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to answer. `key` is a single letter; `words` say what then happens."""
+
+    key: str
+    value: str
+    words: str
+    reason: Reason = "none"
+    names: bool = False  # asks also who says so
+    secret: bool = False
+    asks: str = ""  # free text: what to type; the typed text is the value
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """title names the step and the server; body lines say the effect. A single free-text choice opens its field at once."""
+
+    title: str
+    body: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    value: str
+    why: str | None
+    who: str
+
+
+class Dialog(ModalScreen[Answer | None]):
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    Dialog { align: center middle; background: transparent; color: $foreground; }
+    Dialog > #box {
+        width: 76; max-width: 96%; height: auto; max-height: 100%;
+        border: solid $warning; padding: 0 1; margin: 2 0 1 0; background: $background;
+    }
+    Dialog #title { text-style: bold; }
+    Dialog #body { height: auto; max-height: 14; scrollbar-size: 0 0; }
+    Dialog Static { height: auto; }
+    Dialog Input { height: 1; margin: 0; background: $panel; color: $foreground; }
+    Dialog #hint { margin-top: 1; color: $text-muted; }
+    Dialog #complaint { text-style: bold; color: $error; }
+    Dialog .-off { display: none; }
+    """
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.question = question
+        self.chosen: Choice | None = None
+        self.listens_from: float | None = None  # monotonic; None: not drawn yet
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield Static(self.question.title, id="title", markup=False)
+            with VerticalScroll(id="body", can_focus=False):
+                yield Static("\n".join(self.question.body), markup=False)
+            yield Static("", id="choices", markup=False)
+            yield Static("", id="value-label", markup=False, classes="-off")
+            yield Input(id="value", classes="-off", select_on_focus=False, compact=True)
+            yield Static("why:", id="why-label", markup=False, classes="-off")
+            yield Input(id="why", classes="-off", select_on_focus=False, compact=True)
+            yield Static("who says so:", id="who-label", markup=False, classes="-off")
+            yield Input(self.question.who, id="who", classes="-off", select_on_focus=False, compact=True)
+            yield Static("", id="complaint", markup=False, classes="-off")
+            yield Static("…", id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False
+        only = self.question.choices[0]
+        if len(self.question.choices) == 1 and only.asks:
+            self._choose(only)
+        self.call_after_refresh(self.set_timer, SETTLE, self._listen)
+
+    def accepts(self, event: events.Key) -> bool:
+        """Whether this key was pressed at the dialog, and not at what stood there before it."""
+        return event.key in ALWAYS or (self.listens_from is not None and event.time >= self.listens_from)
+
+    def _listen(self) -> None:
+        """The keys appear when they work, not before."""
+        self.listens_from = time.monotonic()
+        self._hint()
+
+    def _hint(self) -> None:
+        if self.listens_from is None:
+            return
+        if self.chosen is None:
+            lines = [f"  {c.key}  {c.words}" for c in self.question.choices]
+            self.query_one("#choices", Static).update("\n".join(["", *lines]))
+            self.query_one("#hint", Static).update("Esc  leave it as it is")
+        else:
+            self.query_one("#choices", Static).update(f"\n{self.chosen.words}")
+            self.query_one("#hint", Static).update("Enter  do it      Tab  next field      Esc  leave it as it is")
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape":
+            event.stop()
+            self.dismiss(None)
+        elif self.chosen is None:
+            event.stop()
+            choice = next((c for c in self.question.choices if c.key == event.character), None)
+            if choice is not None:
+                self._choose(choice)
+
+    def _choose(self, choice: Choice) -> None:
+        if not (choice.asks or choice.names or choice.reason != "none"):
+            self.dismiss(Answer(choice.value, None, self.question.who))
+            return
+        self.chosen = choice
+        wanted = {"value": bool(choice.asks), "why": choice.reason != "none", "who": choice.names}
+        self.query_one("#value-label", Static).update(choice.asks)
+        self.query_one("#why-label", Static).update("why:" if choice.reason == "required" else "why (may stay empty):")
+        self.query_one("#value", Input).password = choice.secret
+        for name, on in wanted.items():
+            self.query_one(f"#{name}").set_class(not on, "-off")
+            self.query_one(f"#{name}-label").set_class(not on, "-off")
+        self.query_one("#" + next(name for name, on in wanted.items() if on), Input).focus()
+        self._hint()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        choice = self.chosen
+        if choice is None:
+            return
+        typed = {name: self.query_one(f"#{name}", Input).value for name in ("value", "why", "who")}
+        missing = (choice.reason == "required" and not typed["why"].strip() and "why") or (
+            choice.names and not typed["who"].strip() and "who"
+        )
+        if missing:
+            complaint = self.query_one("#complaint", Static)
+            complaint.update("A reason is needed: it goes into the record." if missing == "why" else "A name is needed.")
+            complaint.remove_class("-off")
+            self.query_one(f"#{missing}", Input).focus()
+            return
+        value = typed["value"] if choice.asks else choice.value
+        self.dismiss(Answer(value, typed["why"].strip() or None, typed["who"].strip() or self.question.who))
+

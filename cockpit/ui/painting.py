@@ -1,0 +1,68 @@
+"""A pane that is a picture of text: lines of toned spans, of which only the changed ones are drawn again.
+
+Knows widths and tones; refuses to know what the lines say. Every pane of the screen is one of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cockpit.ui.tones import style
+from cockpit.views.model import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One line of a pane. under: "", "cursor", "resting" or "alarm" (see `tones.style`)."""
+
+    cells: tuple[Cell, ...]
+    under: str = ""
+    key: str | None = None  # of the row it shows, so that the mouse finds it
+
+
+EMPTY = Drawn(())
+
+
+class Painted(Widget):
+    """Subclasses say `lines(width, height)`; `paint()` compares with what stands and draws the difference."""
+
+    DEFAULT_CSS = """
+    Painted { width: 100%; height: 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._painted: list[Drawn] = []
+
+    def lines(self, width: int, height: int) -> list[Drawn]:
+        raise NotImplementedError
+
+    def paint(self) -> None:
+        """Draw again what differs from what is on the screen. Cheap to call when nothing does."""
+        width, height = self.size
+        if not (width and height and self.is_attached):
+            return
+        fresh = self.lines(width, height)[:height]
+        fresh += [EMPTY] * (height - len(fresh))
+        stale, self._painted = self._painted, fresh
+        if len(stale) != len(fresh):
+            self.refresh()
+            return
+        changed = [y for y, line in enumerate(fresh) if line != stale[y]]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def on_resize(self) -> None:
+        self._painted = []
+        self.paint()
+
+    def render_line(self, y: int) -> Strip:
+        width, theme = self.size.width, self.app.theme
+        line = self._painted[y] if y < len(self._painted) else EMPTY
+        segments = [Segment(c.text, style(theme, c.tone, line.under)) for c in line.cells if c.text]
+        return Strip(segments).adjust_cell_length(width, style(theme, "", line.under))

@@ -1,0 +1,155 @@
+"""The panes that are tables or prose: each names its function of `views` and what its keys speak of. No meaning of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cockpit.plan.model import split_task
+from cockpit.ui.acts import Target
+from cockpit.ui.logpane import LogPane
+from cockpit.ui.matrixpane import MatrixPane
+from cockpit.ui.pane import Pane
+from cockpit.ui.prosepane import ProsePane
+from cockpit.ui.source import Source
+from cockpit.ui.tablepane import TablePane
+from cockpit.views import detail, handover, needs, proofs, servers, steps, timeline, transfers
+from cockpit.views.model import Line, Night, Table
+from cockpit.views.now import by_server, current
+
+
+class ServersPane(TablePane):
+    TITLE = "servers"
+    LEADS = True
+    OPENS = "steps"
+
+    def heading(self) -> str:
+        return ", ".join(filter(None, [self.TITLE, super().heading() if self.night else ""]))
+
+    def table(self, night: Night, width: int) -> Table:
+        return servers.table(night, width)
+
+    def target(self, server: str | None) -> Target:
+        key = self.selected
+        return Target(server=key if self.night and key in self.night.plan.servers else None)
+
+
+class StepsPane(TablePane):
+    """The checklist of the selected server, or of all."""
+
+    TITLE = "steps"
+    OPENS = "detail"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self._server: str | None = None
+        self._aims = False  # the cursor is to go to the present step
+
+    def table(self, night: Night, width: int) -> Table:
+        return steps.checklist(night, self._server, width)
+
+    def speak_of(self, server: str | None) -> None:
+        """The cursor goes to what that server is at."""
+        self._server, self._aims = server, True
+        if self.night is not None:
+            self.show(self.night)
+
+    def show(self, night: Night) -> None:
+        if self._aims and self._server is not None:
+            at = current(night, by_server(night.state).get(self._server, []))
+            self.keep(at.id if at else None)
+            self._aims = False
+        super().show(night)
+
+    def target(self, server: str | None) -> Target:
+        if self.night and self.selected in self.night.state.tasks:
+            return Target(task=self.selected, server=split_task(self.selected)[1])
+        return Target(server=server)
+
+
+class TaskTablePane(TablePane):
+    """Rows about one task each; the key is the task, or `task/check`."""
+
+    OPENS = "detail"
+
+    def target(self, server: str | None) -> Target:
+        task = (self.selected or "").partition("/")[0]
+        if self.night and task in self.night.state.tasks:
+            return Target(task=task, server=split_task(task)[1])
+        return Target(server=server)
+
+
+class TransfersPane(TaskTablePane):
+    TITLE = "transfers"
+    EMPTY = "nothing is being copied"
+    SPARE = ("10MIN", "TREND", "TOTAL", "RATE")
+
+    def table(self, night: Night, width: int) -> Table:
+        return transfers.table(night, width)
+
+
+class ProofsPane(TaskTablePane):
+    TITLE = "proofs"
+    EMPTY = "nothing proven yet"
+
+    def table(self, night: Night, width: int) -> Table:
+        return proofs.table(night, width)
+
+
+def target_of(need: needs.Need, night: Night) -> Target:
+    """What the keys act on when this needs a person."""
+    prompt = need.key if need.key in night.state.prompts else None
+    return Target(need.task, need.server, prompt, alarm=need.key)
+
+
+class NeedsPane(TablePane):
+    TITLE = "needs you"
+    EMPTY = ""
+
+    def table(self, night: Night, width: int) -> Table:
+        return needs.table(night, width)
+
+    def target(self, server: str | None) -> Target:
+        need = next((n for n in needs.items(self.night) if n.key == self.selected), None) if self.night else None
+        return target_of(need, self.night) if need and self.night else Target(server=server)
+
+
+class DetailPane(ProsePane):
+    """One task in full: the last one that was selected."""
+
+    can_filter = False
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id, title="detail")
+        self._about: str | None = None
+
+    def written(self, night: Night, width: int) -> list[Line]:
+        return detail.lines(night, self._about, width) if self._about in night.state.tasks else []
+
+    def speak_of_task(self, task: str | None) -> None:
+        if task is not None and task != self._about:
+            self._about = task
+            self.action_top()
+            if self.night is not None:
+                self.show(self.night)
+
+    def heading(self) -> str:
+        return f"detail {self._about}" if self._about else "detail: select a step"
+
+    def target(self, server: str | None) -> Target:
+        if self._about is None:
+            return Target(server=server)
+        return Target(task=self._about, server=split_task(self._about)[1])
+
+
+def compose_panes(source: Source) -> Iterator[Pane]:
+    """In the order in which Tab reaches them and a layout places them."""
+    yield ServersPane("servers")
+    yield StepsPane("steps")
+    yield TransfersPane("transfers")
+    yield LogPane("log", source.reader, source.clock)
+    yield NeedsPane("needs")
+    yield ProofsPane("proofs")
+    yield MatrixPane("matrix")
+    yield ProsePane("handover", handover.lines, "hand-over")
+    yield DetailPane("detail")
+    yield ProsePane("timeline", timeline.lines, "timeline")

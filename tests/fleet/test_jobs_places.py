@@ -1,0 +1,125 @@
+"""Servers that are not what one hopes: shells, read-only and full disks, noexec, busybox. And the server's lock."""
+
+from __future__ import annotations
+
+import pytest
+
+from cockpit.fleet.api import FleetError
+from tests.fleet.ssh_link import jobs_on, spec, whole
+from tests.hosts import Hosts, require
+
+SCRIPT = b"#!/bin/sh\necho run as $(id -un) from $0\n"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"shell": "csh"}, {"shell": "fish"}, {"shell": "busybox", "sh": "busybox", "userland": "busybox"}, {"shell": "dash", "sh": "bash"},
+        {"shell": "bash", "noisy_rc": True}, {"shell": "csh", "noisy_rc": True}, {"max_sessions": 1}, {"server": "dropbear", "user": "root"},
+        {"read_only_home": True}, {"noexec_tmp": True, "read_only_home": True}, {"without": ("flock", "sudo", "python3", "awk")},
+    ],
+    ids=lambda how: "-".join(f"{key}={value}" for key, value in how.items()),
+)  # fmt: skip
+async def test_jobs_work_there(hosts: Hosts, how: dict[str, object]) -> None:
+    host = hosts("srv", **how)
+    async with jobs_on(host) as jobs:
+        await jobs.start_job(spec("command", "echo \"it's $((1 + 1))\"; sleep 0.4; echo end >&2; exit 7", lock="/srv/x", timeout=60))
+        out, err, last = await whole(jobs, "command")
+        assert (out, err, last.exit) == (b"it's 2\n", b"end\n", 7)
+        await jobs.start_job(spec("script", "", program=SCRIPT, args=("a",)))
+        out, err, last = await whole(jobs, "script")
+        assert out.startswith(f"run as {host.user} from ".encode()) and err == b""
+        assert (b" /var/tmp/cockpit-1000/" in out) == bool(how.get("read_only_home"))
+        assert await jobs.boot_id() == host.boot_id
+    async with jobs_on(host) as jobs:
+        assert (await jobs.inspect_job("command", become=False)).exit == 7
+        await jobs.remove_jobs("s1")
+        assert (await jobs.inspect_job("command", become=False)).phase == "absent"
+
+
+async def test_no_setsid_is_said(hosts: Hosts) -> None:
+    host = hosts("srv", without=("setsid",))
+    async with jobs_on(host) as jobs:
+        with pytest.raises(FleetError, match="setsid") as problem:
+            await jobs.start_job(spec("j", "true"))
+        assert problem.value.problem == "tools"
+
+
+async def test_a_full_disk_begins_nothing_and_says_so(hosts: Hosts) -> None:
+    host = hosts("srv", user="root", small={"/root": "1m", "/var/tmp": "1m", "/tmp": "1m"})
+    authorize = "chmod 700 /root; mkdir -pm 700 /root/.ssh; cat >/root/.ssh/authorized_keys; chmod 600 /root/.ssh/authorized_keys"
+    host.run(authorize, input=host.client_key.with_suffix(".pub").read_bytes())
+    async with jobs_on(host) as jobs:
+        await jobs.start_job(spec("before", "echo kept"))
+        await whole(jobs, "before")
+        await jobs.start_job(spec("fills", "cat /dev/zero >/root/fill; cat /dev/zero >/tmp/fill; cat /dev/zero >/var/tmp/fill; exit 3"))
+        _, err, last = await whole(jobs, "fills")
+        assert b"No space left" in err or b"write error" in err or err == b""
+        assert (last.phase, last.exit) == ("ended", 3), "its record was begun while there was room, and needs no more"
+        assert last.how in ("", "record")
+        report = await jobs.start_job(spec("after", "echo never"))
+        assert (report.phase, report.exit, report.how) == ("ended", None, "record") and report.error
+        host.run("rm /root/fill")
+        assert (await jobs.start_job(spec("after", "echo at last"))).how == ""
+        assert (await whole(jobs, "after"))[0] == b"at last\n"
+        assert (await whole(jobs, "before"))[0] == b"kept\n"
+
+
+async def test_a_result_that_cannot_be_written_is_told_and_written_later(hosts: Hosts) -> None:
+    require("chattr")
+    host = hosts("srv", user="root")
+    async with jobs_on(host) as jobs:
+        await jobs.start_job(spec("j", "echo begun; until test -e /srv/go; do sleep 0.05; done; exit 6"))
+        following = jobs.follow_job("j", become=False)
+        await anext(following)
+        assert host.run("chattr +i /root/.cockpit/jobs/s1/j.record && touch /srv/go").returncode == 0
+        last = await anext(following)
+        assert (last.phase, last.exit, last.how) == ("ended", 6, "record")  # type: ignore[union-attr]
+        seen = await jobs.inspect_job("j", become=False)
+        assert (seen.phase, seen.exit, seen.how) == ("ended", None, "record") and "cannot be written" in seen.error
+        host.run("chattr -i /root/.cockpit/jobs/s1/j.record; pkill -x sleep")
+        while (seen := await jobs.inspect_job("j", become=False)).how:
+            pass
+        assert (seen.phase, seen.exit) == ("ended", 6)
+
+
+async def test_the_servers_lock_names_session_person_and_time(hosts: Hosts) -> None:
+    host = hosts("srv", shell="csh")
+    async with jobs_on(host) as one, jobs_on(host) as two:
+        assert await one.claim("night-1", "Ada  Lovelace") is None
+        assert await one.claim("night-1", "Ada Lovelace") is None
+        found = await two.claim("night-2", "bob")
+        assert found is not None and (found.session, found.who) == ("night-1", "Ada Lovelace") and found.at > 1.7e9
+        assert await two.claim("night-2", "bob", force=True) is None
+        assert (await one.claim("night-1", "Ada")).who == "bob"  # type: ignore[union-attr]
+        await one.remove_jobs("night-1")
+        assert (await one.claim("night-1", "Ada")).who == "bob"  # type: ignore[union-attr]
+        await two.remove_jobs("night-2")
+        assert await one.claim("night-1", "Ada") is None
+
+
+async def test_of_many_claims_one_wins(hosts: Hosts) -> None:
+    import asyncio
+
+    host = hosts("srv")
+    async with jobs_on(host) as one, jobs_on(host) as two, jobs_on(host) as three:
+        found = await asyncio.gather(*(jobs.claim(f"n{number}", f"p{number}") for number, jobs in enumerate((one, two, three))))
+        assert sum(claim is None for claim in found) == 1, found
+        winner = f"n{[claim is None for claim in found].index(True)}"
+        assert {claim.session for claim in found if claim} == {winner}
+
+
+async def test_what_still_runs_stays(hosts: Hosts) -> None:
+    host = hosts("srv", sudo="nopasswd")
+    async with jobs_on(host) as jobs:
+        await jobs.start_job(spec("root", "sleep 60", become=True))
+        await jobs.start_job(spec("user", "true"))
+        await whole(jobs, "user")
+        await jobs.start_job(spec("other", "true", session="s2"))
+        await jobs.remove_jobs("s1")
+        assert (await jobs.inspect_job("user", become=False)).phase == "absent"
+        assert (await jobs.inspect_job("root", become=True)).phase == "running"
+        assert (await whole(jobs, "other"))[2].exit == 0
+        await jobs.cancel_job("root", become=True, grace=0)
+        await jobs.remove_jobs("s1")
+        assert (await jobs.inspect_job("root", become=True)).phase == "absent"

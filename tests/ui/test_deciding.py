@@ -1,0 +1,184 @@
+"""Acting: every dialog names what it is about, takes no key from before it was drawn, and its answer reaches the engine whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cockpit.journal.events import AttemptStarted, PromptOpened
+from cockpit.ui.dialogs import Dialog
+from tests.ui.console import Console, console, middle
+
+
+async def _open(c: Console, *keys: str) -> str:
+    """Press, and wait until the dialog listens: it says so by showing its keys."""
+    await c.press(*keys)
+    return await c.sees("leave it as it is")
+
+
+async def test_skip_names_step_and_server_and_asks_for_a_reason(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("j", "j", "tab")
+        text = await _open(c, "s")
+        assert "Skip Prove the backup [prove] on dc01?" in text
+        await c.press("y", "enter")
+        await c.sees("A reason is needed")
+        await c.type("known difference")
+        await c.press("enter")
+        asked = await c.asked("skip")
+        assert (asked["target"], asked["why"], asked["as"]) == ("prove@dc01", "known difference", "lead")
+        await c.sees("skip prove@dc01: heard")
+
+
+async def test_keys_typed_before_the_dialog_was_drawn_decide_nothing(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("j", "j", "tab")
+        await c.press("r", "y", "y", "enter", "r", "y")  # one burst: what was typed at the screen before
+        assert isinstance(c.app.screen, Dialog)
+        await c.sees("run it again, attempt 2")
+        assert c.engine.asked == []
+        await c.press("y")
+        assert (await c.asked("retry"))["target"] == "prove@dc01"
+
+
+@pytest.mark.parametrize("key", ["space", "r", "s", "c", "o"])
+async def test_no_trigger_is_its_own_confirmation(tmp_path: Path, key: str) -> None:
+    """Holding a key down, or a bouncing keyboard, decides nothing."""
+    night, clock = await middle(tmp_path)
+    await night.writer.append(PromptOpened("gate-go-wipe", "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        await c.press("j", "j", "tab")
+        if key == "c":
+            await c.press("k")
+        await c.press(key)
+        if isinstance(c.app.screen, Dialog):
+            await c.sees("leave it as it is")
+            await c.press(*[key] * 5)
+        assert c.engine.asked == []
+    await night.writer.close()
+
+
+async def test_esc_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("j", "j", "tab")
+        await _open(c, "s")
+        await c.press("escape")
+        await c.sees("Nothing was changed")
+        assert c.engine.asked == []
+
+
+async def test_what_cannot_be_asked_now_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("tab", "s")
+        await c.sees("is running: cancel it first (c)")
+        await c.press("o")
+        await c.sees("No gate asks now")
+        c.engine.refuse = "backup@fs01 was cancelled by anna at 03:12:00"
+        await _open(c, "c")
+        await c.press("y")
+        await c.type("too slow")
+        await c.press("enter")
+        await c.sees("was cancelled by anna")
+
+
+async def test_a_gate_takes_go_with_the_name_of_who_says_it(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    await night.writer.append(AttemptStarted("go-wipe", 1, "g"), PromptOpened(
+        "gate-go-wipe", "gate", "Go for the teardown: go or no-go? Needs 1 approval.", "go-wipe", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        text = await _open(c, "o")
+        for words in ("Go for the teardown [go-wipe]", "g  go", "n  no-go", "b  back the night out"):
+            assert words in text
+        await c.press("g")
+        await c.sees("who says so")
+        await c.press("tab", *["backspace"] * 4)
+        await c.type("anna")
+        await c.press("enter")
+        asked = await c.asked("answer")
+        assert (asked["target"], asked["value"], asked["as"]) == ("gate-go-wipe", "go", "anna")
+    await night.writer.close()
+
+
+@pytest.mark.parametrize(("letter", "verb", "value"), [("n", "answer", "no-go"), ("b", "backout", None)])
+async def test_no_go_and_backing_out_need_a_reason(tmp_path: Path, letter: str, verb: str, value: str | None) -> None:
+    night, clock = await middle(tmp_path)
+    await night.writer.append(PromptOpened("gate-go-wipe", "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        await _open(c, "o")
+        await c.press(letter, "enter")
+        await c.sees("A reason is needed")
+        await c.type("dc01 differs")
+        await c.press("enter")
+        asked = await c.asked(verb)
+        assert (asked["why"], asked.get("value")) == ("dc01 differs", value)
+    await night.writer.close()
+
+
+async def test_a_password_is_hidden_while_it_is_typed_and_reaches_the_engine(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    await night.writer.append(PromptOpened("sudo-sudo_password", "sudo", "sudo on the file servers", None, "fs01", [], True))
+    async with console(tmp_path, night=(night, clock)) as c:
+        await c.press("4")
+        await c.sees("hidden while typed", "Enter  do it")
+        await c.type("hunter2")
+        assert "hunter2" not in c.text() and "•••••••" in c.text()
+        await c.press("enter")
+        assert (await c.asked("answer"))["value"] == "hunter2"
+    await night.writer.close()
+
+
+async def test_a_numbered_item_opens_its_question_with_its_choices(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        text = await _open(c, "2")
+        assert "host-key for fs02" in text and "old SHA256:9yQ" in text and "a  accept" in text
+        await c.press("a", "enter")
+        await c.sees("A reason is needed")
+        await c.type("compared by phone")
+        await c.press("enter")
+        asked = await c.asked("answer")
+        assert (asked["target"], asked["value"], asked["why"]) == ("host-key-fs02", "accept", "compared by phone")
+        await c.press("9")
+        await c.sees("There is no item 9")
+
+
+async def test_holding_goes_at_once_and_releasing_asks(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("j", "x")
+        assert (await c.asked("hold"))["target"] == "fs02"
+
+
+async def test_a_note_and_an_acknowledgement_carry_the_name(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("at")
+        await c.sees("Who is at the keys?", "Enter  do it")
+        await c.type("anna")
+        await c.press("enter")
+        await c.sees("anna is at the keys", "LIVE anna")
+        await c.press("m")
+        await c.sees("Enter  do it")
+        await c.type("mail may come last")
+        await c.press("enter")
+        note = await c.asked("note")
+        assert (note["value"], note["target"], note["as"]) == ("mail may come last", "fs01", "anna")
+        await c.press("a")
+        assert (await c.asked("ack"))["as"] == "anna"
+
+
+async def test_without_a_commander_every_acting_key_is_off_and_says_so(tmp_path: Path) -> None:
+    async with console(tmp_path, acting=False) as c:
+        text = await c.sees("acting keys are off", "WATCH")
+        assert "Space start" not in text
+        await c.press("tab", "space", "r", "s", "c", "x", "o", "a", "m")
+        assert not isinstance(c.app.screen, Dialog) and c.engine.asked == []
+        await c.press("question_mark")
+        await c.sees("off: this screen only looks")
+
+
+async def test_without_an_engine_a_command_says_what_to_do(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        c.night.session.socket_path.unlink()
+        await c.press("x")
+        await c.sees("No engine listens", "cockpit resume")
+
+

@@ -1,0 +1,122 @@
+"""The log under a flood: what is read stays where it is, nothing is hidden, and a million lines are a window like any other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from cockpit.journal.reader import Output
+from cockpit.ui.board import Board
+from cockpit.ui.logpane import LogPane
+from tests.ui.console import Console, console, middle
+
+
+async def _print(c: Console, first: int, count: int, task: str = "backup@fs01") -> None:
+    """Lines `line 0001 …` from the job, at the test's clock."""
+    text = "".join(f"line {i:07d} of the flood\n" for i in range(first, first + count)).encode()
+    await c.night.writer.output(Output(c.clock.at, task, 1, "err", first * 26, text))
+    await c.night.writer.flush()
+
+
+def _log(c: Console) -> LogPane:
+    board = c.app.screen
+    assert isinstance(board, Board)
+    pane = board.pane("log")
+    assert isinstance(pane, LogPane)
+    return pane
+
+
+async def _to_the_log(c: Console) -> None:
+    await c.press("tab", "tab", "tab")
+    await c.sees("━━ log fs01")
+
+
+async def test_it_follows_until_one_scrolls_and_g_resumes(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        await _print(c, 0, 500)
+        await c.sees("line 0000499")
+        await c.press("pageup", "pageup")
+        await c.sees("of 540 lines")
+        top = _log(c)._painted[1]
+        await _print(c, 500, 1000)
+        await c.sees("+1,000 new, G resumes")
+        assert _log(c)._painted[1] == top
+        await c.press("G")
+        await c.sees("line 0001499", "(follow)")
+
+
+async def test_a_filter_by_server_step_and_stream_and_the_search_for_the_rest(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        await _print(c, 0, 300)
+        await c.press("slash")
+        await c.type("sql01 backup")
+        await c.press("enter")
+        text = await c.sees("40 lines", "backup@sql01 sent 39,000")
+        assert "flood" not in text
+        await c.press("slash", *["backspace"] * 20)
+        await c.type("err 0000123")
+        await c.press("enter")
+        await c.sees("300 lines")
+        await c.press("g", "n")
+        await c.sees("line 0000123", "of 300 lines")
+        await c.press("n")
+        await c.sees("No further line with '0000123'")
+
+
+async def test_following_can_be_stopped_and_taken_up_again(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        await c.press("f")
+        await _print(c, 0, 10)
+        await c.sees("+10 new, G resumes")
+        await c.press("f")
+        await c.sees("(follow)", "line 0000009")
+
+
+async def test_hostile_output_disturbs_nothing(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    evil = b"\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \xff\xfe\x00 [bold]markup[/bold] \xe2\x80\xae rtl\n"
+    evil += b"A" * 1_000_000 + b"\nafter\n"
+    await night.writer.output(Output(clock.at, "backup@fs01", 1, "err", 0, evil))
+    await night.writer.flush()
+    async with console(tmp_path, (200, 60), night=(night, clock)) as c:
+        text = await c.sees("after", "[bold]markup[/bold]")
+        assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
+        assert all(len(row) <= 200 for row in c.rows())
+    await night.writer.close()
+
+
+async def test_a_million_lines_are_walked_without_waiting(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    for block in range(100):
+        text = "".join(f"line {block * 10_000 + i:07d} of the flood\n" for i in range(10_000)).encode()
+        await night.writer.output(Output(clock.at, "backup@fs01", 1, "err", block * 260_000, text))
+    await night.writer.flush()
+    async with console(tmp_path, night=(night, clock)) as c:
+        await _to_the_log(c)
+        await c.sees("1,000,040 lines", "line 0999999")
+        took = []
+        for key, seen in (("g", "sent 0 files"), ("G", "line 0999999"), ("pageup", "of 1,000,040"), ("g", "sent 0 files")):
+            before = time.monotonic()
+            await c.press(key)
+            await c.sees(seen)
+            took.append(time.monotonic() - before)
+        assert max(took) < 1.0, took
+    await night.writer.close()
+
+
+@pytest.mark.parametrize("word", ["sqxrco1 am", "quit?", "y:z L@"])
+async def test_typing_into_a_filter_fires_no_action(tmp_path: Path, word: str) -> None:
+    async with console(tmp_path) as c:
+        await c.press("slash")
+        before = c.app.screen
+        for char in word:
+            await c.press({" ": "space", "?": "question_mark", ":": "colon", "@": "at"}.get(char, char))
+        assert c.app.screen is before and c.app.is_running and c.engine.asked == []
+        await c.sees(word)
+        await c.press("escape")
+        await c.lost("/ " + word)

@@ -1,0 +1,88 @@
+"""One registry: what the footer shows works, what is bound is in `?`, and colours never hide a cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.color import Color, ColorSystem
+from textual.binding import Binding
+
+from cockpit.ui import tones
+from cockpit.ui.actions import ACTIONS, BY_ID, bindings
+from cockpit.ui.app import CockpitApp
+from cockpit.ui.board import Board
+from cockpit.ui.footer import Footer
+from cockpit.ui.pane import Pane
+from tests.ui.console import console
+
+SPEC = {  # spec/commands.md, "Keys"
+    "down": "j,down", "up": "k,up", "top": "g", "bottom": "G", "next_pane": "tab", "previous_pane": "shift+tab", "open": "enter",
+    "back": "escape", "filter": "slash", "next_match": "n", "previous_match": "N", "help": "question_mark",
+    "palette": "colon,ctrl+p", "zoom": "z", "next_layout": "L", "item": "1,2,3,4,5,6,7,8,9", "start": "space", "retry": "r",
+    "skip": "s", "cancel": "c", "hold": "x", "gate": "o", "ack": "a", "note": "m", "follow": "f", "copy": "y", "who": "at",
+    "leave": "q", "pause": "space", "event_back": "comma", "event_on": "full_stop", "mark_back": "left_square_bracket",
+    "mark_on": "right_square_bracket", "seconds_back": "left_parenthesis", "seconds_on": "right_parenthesis",
+    "minutes_back": "left_curly_bracket", "minutes_on": "right_curly_bracket", "slower": "less_than_sign",
+    "faster": "greater_than_sign", "go_to_time": "t",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPEC)
+def test_keys_are_those_of_the_specification(name: str) -> None:
+    assert set(SPEC[name].split(",")) <= set(BY_ID[name].keys.split(","))
+
+
+def _declared() -> set[str]:
+    """Ids of every binding that any of our classes declares."""
+    todo, found = [Pane, Board, CockpitApp], set()
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        found |= {b.id for b in cls.__dict__.get("BINDINGS", []) if isinstance(b, Binding)}
+    return found - {None}
+
+
+async def test_every_binding_stands_in_the_help_and_every_footer_key_is_bound(tmp_path: Path) -> None:
+    assert _declared() <= set(BY_ID)
+    assert {a.id for a in ACTIONS if a.keys and a.group != "Replay"} <= _declared()
+    async with console(tmp_path, (200, 60)) as c:
+        board = c.app.screen
+        assert isinstance(board, Board)
+        for name in board.places.order():
+            board.go_to(name)
+            await c.pilot.pause()
+            shown = c.app.query_one(Footer)._keys()
+            bound = {b.binding.id for b in board.active_bindings.values() if b.enabled}
+            assert {a.id for a in ACTIONS if (a.shown, a.short) in shown} <= bound
+            assert ("q", "leave") in shown and ("?", "help") in shown
+
+
+def test_no_essential_key_is_one_that_tmux_swallows() -> None:
+    for action in ACTIONS:
+        for key in filter(None, action.keys.split(",")):
+            assert key not in ("ctrl+i", "ctrl+m", "ctrl+h", "ctrl+enter", "shift+enter", "ctrl+b"), action.id
+
+
+@pytest.mark.parametrize("theme", [tones.DARK, tones.LIGHT, tones.TERMINAL])
+@pytest.mark.parametrize("system", [ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR])
+def test_no_tone_vanishes_into_its_background(theme: str, system: ColorSystem) -> None:
+    if theme != tones.TERMINAL and system is ColorSystem.STANDARD:
+        assert tones.theme_for("standard", False) == tones.TERMINAL
+        return
+    for tone in ("", "dim", "good", "run", "warn", "bad", "unknown", "strong", "title"):
+        for under in ("", "cursor", "resting", "alarm"):
+            drawn = tones.style(theme, tone, under)
+            front, back = (c.downgrade(system) if c else Color.default() for c in (drawn.color, drawn.bgcolor))
+            assert front != back or front.is_default, (theme, tone, under)
+
+
+def test_a_terminal_without_colours_gets_its_own() -> None:
+    assert tones.theme_for("truecolor", no_color=True) == tones.TERMINAL
+    assert tones.theme_for(None, no_color=False) == tones.TERMINAL
+    assert tones.theme_for("256", no_color=False) == tones.DARK
+
+
+def test_the_several_keys_of_an_item_carry_their_digit() -> None:
+    made = [b for b in bindings("item") if isinstance(b, Binding)]
+    assert [b.action for b in made] == [f"item({n})" for n in range(1, 10)]

@@ -1,0 +1,186 @@
+"""Through a real terminal: keys as tmux sends them, the bell, the colours, leaving and being killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+from rich.color import Color
+from rich.console import Console as RichConsole
+from rich.text import Text
+
+from cockpit.journal.events import EngineStopped, PromptOpened
+from tests.ui.journals import Recorded, begin, to_the_middle
+from tests.ui.terminal import terminal, ui
+
+
+@pytest_asyncio.fixture
+async def night(tmp_path: Path) -> AsyncIterator[Recorded]:
+    """A night whose middle is now."""
+    recorded, clock = await begin(tmp_path, opens=time.time() - 6345)
+    await to_the_middle(recorded, clock)
+    clock.at = time.time()
+    yield recorded
+    await recorded.writer.close()
+
+
+@pytest.mark.parametrize("key", ["q", "C-c", "C-q"])
+async def test_leaving_says_that_the_work_goes_on(night: Recorded, key: str) -> None:
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40))
+        t.sees("servers, critical")
+        t.keys(key)
+        t.sees("the work goes on", f"cockpit attach {night.session.id}", "ENDED 0")
+
+
+@pytest.mark.parametrize("key", ["C-c", "C-q"])
+async def test_leaving_works_from_a_dialog_and_from_a_filter(night: Recorded, key: str) -> None:
+    for keys, seen in ((("m",), "Note on fs01"), (("/",), "servers /")):
+        with terminal() as t:
+            t.start(ui(night.path), (100, 30))
+            t.sees("servers, critical")
+            t.keys(*keys)
+            t.sees(seen)
+            t.keys(key)
+            t.sees("ENDED 0")
+
+
+async def test_keys_arrive_through_tmux_with_its_default_settings(night: Recorded) -> None:
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40))
+        t.sees("servers, critical")
+        t.keys("j", "j")
+        t.sees(">dc01")
+        t.keys("Tab", "BTab", "Down")
+        t.sees(">sql01")
+        for key, seen in (("?", "MOVING"), (":", "ack (a)"), ("C-p", "ack (a)")):
+            t.keys(key)
+            t.sees(seen)
+            t.keys("Escape")
+            t.misses(seen)
+        t.keys(":")
+        t.sees("ack (a)")
+        t.keys("-l", "theme cockpit-light")
+        t.keys("Enter")
+        t.misses("ack (a)")
+        t.keys("z")
+        t.sees("timeline")
+        t.keys("@")
+        t.sees("Who is at the keys?")
+
+
+async def test_resizing_through_every_size_keeps_the_selection(night: Recorded) -> None:
+    with terminal() as t:
+        t.start(ui(night.path), (80, 23))
+        t.sees("servers, critical")
+        t.keys("j", "j", "j")
+        t.sees(">sql01")
+        for size, seen in (((200, 60), "hand-over"), ((60, 15), "need 80x20"), ((80, 23), ">sql01")):
+            t.resize(*size)
+            t.sees(seen, "OPEN", "NEED YOU")
+
+
+async def test_a_new_alarm_rings_once(night: Recorded) -> None:
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40))
+        t.tmux("set", "-g", "monitor-bell", "on")
+        t.sees("servers, critical", "NEED YOU")
+        t.tmux("new-window", "-d", "-t", "night", "cat")
+        t.tmux("select-window", "-t", "night:1")
+        assert t.tmux("display-message", "-p", "-t", "night:0", "#{window_bell_flag}").strip() == "0"
+        await night.writer.append(PromptOpened("new", "manual", "Look here", "groundwork@fs01", "fs01", ["done"]))
+        t.until(lambda: t.tmux("display-message", "-p", "-t", "night:0", "#{window_bell_flag}").strip() == "1", "no bell rang")
+
+
+async def test_killed_and_started_again_it_stands_where_it_stood(night: Recorded) -> None:
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40))
+        t.sees("servers, critical")
+        t.keys("j", "j", "Tab", "/")
+        t.keys("-l", "proof")
+        t.keys("Enter")
+        t.sees("/proof")
+        memory = night.path / "ui-lead.json"
+        t.until(lambda: memory.exists() and '"proof"' in memory.read_text(), "nothing was remembered")
+        os.kill(t.pid(), signal.SIGKILL)
+        t.sees("ENDED")
+    with terminal() as t:
+        before = time.monotonic()
+        t.start(ui(night.path), (120, 40))
+        t.sees("━━ dc01", "/proof")
+        assert time.monotonic() - before < 5
+
+
+def _hidden(line: Text, console: RichConsole) -> list[str]:
+    """Characters of this line whose colour is that of their background."""
+    found = []
+    for i, char in enumerate(line.plain):
+        style = line.get_style_at_offset(console, i)
+        front, back = style.color or Color.default(), style.bgcolor or Color.default()
+        if char.strip() and front == back and not front.is_default:
+            found.append(char)
+    return found
+
+
+TERMINALS = {
+    "plain": {"TERM": "tmux-256color", "NO_COLOR": "1"},
+    "16": {"TERM": "screen", "COLORTERM": ""},
+    "256": {"TERM": "tmux-256color", "COLORTERM": ""},
+    "true": {"TERM": "tmux-256color", "COLORTERM": "truecolor"},
+}
+
+
+@pytest.mark.parametrize("kind", TERMINALS)
+async def test_every_cell_can_be_read_and_every_alarm_has_its_word(night: Recorded, kind: str) -> None:
+    console = RichConsole(color_system="truecolor", force_terminal=True, width=500)
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40), TERMINALS[kind])
+        text = t.sees("FAILED", "KEY", "NEED YOU", "servers, critical")
+        for key, seen in (("", "OPEN"), ("?", "MOVING"), (":", "ack (a)"), ("m", "Enter  do it")):
+            if key:
+                t.keys(key)
+            t.sees(seen)
+            for line in t.text(styled=True).split("\n"):
+                assert not _hidden(Text.from_ansi(line), console), (kind, key, line)
+            if key:
+                t.keys("Escape")
+                t.misses(seen)
+        assert "STALLED" in text or "STALE" in text or "running" in text
+        if kind == "plain":
+            assert "\x1b[3" not in t.text(styled=True).replace("\x1b[39m", "")
+
+
+async def test_at_rest_it_uses_next_to_no_processor(night: Recorded) -> None:
+    await night.writer.append(EngineStopped("for the test"))
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40))
+        t.sees("servers, critical")
+        process = psutil.Process(t.pid())
+        process.cpu_percent()
+        share = process.cpu_percent(interval=5)
+        assert share < 6, f"{share} % of a core"  # 3 % on a machine that does nothing else; shared ones take longer
+
+
+async def test_a_replay_starts_at_the_time_asked_for(night: Recorded) -> None:
+    at = time.strftime("%H:%M", time.gmtime(night.opens + 1800))
+    with terminal() as t:
+        t.start(ui(night.path, f"run_replay(path, at={at!r}, speed=1.0)"), (120, 40))
+        t.sees("REPLAY 1x", f"{at}:0")
+        t.keys("Space")
+        t.sees("PAUSED")
+        t.keys("q")
+        t.sees("Left the replay", "ENDED 0")
+
+
+async def test_what_cannot_be_opened_is_said_in_words(tmp_path: Path) -> None:
+    with terminal() as t:
+        t.start(ui(tmp_path / "nothing"), (120, 40))
+        text = t.sees("ENDED 2")
+        assert "does not exist" in text and "Traceback" not in text
+
