@@ -2,4 +2,4 @@
 
 from cockpit.cli import main
 
-main()
+main(prog_name="cockpit")

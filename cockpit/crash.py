@@ -1,7 +1,7 @@
 """Crash points with names: where a test may kill this process with SIGKILL, to prove that nothing is lost or done twice.
 
 In an ordinary night `point` is one comparison with None. A test sets COCKPIT_CRASH to `NAME` or `NAME#3` (the third
-time) and COCKPIT_CRASH_LOG to a file that collects every point passed.
+time), COCKPIT_CRASH_LOG to a file that collects every point passed, COCKPIT_DIGESTS to one that collects the live states.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter
 
 _WANTED = os.environ.get("COCKPIT_CRASH")
 _LOG = os.environ.get("COCKPIT_CRASH_LOG")
+_DIGESTS = os.environ.get("COCKPIT_DIGESTS")
 _passed: Counter[str] = Counter()
 
 
@@ -23,5 +24,17 @@ def point(name: str) -> None:
     if _LOG is not None:
         with open(_LOG, "a") as log:
             log.write(f"{name}#{_passed[name]}\n")
-    if _WANTED in (name if _passed[name] == 1 else None, f"{name}#{_passed[name]}"):
+    if _WANTED == f"{name}#{_passed[name]}" or (_WANTED == name and _passed[name] == 1):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watched() -> bool:
+    """Whether a test wants to compare every state with its replay."""
+    return _DIGESTS is not None
+
+
+def state_was(seq: int, digest: str) -> None:
+    """Note what the live state was after fact `seq`."""
+    if _DIGESTS is not None:
+        with open(_DIGESTS, "a") as log:
+            log.write(f"{seq} {digest}\n")

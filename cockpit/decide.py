@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cockpit.plan.model import Gate, Manual, Plan, Step
-from cockpit.state.model import CANCELLED, DONE, FAILED, RUNNING, SKIPPED, UNKNOWN, Prompt, State, Task
-from cockpit.state.standing import Standing, chart, dropped, missing_inputs, no_go, settled
+from cockpit.state.model import CANCELLED, DONE, FAILED, RUNNING, SKIPPED, UNDONE, UNKNOWN, Prompt, State, Task
+from cockpit.state.seen import words
+from cockpit.state.standing import Standing, chart, dropped, missing_inputs, no_go, settled, undoing
 
 RETRY_DELAYS = (5.0, 30.0, 120.0)  # seconds before the first, second and every later automatic retry
 LIVE_KINDS = ("passphrase", "password", "sudo", "secret", "host-key", "lock")  # asked and withdrawn by who needs the answer
@@ -81,23 +82,30 @@ def _retries(plan: Plan, state: State, now: float) -> Iterator[Retry]:
     steps = chart(plan).steps
     for task in state.tasks.values():
         step = steps.get(task.step)
-        if step and task.state == FAILED and may_retry(step, task):
-            delay = RETRY_DELAYS[min(task.auto_retries, len(RETRY_DELAYS) - 1)]
-            yield Retry(task.id, (task.ended or now) + delay)
+        if step and task.state == FAILED and step.phase == _phase(state) and may_retry(step, task):
+            yield Retry(task.id, (task.ended or now) + retry_delay(task.auto_retries))
+
+
+def retry_delay(count: int) -> float:
+    """Seconds before the next automatic retry, after so many."""
+    return RETRY_DELAYS[min(count, len(RETRY_DELAYS) - 1)]
+
+
+def _phase(state: State) -> str:
+    return "backout" if state.backout else "night"
 
 
 def may_retry(step: Step, task: Task) -> bool:
     """Automatic retries are for steps that may run twice, and end with the plan's count."""
-    return not step.once and task.auto_retries < step.retries
+    return not step.once and task.auto_retries < step.retries and not undoing(task) and not task.undo_asked
 
 
 def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str | None:
     """done, failed or backed-out once every task of the phase is settled; None while there is something left."""
-    if not state.tasks or any(t.state in (RUNNING, UNKNOWN) or t.undo_asked for t in state.tasks.values()):
+    if not state.tasks or any(t.state in (RUNNING, UNKNOWN) or t.undo_asked or undoing(t) for t in state.tasks.values()):
         return None
     steps = chart(plan).steps
-    phase = "backout" if state.backout else "night"
-    tasks = [t for t in state.tasks.values() if t.step in steps and steps[t.step].phase == phase]
+    tasks = [t for t in state.tasks.values() if t.step in steps and steps[t.step].phase == _phase(state)]
     if not all(_over(t, steps[t.step], state, standings) for t in tasks):
         return None
     if state.backout:
@@ -118,7 +126,7 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing], retried
     for task in state.tasks.values():
         step = steps.get(task.step)
         if step is not None and task.id not in retried and not dropped(state, task.server):
-            ask = _ask_about(task, step, state, standings[task.id])
+            ask = _ask_about(plan, task, step, state, standings[task.id])
             if ask is not None:
                 wanted.add(ask)
     return wanted.asks
@@ -126,24 +134,27 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing], retried
 
 def _inputs_missing(plan: Plan, state: State, standings: Mapping[str, Standing]) -> list[str]:
     """Inputs are asked once, at the start; only the steps that name them wait."""
-    unsettled = {t.step for t in state.tasks.values() if t.state not in (DONE, SKIPPED)}
+    unsettled = {t.step for t in state.tasks.values() if t.state not in (DONE, SKIPPED) or t.undo_asked or undoing(t)}
     steps = [s for s in (*plan.steps, *plan.backout) if s.id in unsettled]
     return list(dict.fromkeys(n for s in steps for n in missing_inputs(plan, s, state)))
 
 
-def _ask_about(task: Task, step: Step, state: State, standing: Standing) -> Ask | None:
+def _ask_about(plan: Plan, task: Task, step: Step, state: State, standing: Standing) -> Ask | None:
     if task.state == RUNNING and isinstance(step.action, Gate):
         return _ask_gate(task, step, step.action, state)
     if task.state == RUNNING and isinstance(step.action, Manual):
-        return Ask(f"manual-{task.id}", "manual", step.action.words, task.id, task.server, ("done",))
-    if task.state == FAILED and step.on_failure != "continue":
-        error = (task.attempt.error if task.attempt else None) or "it failed"
-        return Ask(f"failed-{task.id}", "failed", f"{task.id} failed: {error}", task.id, task.server, ("retry", "skip"))
-    if task.state == CANCELLED:
-        return Ask(f"failed-{task.id}", "failed", f"{task.id} was cancelled", task.id, task.server, ("retry", "skip"))
+        text = words(plan, state, task.server, step.action.words)
+        return Ask(f"manual-{task.id}", "manual", text, task.id, task.server, ("done",))
     if task.state == UNKNOWN and (task.unknown_reason or "").startswith("ask: "):
         text = f"{task.id}: {(task.unknown_reason or '')[5:]}"
         return Ask(f"unknown-{task.id}", "unknown", text, task.id, task.server, ("done", "failed", "retry"))
+    if step.phase != _phase(state):
+        return None  # a backout leaves the night's failures as they are
+    if task.state == FAILED and step.on_failure != "continue":
+        error = (task.attempt.error if task.attempt else None) or "it failed"
+        return Ask(f"failed-{task.id}", "failed", f"{task.id} failed: {error}", task.id, task.server, ("retry", "skip"))
+    if task.state in (CANCELLED, UNDONE):
+        return Ask(f"failed-{task.id}", "failed", f"{task.id} was {task.state}", task.id, task.server, ("retry", "skip"))
     if standing.word == "waiting" and step.start == "manual" and not task.start_asked:
         return Ask(f"start-{task.id}", "start", f"{step.title}: start it?", task.id, task.server, ("start",))
     return None

@@ -22,8 +22,8 @@ from cockpit.plan.model import split_task
 from cockpit.state.tail import Tail
 from cockpit.views.model import Engine
 from cockpit.views.night import NightBuilder
-from cockpit.views.status import status as status_of
 from cockpit.views.status import lines as status_lines
+from cockpit.views.status import status as status_of
 
 
 @click.command("sessions", epilog="Example: cockpit sessions --json")

@@ -17,7 +17,7 @@ from cockpit.engine.options import Options, create_session
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.plan.model import Plan
-from cockpit.plan.reader import load
+from cockpit.plan.reader import load, loads
 from cockpit.state.model import State
 from cockpit.state.tail import Tail
 
@@ -128,16 +128,10 @@ def resume(session: str | None, headless: bool, wait: bool, take_over: bool, who
         stop(MEND, f"{found.id} has ended ({state.outcome}): cockpit replay {found.id}, or cockpit report {found.id}")
     if found.running() and wait_for(answers(found.socket_path)):
         stop(MEND, f"{found.id} has an engine that answers: cockpit attach {found.id}")
-    plan = load(found.plan_path) if not state.plan_text else None
-    secrets = secrets_for(plan, secret_fd) if plan else _secrets_of(found, secret_fd)
+    text = state.plan_text or found.plan_path.read_text()  # killed before its first fact, a session has only the frozen plan
+    secrets = secrets_for(loads(text, str(found.plan_path)), secret_fd)
     start_engine(found, secrets, take_over=take_over)
     _show(found, headless=headless, wait=wait, who=who or person())
-
-
-def _secrets_of(session: SessionDir, fd: int | None) -> dict[str, str]:
-    from cockpit.cli.follow import plan_of
-
-    return secrets_for(plan_of(state_of(session)), fd)
 
 
 @click.command("attach", epilog="Example: cockpit attach")

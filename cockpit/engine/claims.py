@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from cockpit import crash
 from cockpit.fleet.api import FleetError
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class Claims:
     async def _claim(self, server: str) -> None:
         remote = self.engine.fleet.remote(server)
         session, who = self.engine.state.session, self.engine.person
+        crash.point("before claim")
         other = await remote.claim(session, who)
+        crash.point("after claim")
         if other is None:
             return
         answer = await self.engine.prompter.ask(
@@ -43,9 +46,13 @@ class Claims:
         await remote.claim(session, who, force=True)
 
     async def release(self) -> None:
-        """At the end of the night; a server that cannot be reached keeps its lock, and the next session asks."""
-        for server in self._held:
-            try:
-                await asyncio.wait_for(self.engine.fleet.remote(server).release_claim(self.engine.state.session), 10)
-            except (FleetError, TimeoutError):
-                continue
+        """At the end of the night, also what an earlier engine of this session claimed; a server that cannot be reached
+        keeps its lock, and the next session asks."""
+        up = [name for name, server in self.engine.state.servers.items() if server.contact == "up"]
+        await asyncio.gather(*(self._release(name) for name in up if name in self.engine.plan.servers))
+
+    async def _release(self, server: str) -> None:
+        try:
+            await asyncio.wait_for(self.engine.fleet.remote(server).release_claim(self.engine.state.session), 10)
+        except (FleetError, TimeoutError):
+            pass

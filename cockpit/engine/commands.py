@@ -34,8 +34,9 @@ from cockpit.journal.events import (
 )
 from cockpit.plan.model import Gate, Manual, Step
 from cockpit.plan.times import clock_time
+from cockpit.state.green import not_green
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNDONE, UNKNOWN, Task
-from cockpit.state.standing import chart, dropped, no_go, no_return_passed, stale_since
+from cockpit.state.standing import chart, dropped, no_go, no_return_passed, undoing
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
@@ -75,7 +76,9 @@ class Commands:
         verb = VERBS.get(command.verb)
         if verb is None:
             raise Refused(f"there is no verb {command.verb!r}; the verbs are: {', '.join(sorted(VERBS))}")
-        if self.engine.writer.problem and command.verb not in ("stop",):
+        if command.verb == "stop":
+            return await self.stop(command)  # also while the journal cannot be written, and a decision waits for it
+        if self.engine.writer.problem:
             raise Refused(f"the journal cannot be written: {self.engine.writer.problem}. Make room first; nothing is lost.")
         async with self.engine.deciding:
             return await verb(self, command)
@@ -112,6 +115,12 @@ class Commands:
         when = f" at {at}" if task.ended or task.started else ""
         return Refused(f"{task.id} is {task.state}{by}{when}: it cannot be {wanted}")
 
+    def _let_go(self, task: Task) -> None:
+        """A person's word ends it: the attempt that still waited for its server must not go on, and start it, later."""
+        attempt = self.engine.attempts.get(task.id)
+        if attempt is not None:
+            attempt.abandon()
+
     # --- tasks
 
     async def start(self, command: Command) -> Answer:
@@ -126,6 +135,7 @@ class Commands:
     async def done(self, command: Command) -> Answer:
         task = self.task(command)
         if task.state == UNKNOWN or (task.state == RUNNING and isinstance(self.step(task).action, Manual)):
+            self._let_go(task)
             await self.say(command, TaskMarkedDone(task.id))
         else:
             raise self.refuse(task, "marked done: only a manual step that waits, or an unknown outcome, can be")
@@ -135,11 +145,14 @@ class Commands:
         task = self.task(command)
         if task.state != UNKNOWN:
             raise self.refuse(task, "marked failed: only an unknown outcome can be")
+        self._let_go(task)
         await self.say(command, TaskMarkedFailed(task.id))
         return Answer(f"{task.id} is failed")
 
     async def retry(self, command: Command) -> Answer:
-        if command.target in self.engine.state.servers and command.target not in self.engine.state.tasks:
+        if command.target in self.engine.plan.servers and command.target not in self.engine.state.tasks:
+            if dropped(self.engine.state, command.target):
+                raise Refused(f"{command.target} was dropped from this night")
             self.engine.fleet.retry(command.target)
             return Answer(f"{command.target} is tried again now")
         task = self.task(command)
@@ -147,8 +160,10 @@ class Commands:
             raise self.refuse(task, "retried")
         if dropped(self.engine.state, task.server):
             raise Refused(f"{task.server} was dropped from this night")
+        if undoing(task) or task.undo_asked:
+            raise Refused(f"{task.id} is being undone: wait for that, or cancel it")
         if task.state == UNKNOWN and task.id in self.engine.attempts:
-            raise Refused(f"{task.id} is still being asked about; cancel it, or wait")
+            raise Refused(f"{task.id} is still being asked about: wait, or say done or failed if you know")
         if self.step(task).once and task.state == UNKNOWN and not command.why:
             raise Refused(f"{task.id} must not run twice and may have run: say why it is safe (--why)")
         await self.say(command, RetryAsked(task.id))
@@ -164,14 +179,15 @@ class Commands:
             raise Refused(f"{task.id} is a gate: it takes go or no-go, it cannot be skipped")
         if not command.why:
             raise Refused("a skip needs a reason (--why)")
+        self._let_go(task)
         await self.say(command, TaskSkipped(task.id, False, command.why))
         return Answer(f"{task.id} is skipped: {command.why}")
 
     async def cancel(self, command: Command) -> Answer:
         task = self.task(command)
-        if task.state not in (RUNNING, UNKNOWN):
+        if task.state not in (RUNNING, UNKNOWN) and not undoing(task):
             raise self.refuse(task, "cancelled")
-        if isinstance(self.step(task).action, Gate | Manual):
+        if not undoing(task) and isinstance(self.step(task).action, Gate | Manual):
             raise Refused(f"{task.id} waits for a person; there is nothing to cancel")
         if task.cancel_asked:
             raise Refused(f"{task.id} is being cancelled already")
@@ -185,8 +201,10 @@ class Commands:
         task = self.task(command)
         if not self.step(task).undo:
             raise Refused(f"the plan has no undo for {task.step}")
-        if task.state not in (DONE, FAILED, CANCELLED) or task.undo_asked:
+        if task.state not in (DONE, FAILED, CANCELLED) or task.undo_asked or undoing(task):
             raise self.refuse(task, "undone")
+        if dropped(self.engine.state, task.server):
+            raise Refused(f"{task.server} was dropped from this night")
         await self.say(command, UndoAsked(task.id))
         return Answer(f"{task.id} is being undone")
 
@@ -205,17 +223,17 @@ class Commands:
 
     async def go(self, command: Command) -> Answer:
         task, gate = self._gate(command)
-        not_green = [p for r in gate.requires for p in self._not_green(r, task.server)]
-        if not_green:
-            raise Refused(f"no go at {task.id}: {'; '.join(not_green[:5])}. Run the proofs again, or say no-go.")
+        open_ = not_green(self.engine.plan, self.engine.state, gate, task.server)
+        if open_.red or (open_.skipped and not command.why):
+            words = "; ".join([*open_.red, *open_.skipped][:5])
+            mend = "Run the proofs again, or say no-go." if open_.red else "Say why it may open all the same (--why), or no-go."
+            raise Refused(f"no go at {task.id}: {words}. {mend}")
         self._in_time(gate, task, command)
         if isinstance(gate.approvers, tuple) and command.who not in gate.approvers:
             who = command.who or "nobody"
             raise Refused(f"{task.id} takes the word of {', '.join(gate.approvers)}; you are {who} (--as NAME)")
-        answers = self.engine.state.gates.get(task.id, [])
-        last_no = max((i for i, (_, a) in enumerate(answers) if a == "no-go"), default=-1)
-        gone = [who for who, answer in answers[last_no + 1:] if answer == "go"]
-        if command.who in gone:
+        gone = [who for who, answer in self.engine.state.gates.get(task.id, []) if answer == "go"]
+        if command.who in gone and not no_go(self.engine.state, task.id):
             raise Refused(f"{command.who} has said go already; another person is needed")
         missing = approvals_missing(gate, [*gone, command.who or ""])
         events: list[Event] = [GateAnswered(task.id, "go")]
@@ -232,25 +250,6 @@ class Commands:
         at = clock_time(by, state.opens, state.closes, state.utc_offset) if isinstance(by, str) else by.at(state.started)
         if time.time() > at:
             raise Refused(f"{task.id} made sense until {by}: say why it still does (--why), or no-go")
-
-    def _not_green(self, required: str, server: str | None) -> list[str]:
-        """What of `step` or `step/check` is not green and fresh; for a gate of one server, on that server."""
-        step, _, check = required.partition("/")
-        state = self.engine.state
-        tasks = [t for t in state.tasks.values() if t.step == step]
-        tasks = [t for t in tasks if server is None or t.server in (None, server)] or tasks
-        found = [f"{t.id} is {t.state}" for t in tasks if t.state not in (DONE, SKIPPED) and not dropped(state, t.server)]
-        for key, proof in state.proofs.items():
-            task = state.tasks.get(proof.task)
-            if task not in tasks or (check and proof.check != check) or dropped(state, task.server if task else None):
-                continue
-            if task is not None and task.state == SKIPPED:
-                continue
-            if proof.result != "pass":
-                found.append(f"{key} is {proof.result}: {proof.evidence}")
-            elif stale_since(self.engine.plan, state, key) is not None:
-                found.append(f"{key} is stale: its data changed since")
-        return found
 
     async def no_go(self, command: Command) -> Answer:
         task, _ = self._gate(command)
@@ -271,7 +270,9 @@ class Commands:
             raise Refused("this plan has no [[backout]] steps; undo single steps, or hold")
         if not command.why:
             raise Refused("a backout needs a reason (--why)")
-        await self.say(command, BackoutStarted(command.why))
+        waiting = [t for t in state.tasks.values() if t.state == RUNNING and isinstance(self.step(t).action, Gate | Manual)]
+        ends = [AttemptEnded(t.id, len(t.attempts), "cancelled", None, "the night is backed out") for t in waiting]
+        await self.say(command, *ends, BackoutStarted(command.why))
         return Answer("backing out: the backout steps start; running jobs of the night run to their end")
 
     # --- servers and the night
@@ -308,7 +309,8 @@ class Commands:
             raise Refused("dropping a server needs a reason (--why)")
         for attempt in [a for a in self.engine.attempts.values() if a.server == server]:
             attempt.abandon()
-        under_way = [t for t in self.engine.state.tasks.values() if t.server == server and t.state in (RUNNING, UNKNOWN)]
+        here = [t for t in self.engine.state.tasks.values() if t.server == server]
+        under_way = [t for t in here if t.state in (RUNNING, UNKNOWN) or undoing(t)]
         left = "its server was dropped; what it started may still run there"
         ends = [AttemptEnded(t.id, len(t.attempts), "cancelled", None, left) for t in under_way]
         await self.say(command, *ends, ServerDropped(server))
@@ -336,21 +338,27 @@ class Commands:
             raise Refused(f"{command.target} needs an answer" + (f": {', '.join(prompt.choices)}" if prompt.choices else ""))
         if prompt.choices and value not in prompt.choices:
             raise Refused(f"{command.target} takes one of: {', '.join(prompt.choices)}")
+        if prompt.kind == "lock" and value == "drop" and prompt.server:
+            why = command.why or "it is locked by another session"
+            return await self.drop(Command("drop", prompt.server, why, command.who, None, command.peer))
         if self.engine.prompter.waits(prompt.id):
             await self.engine.prompter.answer(prompt.id, value, who=command.who, why=command.why, peer=command.peer)
             return Answer("answered")
         if prompt.kind in ("input", "secret"):
             return await self._input(command, prompt.id.removeprefix("input-"), value)
-        verb = VERBS[value]
+        verb = VERBS.get(value)
+        if verb is None:
+            raise Refused(f"nobody waits for {command.target} any longer; the question is asked again if it must be")
         target = prompt.server if value == "hold" else prompt.task
         return await verb(self, Command(value, target or "", command.why, command.who, None, command.peer))
 
     async def _input(self, command: Command, name: str, value: str) -> Answer:
         secret = self.engine.plan.inputs[name].secret
-        if secret:
-            self.engine.vault.put(name, value)
         shown = None if secret else value
         await self.say(command, PromptAnswered(command.target, shown), InputGiven(name, shown))
+        if secret:
+            await self.engine.vault.put(name, value)
+            await self.engine.prompter.given(name, value)
         return Answer(f"{name} is given")
 
     async def amend(self, command: Command) -> Answer:

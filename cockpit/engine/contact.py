@@ -16,6 +16,7 @@ class Contacts:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._fenced: set[str] = set()
 
     def changed(self, contact: Contact) -> None:
         """Called by the fleet, from the loop; journaling goes on behind."""
@@ -24,12 +25,22 @@ class Contacts:
     async def _journal(self, contact: Contact) -> None:
         if contact.up:
             await self.engine.append(ServerContacted(contact.server, contact.boot_id, dict(contact.facts)))
+            await self._fence(contact.server)
             return
         known = self.engine.state.servers.get(contact.server)
         if known is None or (known.contact, known.problem, known.text) != ("lost", contact.problem, contact.text):
             await self.engine.append(ServerLost(contact.server, contact.problem, contact.text))
         if contact.offered_key and self.engine.fleet.expects_new_key(contact.server):
             await self._offered(contact, contact.offered_key, contact.offered_fingerprint or "")
+
+    async def _fence(self, server: str) -> None:
+        """An engine that took over says so on each server, before an older one that wakes up can start anything there."""
+        state = self.engine.state
+        if state.epoch <= 1 or server in self._fenced:
+            return
+        self._fenced.add(server)
+        if not await self.engine.fleet.remote(server).serve(state.session, state.epoch):
+            self.engine.stop("a newer engine has been on the servers")
 
     async def _offered(self, contact: Contact, key: str, fingerprint: str) -> None:
         server = contact.server

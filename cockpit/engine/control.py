@@ -32,16 +32,19 @@ class Control:
         self.engine, self.path = engine, path
         self.commands = Commands(engine)
         self._server: asyncio.Server | None = None
+        self._inode = 0
 
     async def open(self) -> None:
         self.path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self.path, limit=LIMIT)
         os.chmod(self.path, 0o600)
+        self._inode = self.path.stat().st_ino
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-            self.path.unlink(missing_ok=True)
+            if self.path.exists() and self.path.stat().st_ino == self._inode:  # else it is of the engine that took over
+                self.path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = credentials(writer)

@@ -10,8 +10,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from cockpit import __version__, crash
 from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw, decide
@@ -20,6 +20,7 @@ from cockpit.engine.claims import Claims
 from cockpit.engine.health import LoopLag
 from cockpit.engine.prompts import Prompter
 from cockpit.engine.secrets import Vault
+from cockpit.fleet.api import FleetError
 from cockpit.fleet.fleet import Fleet
 from cockpit.journal.events import (
     AttemptStarted,
@@ -28,6 +29,7 @@ from cockpit.journal.events import (
     EngineTroubled,
     Event,
     Fact,
+    InputGiven,
     NightEnded,
     PromptOpened,
     PromptWithdrawn,
@@ -35,16 +37,19 @@ from cockpit.journal.events import (
 )
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
+from cockpit.journal.schema import JournalProblem
 from cockpit.journal.writer import Sample, Writer
 from cockpit.plan.model import Gate, Manual, Plan
 from cockpit.state.fold import apply
 from cockpit.state.model import RUNNING, UNKNOWN, State, Task
-from cockpit.state.snapshot import pack
-from cockpit.state.standing import chart, standings
+from cockpit.state.snapshot import digest, pack
+from cockpit.state.standing import chart, standings, undoing
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 PULSE = 2.0  # seconds between two samples of the engine itself
 TICK = 1.0  # seconds between two looks at the clock when nothing happens
+LAST_WORDS = 5.0  # seconds that a stopping engine waits for its journal
 CHECKPOINT = 2000  # facts between two checkpoints
 
 
@@ -53,10 +58,13 @@ class Engine:
 
     def __init__(
         self, session: SessionDir, person: str, plan: Plan, writer: Writer, state: State, fleet: Fleet, vault: Vault,
+        owns: Callable[[], bool] = lambda: True,
     ) -> None:
+        """owns: whether the session is still this engine's (the lease)."""
         self.session, self.person, self.plan, self.writer = session, person, plan, writer
         self.state, self.fleet, self.vault = state, fleet, vault
         self.prompter = Prompter(self.append, vault)
+        self._owns = owns
         self.deciding = asyncio.Lock()  # between reading the state and journaling what follows from it
         self.wake = asyncio.Event()
         self.stopping: str | None = None
@@ -69,13 +77,20 @@ class Engine:
         self._aside: set[asyncio.Task[Any]] = set()
         self._early: dict[int, Fact] = {}
         self._checkpointed = state.seq
+        self._trouble: str | None = None
 
     # --- observe and append
 
     async def append(
         self, *events: Event, who: str | None = None, why: str | None = None, peer: dict[str, Any] | None = None,
     ) -> list[Fact]:
-        """Durable and folded into the state when it returns."""
+        """Durable and folded into the state when it returns. A caller that is cancelled meanwhile leaves no gap: what the
+        journal has, the state has."""
+        return await asyncio.shield(self.background(self._append(events, who, why, peer)))
+
+    async def _append(
+        self, events: tuple[Event, ...], who: str | None, why: str | None, peer: dict[str, Any] | None,
+    ) -> list[Fact]:
         for event in events:
             crash.point(f"before {type(event).__name__}")
         facts = await self.writer.append(*events, who=who, why=why, peer=peer)
@@ -89,6 +104,8 @@ class Engine:
         self._early.update({f.seq: f for f in facts})
         while (fact := self._early.pop(self.state.seq + 1, None)) is not None:
             apply(self.state, fact)
+            if crash.watched():
+                crash.state_was(fact.seq, digest(self.state))
         self.wake.set()
         if self.state.seq - self._checkpointed >= CHECKPOINT:
             self._checkpointed = self.state.seq
@@ -98,10 +115,13 @@ class Engine:
 
     async def run(self) -> str | None:
         """The night's outcome, or None when it was stopped before its end."""
-        await self._begin()
         try:
+            async with self.deciding:
+                await self._begin()
             while self.stopping is None and self.state.outcome is None:
                 self.wake.clear()
+                if not self._owns():
+                    raise JournalProblem("another engine has taken this session over; this one ends")
                 await self._decide_and_act()
                 if not self.wake.is_set():
                     await self._sleep()
@@ -117,30 +137,44 @@ class Engine:
 
     async def _begin(self) -> None:
         self.writer.on_problem = self._troubled
-        await self.append(EngineStarted(self.writer.epoch, os.getpid(), socket.gethostname(), __version__))
+        given = [InputGiven(name) for name in self.vault.names() if name in self.plan.inputs]
+        started = EngineStarted(self.writer.epoch, os.getpid(), socket.gethostname(), __version__)
         # Their askers died with the last engine; whoever still needs an answer asks again.
         orphans = [p for p in self.state.prompts.values() if p.kind in LIVE_KINDS and not p.id.startswith("input-")]
-        if orphans:
-            await self.append(*(PromptWithdrawn(p.id, "the engine was restarted") for p in orphans))
+        await self.append(started, *given, *(PromptWithdrawn(p.id, "the engine was restarted") for p in orphans))
         self.background(self.lag.watch())
         self.background(self._sample())
         await self.fleet.start()
+        steps = chart(self.plan).steps
         for task in list(self.state.tasks.values()):
-            if task.state in (RUNNING, UNKNOWN) and not self._is_a_persons(task):
+            step = steps.get(task.step)
+            server = self.state.servers.get(task.server or "")
+            if step and step.new_host_key and task.attempts and server and server.accepted_key is None:
+                self.fleet.expect_new_key(server.name, True)
+            if (task.state in (RUNNING, UNKNOWN) or undoing(task)) and not self._is_a_persons(task):
                 self._go(task, resumed=True)
 
     async def _end(self) -> None:
-        reason = self.stopping or f"the night has ended: {self.state.outcome}"
+        """What runs on the servers goes on. A journal that cannot be written must not keep the engine from ending."""
         for attempt in self.attempts.values():
             attempt.abandon()
         await asyncio.gather(*(a.over() for a in self.attempts.values()), return_exceptions=True)
         if self.state.outcome is not None:
             await self.claims.release()
-        await self.append(EngineStopped(reason))
-        for task in self._aside:
-            task.cancel()
+        try:
+            if self._owns():
+                reason = self.stopping or f"the night has ended: {self.state.outcome}"
+                await asyncio.wait_for(self._last_words(EngineStopped(reason)), LAST_WORDS)
+        except (JournalProblem, TimeoutError) as error:
+            log.warning("ending without a last word: %s", error)
+        finally:
+            for task in self._aside:
+                task.cancel()
+            await self.fleet.close()
+
+    async def _last_words(self, event: Event) -> None:
+        await self.append(event)
         await self.writer.flush()
-        await self.fleet.close()
 
     def stop(self, reason: str) -> None:
         self.stopping = reason
@@ -149,8 +183,9 @@ class Engine:
     def _troubled(self, problem: str | None) -> None:
         """The journal cannot be written (or can again): said in the log and over the socket now, journaled when it can be."""
         log.warning("journal: %s", problem or "writable again")
-        if problem is None:
-            self.background(self.append(EngineTroubled(None)))
+        if problem is None and self._trouble is not None:
+            self.background(self.append(EngineTroubled(self._trouble), EngineTroubled(None)))
+        self._trouble = problem
 
     # --- what attempts ask of it
 
@@ -158,9 +193,8 @@ class Engine:
         await self.claims.ensure(server)
 
     async def secret(self, name: str) -> None:
-        """Returns once this secret input is known: an engine that was restarted has forgotten it."""
-        if self.vault.get(name) is None:
-            await self.prompter.ask("secret", self.plan.inputs[name].prompt, name=name, secret=True)
+        """Returns once this secret input is known: an engine that was restarted has forgotten it, and `decide` asks."""
+        await self.vault.wait(name)
 
     def output_offsets(self, task: str, n: int) -> tuple[int, int]:
         """How far stdout and stderr are journaled or on their way there."""
@@ -204,11 +238,17 @@ class Engine:
                     self.writer.sample(Sample(heard, f"latency/{name}", {"s": self.fleet.latency(name)}))
             await asyncio.sleep(PULSE)
 
-    def background(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Something that nobody waits for; kept, since the loop holds tasks only weakly."""
+    def background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Something that nobody need wait for; kept, since the loop holds tasks only weakly."""
         task = asyncio.create_task(work)
         self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        task.add_done_callback(self._aside_ended)
+        return task
+
+    def _aside_ended(self, task: asyncio.Task[Any]) -> None:
+        self._aside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, FleetError):
+            log.warning("%s", error)
 
     # --- decide and act
 

@@ -12,7 +12,9 @@ def only_looks(step: Step) -> bool:
     return step.kind in ("verify", "wait", "gate", "manual")
 
 
-def in_words(step: Step, render: Callable[[str], str]) -> str:
+def in_words(step: Step, render: Callable[[str], str], purpose: str = "do") -> str:
+    if purpose == "undo":
+        return f"would undo: {render(step.undo or '')}"
     action = step.action
     match action:
         case Run():

@@ -49,10 +49,18 @@ class Prompter:
         name, secret = self._kinds[identity]
         events: list[Event] = [PromptAnswered(identity, None if secret else value)]
         if secret and name:
-            self._vault.put(name, value)
+            await self._vault.put(name, value)
             events.append(InputGiven(name))
         await self._append(*events, **said)
         self._resolve(identity, value)
+        if secret and name:
+            await self.given(name, value)
+
+    async def given(self, name: str, value: str) -> None:
+        """A secret became known: whoever else asks for it, in other words, has it too."""
+        for identity in [i for i, (other, secret) in self._kinds.items() if secret and other == name]:
+            await self._append(PromptWithdrawn(identity, "given"))
+            self._resolve(identity, value)
 
     async def withdraw(self, identity: str, reason: str) -> None:
         if identity in self._open:

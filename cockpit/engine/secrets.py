@@ -5,6 +5,7 @@ A value is replaced by `*` of the same length, so that offsets into a job's outp
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -16,12 +17,20 @@ class Vault:
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self._values = dict(values or {})
+        self._news = asyncio.Condition()
 
     def get(self, name: str) -> str | None:
         return self._values.get(name)
 
-    def put(self, name: str, value: str) -> None:
-        self._values[name] = value
+    async def put(self, name: str, value: str) -> None:
+        async with self._news:
+            self._values[name] = value
+            self._news.notify_all()
+
+    async def wait(self, name: str) -> None:
+        """Returns once it is known."""
+        async with self._news:
+            await self._news.wait_for(lambda: name in self._values)
 
     def names(self) -> list[str]:
         return list(self._values)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 
+from cockpit import crash
 from cockpit.engine.amend import adoption, targets
 from cockpit.engine.contact import Contacts
 from cockpit.engine.control import Control
@@ -15,7 +16,7 @@ from cockpit.engine.secrets import Vault
 from cockpit.fleet.api import Contact
 from cockpit.fleet.fleet import Fleet
 from cockpit.journal.events import SessionStarted
-from cockpit.journal.lease import SessionDir
+from cockpit.journal.lease import Lease, SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.journal.writer import Writer
 from cockpit.plan.model import Plan
@@ -34,21 +35,21 @@ async def run_engine(session: SessionDir, secrets: Mapping[str, str], *, take_ov
     try:
         writer = Writer.open(session.journal_path)
         try:
-            return await _owned(session, writer, secrets)
+            return await _owned(session, writer, secrets, lease)
         finally:
             await writer.close()
     finally:
         lease.release()
 
 
-async def _owned(session: SessionDir, writer: Writer, secrets: Mapping[str, str]) -> str | None:
+async def _owned(session: SessionDir, writer: Writer, secrets: Mapping[str, str], lease: Lease) -> str | None:
     state = _known(session) if writer.seq else State()
     text = state.plan_text or session.plan_path.read_text()
     plan = loads(text, str(session.plan_path), base=session.files_path)
     options = Options.read(session)
     if not state.plan_text:
         await _first_facts(session, options, plan, writer, state)
-    return await _work(session, options, plan, writer, state, Vault(secrets))
+    return await _work(session, options, plan, writer, state, Vault(secrets), lease)
 
 
 def _known(session: SessionDir) -> State:
@@ -68,12 +69,14 @@ async def _first_facts(session: SessionDir, options: Options, plan: Plan, writer
         session.id, plan.name, options.mode, window.opens.at(started), window.closes.at(started),
         window.testing.at(started) if window.testing else None, window.utc_offset, dict(options.inputs),
     )
+    crash.point("before SessionStarted")
     for fact in await writer.append(begun, adoption(plan, started), who=options.person):
         apply(state, fact)
+    crash.point("after SessionStarted")
 
 
 async def _work(
-    session: SessionDir, options: Options, plan: Plan, writer: Writer, state: State, vault: Vault,
+    session: SessionDir, options: Options, plan: Plan, writer: Writer, state: State, vault: Vault, lease: Lease,
 ) -> str | None:
     heard: list[Contacts] = []
 
@@ -89,7 +92,7 @@ async def _work(
         targets(plan), known_hosts=known_hosts(session), session_known_hosts=session.known_hosts_path, ask=ask,
         on_contact=contact,
     )
-    engine = Engine(session, options.person, plan, writer, state, fleet, vault)
+    engine = Engine(session, options.person, plan, writer, state, fleet, vault, lease.held)
     heard.append(Contacts(engine))
     control = Control(engine, session.socket_path)
     await control.open()

@@ -17,7 +17,7 @@ from typing import Protocol
 from cockpit.fleet import jobs_words as words
 from cockpit.fleet.api import FleetError, JobOutput, JobReport, JobSpec, Target
 from cockpit.fleet.jobs_follow import SOON, Follower, Followers, report
-from cockpit.fleet.shell import Notice, Process, Section, Shell
+from cockpit.fleet.shell import Notice, Process, Shell
 
 REMEMBERED = 256  # notices (2 KiB at most each) of jobs that nobody has followed yet
 
@@ -64,6 +64,9 @@ class Jobs:
                 before = b"ck_piece %s %s\n" % (program.encode(), piece)
         sections = await desk.shell.request("ck_start", before=before + words.start(spec, program))
         found = report(sections[-1])
+        if found.how == "tools":
+            name = self._link.target.name
+            raise FleetError(name, "tools", f"{name} has no {found.error}, which hide secrets in the output of a job")
         if found.phase == "running":
             desk.expect(words.file_name(spec.id))
         return found
@@ -103,12 +106,13 @@ class Jobs:
             words.quote(words.file_name(session)), words.quote(" ".join(who.split()) or "?"), words.quote(f"{time.time():.0f}"),
         )  # fmt: skip
         reply = await desk.shell.request("ck_claim" + (" force" if force else ""), before=before)
-        _, holder, at, *name = reply[0].words
+        _, holder, at, *who_else = reply[0].words
         if holder == words.file_name(session):
             return None
         if holder == "-":
-            raise FleetError(self._link.target.name, "other", f"no lock can be left on {self._link.target.name}: no directory is writable")
-        return Claim(holder, " ".join(name), float(at) if at.isdecimal() else 0.0)
+            name = self._link.target.name
+            raise FleetError(name, "other", f"no lock can be left on {name}: no directory is writable")
+        return Claim(holder, " ".join(who_else), float(at) if at.isdecimal() else 0.0)
 
     async def release_claim(self, session: str) -> None:
         """Take this session's lock away; another's stays."""

@@ -48,7 +48,8 @@ def start(spec: JobSpec, program: str) -> bytes:
         "ck_msk": "\n".join("".join(f"\\{byte:03o}" for byte in word) for word in masks(spec.secrets)),
     }  # fmt: skip
     lines = [name.encode() + b"=" + quote(value) for name, value in values.items()]
-    return b"\n".join([*lines, b"ck_argv() {", *_exports(spec), b'exec "$ck_setsid" "$@" ' + b" ".join(map(quote, spec.args)), b"}"])
+    command = b'exec "$ck_setsid" "$@" ' + b" ".join(map(quote, spec.args))
+    return b"\n".join([*lines, b"ck_argv() {", *_exports(spec), command, b"}"])
 
 
 def program(spec: JobSpec) -> bytes | None:

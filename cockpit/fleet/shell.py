@@ -23,8 +23,9 @@ SAID = 2000  # bytes of what else came on stderr, kept for the error message
 # A session of its own, so that neither sshd's end nor sudo's takes the jobs along; under systemd a scope of its own too, where
 # KillUserProcesses would end what the login left. In the background, since setsid forks where it is a group's leader.
 _LAUNCH = (
-    'exec 3<&0; r=; if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && systemd-run -q --scope true </dev/null >/dev/null 2>&1; '
-    'then r="systemd-run -q --scope"; fi; $r $(command -v setsid) /bin/sh <&3 3<&- & exec 3<&-; wait $!; echo "{token} over" >&2'
+    'exec 3<&0; r="systemd-run -q --scope"; '
+    'if ! [ -d /run/systemd/system ] || [ "$(id -u)" != 0 ] || ! $r true </dev/null >/dev/null 2>&1; then r=; fi; '
+    '$r $(command -v setsid) /bin/sh <&3 3<&- & exec 3<&-; wait $!; echo "{token} over" >&2'
 )
 
 
@@ -68,10 +69,13 @@ class Notice:
     output: tuple[bytes, bytes] | None
 
 
+OnNotice = Callable[[Notice], None]
+
+
 def prelude() -> bytes:
     """The shell's own text, without comments and indentation: bash reads it from a pipe byte by byte."""
     files = resources.files("cockpit.fleet")
-    text = "".join((files / name).read_text() for name in ("wrapper.sh", "mask.sh", "control.sh"))
+    text = "".join((files / name).read_text() for name in ("wrapper.sh", "mask.sh", "start.sh", "control.sh"))
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")).encode()
 
@@ -79,7 +83,7 @@ def prelude() -> bytes:
 class Shell:
     """Requests are answered in the order in which they are made. Any loss, of contact or of the shell, is `Lost`."""
 
-    def __init__(self, server: str, process: Process, token: str, on_notice: Callable[[Notice], None], on_lost: Callable[[], None]) -> None:
+    def __init__(self, server: str, process: Process, token: str, on_notice: OnNotice, on_lost: Callable[[], None]) -> None:
         self.server = server
         self.alive = True
         self.hello: list[str] = []  # boot id, uid, path of setsid, directory of the records; "-" for none
@@ -93,7 +97,7 @@ class Shell:
 
     @classmethod
     async def open(
-        cls, server: str, run: Callable[[str], Awaitable[Process]], on_notice: Callable[[Notice], None], on_lost: Callable[[], None],
+        cls, server: str, run: Callable[[str], Awaitable[Process]], on_notice: OnNotice, on_lost: Callable[[], None],
     ) -> Shell:  # fmt: skip
         """`run(command)` starts text for /bin/sh. FleetError when this server can keep no jobs."""
         token = secrets.token_hex(16)

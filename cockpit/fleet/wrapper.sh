@@ -38,12 +38,10 @@ ck_alive() { [ -n "$1" ] && ck_stat "$1" && [ "$ck_st" = "$2" ]; }
 
 # GROUP: is anyone in it? A container whose init reaps nobody keeps zombies, which kill -0 takes for alive.
 ck_group() {
-    kill -0 "-$1" 2>/dev/null || return 1
-    for ck_f in /proc/[0-9]*; do
-        if ck_stat "${ck_f#/proc/}" && [ "$ck_pg" = "$1" ]; then return 0; fi
-    done
-    return 1
-}
+    kill -0 "-$1" || return 1
+    if ck_stat "$1" && [ "$ck_pg" = "$1" ]; then return 0; fi
+    [ -n "$(cat /proc/[0-9]*/stat | sed -n "s/.*) [^ZX] [0-9]* $1 .*/x/p")" ]
+} 2>/dev/null
 
 # A fifth of a second, counted in ck_i. Some sleeps know no fractions.
 ck_nap() {
@@ -51,8 +49,10 @@ ck_nap() {
 } 2>/dev/null
 
 # GROUP FIFTHS: TERM, and KILL when that many fifths of a second have passed. CONT, or a stopped one never sees its TERM.
+# There is no such group while the process that is to lead it has not come to its setsid: that is waited for.
 ck_kill() {
-    kill -TERM "-$1"
+    ck_i=0
+    until kill -TERM "-$1" || ! ck_stat "$1" || [ "$ck_i" -ge 100 ]; do ck_nap; done
     kill -CONT "-$1"
     ck_i=0
     while [ "$ck_i" -lt "$2" ] && ck_group "$1"; do ck_nap; done
@@ -138,7 +138,9 @@ ck_watch() {
 
 # In the wrapper, the command being gone: the rest of its group is still being ended.
 ck_ended() {
-    read -r ck_how ck_n < "$ck_d.ending"
+    ck_how= ck_n= ck_i=0
+    until read -r ck_how ck_n < "$ck_d.ending" || [ "$ck_i" -ge 10 ]; do ck_nap; done # it is made, then written
+    ck_how=${ck_how:-cancelled}
     ck_i=0
     while [ "$ck_i" -le "$((ck_n + 5))" ] && ck_group "$ck_cp"; do ck_nap; done
     kill -KILL "-$ck_cp"

@@ -68,6 +68,11 @@ def dropped(state: State, server: str | None) -> bool:
     return known is not None and known.contact == "dropped"
 
 
+def undoing(task: Task) -> bool:
+    """Whether a rollback of this task is under way."""
+    return any(a.purpose == "undo" and a.result is None for a in task.attempts)
+
+
 def no_return_passed(plan: Plan, state: State) -> str | None:
     """The gate of no return that was answered go, if one was: from then on there is no backing out."""
     for step in plan.steps:
@@ -196,7 +201,19 @@ class _Walk:
         trouble = self.troubled.get(task.server or "") or self.troubled.get("")
         if trouble and trouble != task.id and step.phase == "night":
             return f"{trouble} needs a decision first"
+        if step.phase == "backout" and (busy := self._still_running(task.server)):
+            return f"{busy} still runs: cancel it, or wait"
         return self._no_contact(self._touched(task, step))
+
+    def _still_running(self, server: str | None) -> str:
+        """What the night began on this server (for a step on none: anywhere): no way back over a job that still writes."""
+        for task in self.state.tasks.values():
+            step = self.chart.steps.get(task.step)
+            if step is None or step.phase != "night" or isinstance(step.action, PERSON_KINDS) or dropped(self.state, task.server):
+                continue
+            if (task.state in (RUNNING, UNKNOWN) or undoing(task)) and server in (None, task.server):
+                return task.id
+        return ""
 
     def _touched(self, task: Task, step: Step) -> Iterable[str]:
         """A person's step needs no contact; anything else needs its own server. Other ends are the step's to wait for."""
@@ -323,13 +340,13 @@ def _writes(detail: Mapping[str, object], paths: list[list[str]]) -> bool:
 
 def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool:
     """Whether nothing goes on, and nothing will by itself: what is open waits for a person's word."""
-    if not state.prompts and all(s.contact not in ("lost",) for s in state.servers.values()):
+    if not state.prompts and not state.held and all(s.contact != "lost" for s in state.servers.values()):
         return False
     return not any(_goes_on(state.tasks[t], s) for t, s in standing_of.items())
 
 
 def _goes_on(task: Task, standing: Standing) -> bool:
-    if task.undo_asked or standing.word in (RUNNING, "queued") or standing.startable:
+    if task.undo_asked or undoing(task) or standing.word in (RUNNING, "queued") or standing.startable:
         return True
     if task.state == UNKNOWN:
         return not (task.unknown_reason or "").startswith("ask: ")

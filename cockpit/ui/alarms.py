@@ -10,7 +10,7 @@ from cockpit.views.model import Night
 
 
 class Bell:
-    """What already stood when the screen was opened, or reached by moving the clock, rings nobody."""
+    """What already stood when the screen was opened rings nobody."""
 
     def __init__(self) -> None:
         self._known: set[str] | None = None
@@ -18,4 +18,4 @@ class Bell:
     def rings(self, night: Night) -> bool:
         here = {f"{n.key}@{n.since}" for n in needs.items(night)}
         known, self._known = self._known, here
-        return known is not None and night.replay is None and bool(here - known)
+        return known is not None and bool(here - known)

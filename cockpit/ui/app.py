@@ -55,6 +55,7 @@ class CockpitApp(App[str]):
     CSS = CSS
     TITLE = "cockpit"
     ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False  # dragging selects nothing here: Shift lets the terminal do it
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("help", "palette", "who"),
         Binding("q", "leave", BY_ID["leave"].words, show=False, id="leave"),

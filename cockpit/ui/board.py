@@ -21,6 +21,7 @@ from cockpit.ui.filterbar import FilterBar
 from cockpit.ui.footer import Footer
 from cockpit.ui.header import Header
 from cockpit.ui.layouts import Layout
+from cockpit.ui.logpane import LogPane
 from cockpit.ui.pane import Pane
 from cockpit.ui.panes import DetailPane, compose_panes, target_of
 from cockpit.ui.places import Places
@@ -34,7 +35,8 @@ from cockpit.views.model import Night, Tone
 class Board(Screen[None]):
     AUTO_FOCUS = ""
     BINDINGS = bindings(
-        "next_pane", "previous_pane", "back", "item", "next_match", "previous_match", "filter", "copy", "zoom", "next_layout",
+        "next_pane", "previous_pane", "back", "item", "next_match", "previous_match", "filter", "follow", "copy",
+        "zoom", "next_layout",
         *(a.id for a in ACTING),
     )  # fmt: skip
 
@@ -70,8 +72,8 @@ class Board(Screen[None]):
 
     @property
     def here(self) -> Pane:
-        """The pane that has the keys."""
-        return self.focused if isinstance(self.focused, Pane) else self.pane(self.places.here)
+        """The pane that has the keys, or gets them back from the filter."""
+        return self.pane(self.places.here)
 
     def say(self, text: str, tone: Tone = "strong") -> None:
         self.query_one(Footer).say(text, tone)
@@ -109,7 +111,7 @@ class Board(Screen[None]):
                 pane.show(night)
         for bar in self.query(ReplayBar):
             bar.show(night)
-        if self._bell.rings(night):
+        if self._bell.rings(night) and self.source.controls is None:
             self.app.bell()
 
     def show_log(self) -> None:
@@ -125,8 +127,6 @@ class Board(Screen[None]):
                 pane.speak_of(server)
 
     def on_pane_selected(self, event: Pane.Selected) -> None:
-        if event.pane is not self.here:
-            return
         target = event.pane.target(self.server)
         if event.pane.LEADS:
             self._speak_of(target.server)
@@ -242,6 +242,11 @@ class Board(Screen[None]):
 
     def on_filter_bar_closed(self, event: FilterBar.Closed) -> None:
         self.go_to(event.pane.id or "servers")
+
+    def action_follow(self) -> None:
+        """From any pane: to the log, and to its end."""
+        self.go_to("log")
+        self.query_one(LogPane).action_bottom()
 
     def action_next_match(self) -> None:
         self._next(1)

@@ -21,7 +21,7 @@ def commands(app: CockpitApp) -> list[Command]:
 
 
 def _actions(app: CockpitApp) -> Iterator[Command]:
-    for action in ACTIONS:
+    for action in sorted(ACTIONS, key=lambda a: not a.acts):
         if action.id not in _KEYS_ONLY and _works(app, action.id):
             key = f" ({action.shown})" if action.shown else ""
             yield Command(action.id.replace("_", " ") + key, action.words, partial(_run, app, action.id))

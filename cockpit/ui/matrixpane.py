@@ -48,6 +48,10 @@ class MatrixPane(TablePane):
         chosen = Cell(line.cells[at].text.rstrip() + "<", "strong")
         return Drawn((*line.cells[:at], chosen, *line.cells[at + 1 :]), line.under, line.key)
 
+    def speak_of(self, server: str | None) -> None:
+        self.keep(server or matrix.NO_SERVER)
+        self.refill()
+
     def aside(self) -> str:
         return self.chosen_task() or ""
 

@@ -27,7 +27,7 @@ class Pane(Painted):
     can_filter: ClassVar[bool] = True
 
     class Selected(Message):
-        """The row under the keys changed: task, server or prompt id (None: nothing is selected)."""
+        """A person moved the cursor: to a task, a server or a prompt id (None: to nothing)."""
 
         def __init__(self, pane: Pane, key: str | None) -> None:
             super().__init__()

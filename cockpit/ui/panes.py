@@ -28,6 +28,10 @@ class ServersPane(TablePane):
     def table(self, night: Night, width: int) -> Table:
         return servers.table(night, width)
 
+    def speak_of(self, server: str | None) -> None:
+        self.keep(server or servers.ALL)
+        self.refill()
+
     def target(self, server: str | None) -> Target:
         key = self.selected
         return Target(server=key if self.night and key in self.night.plan.servers else None)

@@ -89,7 +89,8 @@ class Places:
         if self.zoomed:
             self.zoom(name)
         self.came_to(name)
-        self._board.pane(name).focus(scroll_visible=False)
+        # At once: pane.focus() waits its turn, and the next key of a burst would go to the pane before.
+        self._board.set_focus(self._board.pane(name), scroll_visible=False)
         self._board.placed()
 
     def came_to(self, name: str) -> None:

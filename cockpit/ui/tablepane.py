@@ -94,14 +94,11 @@ class TablePane(Pane):
         self._table = self._narrowed(self.table(self.night, self.size.width - 1))
         words = self.filter_text.lower().split()
         self._rows = [r for r in self._table.rows if _matches(r, words)]
-        before = self._key
         self._settle()
         self._reveal()
         if self.natural_height(0) != height:
             self.refresh(layout=True)
         self.paint()
-        if self._key != before:
-            self.post_message(self.Selected(self, self._key))
 
     def on_resize(self) -> None:
         self._painted = []

@@ -31,19 +31,25 @@ def plan(made: list[Host]) -> str:
 def cockpit(made: list[Host]) -> float:
     """Seconds from saying go on the control socket to the fact that ends the night."""
     place = Path(tempfile.mkdtemp(prefix="bench-"))
-    night = Night(place, plan(made)).start()
     try:
-        night.contacted(len(made))
-        began = time.time()
-        night.send("done", "go")
-        facts = night.until(lambda facts: any(fact.kind == "NightEnded" for fact in facts))
-        good = [fact for fact in facts if isinstance(fact.event, AttemptEnded) and fact.event.result == "done"]
-        if len(good) < len(made) * STEPS:
-            raise RuntimeError(f"{len(good)} tasks done of {len(made) * STEPS}")
-        return next(fact.at for fact in facts if fact.kind == "NightEnded") - began
+        night = Night(place, plan(made)).start()
+        try:
+            return walked(night, made)
+        finally:
+            night.stop()
     finally:
-        night.stop()
         shutil.rmtree(place, ignore_errors=True)
+
+
+def walked(night: Night, made: list[Host]) -> float:
+    night.contacted(len(made))
+    began = time.time()
+    night.send("done", "go")
+    facts = night.until(lambda facts: any(fact.kind == "NightEnded" for fact in facts))
+    good = [fact for fact in facts if isinstance(fact.event, AttemptEnded) and fact.event.result == "done"]
+    if len(good) < len(made) * STEPS:
+        raise RuntimeError(f"{len(good)} tasks done of {len(made) * STEPS}")
+    return next(fact.at for fact in facts if fact.kind == "NightEnded") - began
 
 
 def bare(place: Path, made: list[Host]) -> float:

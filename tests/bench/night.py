@@ -49,12 +49,13 @@ class Night:
 
     def until(self, true: Callable[[list[Fact]], bool], seconds: float = 120.0) -> list[Fact]:
         """Wait for something in the journal, looking often enough to notice and rarely enough not to disturb."""
-        deadline = time.monotonic() + seconds
-        while not true(facts := self.facts()):
+        deadline, facts = time.monotonic() + seconds, self.facts()
+        while not true(facts):
             if time.monotonic() > deadline:
                 log = self.session.log_path.read_text(errors="replace")[-1500:]
                 raise TimeoutError(f"not within {seconds:g} s; newest: {facts[-5:]}\n{log}")
             time.sleep(0.25)
+            facts += self._reader.facts(after=facts[-1].seq if facts else 0)
         return facts
 
     def contacted(self, count: int) -> None:

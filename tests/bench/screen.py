@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def open_ui(terminal: Terminal, running: Night) -> float:
 
 def painted(text: str) -> bool:
     """Every server, the first and a late step, and the footer: all panes have drawn what they hold."""
-    return all(word in text for word in ("srv01", "srv07", "go", "s05", "? help"))
+    return all(word in text for word in ("OPEN", "srv01 ", "srv07 ", "Say go", "Step 9", "TRANSFER", "log srv01", "? help"))
 
 
 def hello(terminal: Terminal) -> float:
@@ -81,20 +82,20 @@ def attach(rounds: int) -> list[Row]:
 
 
 def flood(lines_a_second: int) -> str:
-    """A step that prints that many lines a second until it is cancelled."""
+    """A step that prints that many lines a second on each of the two servers between which the keys go."""
     command = FLOOD.replace("{pause}", f"{1 / lines_a_second:.6f}")
-    return f"[[steps]]\nid = \"flood\"\ntitle = \"Flood\"\non = \"srv01\"\nneeds = []\nrun = '''{command}'''\n"
+    return f"[[steps]]\nid = \"flood\"\ntitle = \"Flood\"\non = [\"srv01\", \"srv02\"]\nneeds = []\nrun = '''{command}'''\n"
 
 
 def keys(rounds: int) -> list[Row]:
-    """Up and down in the list of servers; the effect is seen when a cursor stands elsewhere on the screen."""
+    """Up and down in the list of servers; the effect is seen when the cursor stands on another row."""
     terminal = Terminal()
     try:
-        with night(flood(1250)) as (running, made):
+        with night(flood(700)) as (running, made):
             open_ui(terminal, running)
-            before, began = lines_so_far(made[0]), time.monotonic()
-            took = [press(terminal, "j" if number % 2 else "k") for number in range(KEYS)]
-            rate = (lines_so_far(made[0]) - before) / (time.monotonic() - began)
+            before, began = lines_so_far(made), time.monotonic()
+            took = [press(terminal, "k" if number % 2 else "j") for number in range(KEYS)]
+            rate = (lines_so_far(made) - before) / (time.monotonic() - began)
             ui = psutil.Process(terminal.pid())
             memory = ui.memory_info().rss / 2**20
     finally:
@@ -107,24 +108,25 @@ def keys(rounds: int) -> list[Row]:
     ]
 
 
-def lines_so_far(host: Host) -> int:
-    """Lines in the job's record on its server."""
-    return sum(path.read_bytes().count(b"\n") for path in host.root.rglob("out") if path.is_file())
+def lines_so_far(made: list[Host]) -> int:
+    """Lines in the jobs' records on their servers."""
+    records = [path for host in made for path in (host.root / "home").rglob("*.out")]
+    return sum(path.read_bytes().count(b"\n") for path in records)
 
 
 def press(terminal: Terminal, key: str) -> float:
-    """Seconds from a key to the first screen on which a cursor has moved."""
-    before = cursors(terminal.screen())
+    """Seconds from a key to the first screen on which the cursor has moved."""
+    before = cursor(terminal.screen())
     began = time.perf_counter()
     terminal.type(key)
-    took = terminal.until(lambda text: cursors(text) != before, 5) - began
+    took = terminal.until(lambda text: cursor(text) != before, 5) - began
     time.sleep(0.03)  # a person's pause: not part of what is measured
     return took
 
 
-def cursors(text: str) -> set[tuple[int, int]]:
-    """Where the cursor glyph stands: row and column."""
-    return {(row, column) for row, line in enumerate(text.splitlines()) for column, c in enumerate(line) if c == ">"}
+def cursor(text: str) -> list[str]:
+    """The server whose row has the cursor."""
+    return re.findall(r"^>(srv\d+)", text, re.MULTILINE)
 
 
 def idle(rounds: int) -> list[Row]:

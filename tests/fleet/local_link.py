@@ -42,7 +42,8 @@ class LocalLink:
     async def open_process(self, command: str, *, become: bool = False) -> LocalProcess:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", command.replace("/bin/sh", self.shell), stdin=pipe, stdout=pipe, stderr=pipe, env=self.env, start_new_session=True,
+            "/bin/sh", "-c", command.replace("/bin/sh", self.shell),
+            stdin=pipe, stdout=pipe, stderr=pipe, env=self.env, start_new_session=True,
         )  # fmt: skip
         self.opened.append(LocalProcess(process))
         return self.opened[-1]

@@ -15,7 +15,10 @@ from tests.fleet.ssh_link import jobs_on, spec, whole
 from tests.hosts import Host, Hosts
 
 MIB = 1 << 20
-FLOOD = "yes 0123456789abcdef0123456789abcdef | head -c 100000000; head -c 10000000 /dev/zero; echo; printf 'E%.0s' $(seq 1000) >&2"
+FLOOD = (
+    "yes 0123456789abcdef0123456789abcdef | head -c 100000000; "
+    "head -c 10000000 /dev/zero; echo; printf 'E%.0s' $(seq 1000) >&2"
+)
 
 
 @pytest.fixture(scope="module")

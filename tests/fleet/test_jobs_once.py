@@ -44,7 +44,8 @@ async def test_two_engines_asking_at_the_same_moment_start_once(host: Host, lock
         await asyncio.gather(*(jobs.boot_id() for jobs in (one, two, three)))
         names = [f"race-{lock}-{number}" for number in range(15)]
         for name in names:
-            reports = await asyncio.gather(*(jobs.start_job(spec(name, LINE, lock=lock and lock + name)) for jobs in (one, two, three)))
+            asked = spec(name, LINE, lock=lock and lock + name)
+            reports = await asyncio.gather(*(jobs.start_job(asked) for jobs in (one, two, three)))
             assert {report.phase for report in reports} == {"running"}, reports
         for name in names:
             assert {(await whole(jobs, name))[2].exit for jobs in (one, two, three)} == {0}
@@ -60,11 +61,11 @@ async def test_a_stale_engine_starts_nothing(host: Host) -> None:
         assert (await new.inspect_job("after", become=False)).phase == "absent"
         assert not await old.serve("s2", 1)
         assert (await old.start_job(spec("before", LINE, session="s2", epoch=1))).phase in ("running", "ended"), "it may look"
-        assert (await old.start_job(spec("other", "true", session="s3", epoch=1))).how == "", "another session's epochs are its own"
+        assert (await old.start_job(spec("other", "true", session="s3", epoch=1))).how == "", "epochs are a session's own"
         assert (await new.start_job(spec("after", "true", session="s2", epoch=2))).phase == "running"
         await whole(new, "after")
         await new.remove_jobs("s2")
-        assert (await old.start_job(spec("late", LINE, session="s2", epoch=1))).how == "stale-epoch", "also when the night is over"
+        assert (await old.start_job(spec("late", LINE, session="s2", epoch=1))).how == "stale-epoch", "after the night too"
     assert started(host) == 0
 
 
@@ -103,7 +104,8 @@ async def test_a_job_that_was_recorded_and_never_begun_is_entered_again_once(hos
         (place / "half.record").write_text(" ".join(first) + "\n")
         assert (await jobs.inspect_job("half", become=False)).phase == "prepared"
         reports = await asyncio.gather(*(each.start_job(spec("half", LINE)) for each in (jobs, other)))
-        assert {report.phase for report in reports} <= {"running", "prepared"} and "running" in {report.phase for report in reports}
+        phases = {report.phase for report in reports}
+        assert phases <= {"running", "prepared"} and "running" in phases
         assert (await whole(jobs, "half"))[2].exit == 0
         (place / "begun.record").write_text(" ".join(first) + "\ngoing\n")
         assert (await jobs.start_job(spec("begun", LINE))).phase == "gone", "it may have begun: never again"

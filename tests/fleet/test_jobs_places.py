@@ -14,8 +14,9 @@ SCRIPT = b"#!/bin/sh\necho run as $(id -un) from $0\n"
 @pytest.mark.parametrize(
     "how",
     [
-        {"shell": "csh"}, {"shell": "fish"}, {"shell": "busybox", "sh": "busybox", "userland": "busybox"}, {"shell": "dash", "sh": "bash"},
-        {"shell": "bash", "noisy_rc": True}, {"shell": "csh", "noisy_rc": True}, {"max_sessions": 1}, {"server": "dropbear", "user": "root"},
+        {"shell": "csh"}, {"shell": "fish"}, {"shell": "dash", "sh": "bash"},
+        {"shell": "busybox", "sh": "busybox", "userland": "busybox"}, {"server": "dropbear", "user": "root"},
+        {"shell": "bash", "noisy_rc": True}, {"shell": "csh", "noisy_rc": True}, {"max_sessions": 1},
         {"read_only_home": True}, {"noexec_tmp": True, "read_only_home": True}, {"without": ("flock", "sudo", "python3", "awk")},
     ],
     ids=lambda how: "-".join(f"{key}={value}" for key, value in how.items()),
@@ -23,7 +24,8 @@ SCRIPT = b"#!/bin/sh\necho run as $(id -un) from $0\n"
 async def test_jobs_work_there(hosts: Hosts, how: dict[str, object]) -> None:
     host = hosts("srv", **how)
     async with jobs_on(host) as jobs:
-        await jobs.start_job(spec("command", "echo \"it's $((1 + 1))\"; sleep 0.4; echo end >&2; exit 7", lock="/srv/x", timeout=60))
+        command = "echo \"it's $((1 + 1))\"; sleep 0.4; echo end >&2; exit 7"
+        await jobs.start_job(spec("command", command, lock="/srv/x", timeout=60))
         out, err, last = await whole(jobs, "command")
         assert (out, err, last.exit) == (b"it's 2\n", b"end\n", 7)
         await jobs.start_job(spec("script", "", program=SCRIPT, args=("a",)))
@@ -45,6 +47,14 @@ async def test_no_setsid_is_said(hosts: Hosts) -> None:
         assert problem.value.problem == "tools"
 
 
+async def test_secrets_are_not_used_where_they_cannot_be_hidden(hosts: Hosts) -> None:
+    host = hosts("srv", without=("awk",))
+    async with jobs_on(host) as jobs:
+        with pytest.raises(FleetError, match="srv has no od or awk"):
+            await jobs.start_job(spec("j", "true", secrets={"PW": "hunter2"}))
+        assert (await jobs.inspect_job("j", become=False)).phase == "absent"
+
+
 async def test_a_full_disk_begins_nothing_and_says_so(hosts: Hosts) -> None:
     host = hosts("srv", user="root", small={"/root": "1m", "/var/tmp": "1m", "/tmp": "1m"})
     authorize = "chmod 700 /root; mkdir -pm 700 /root/.ssh; cat >/root/.ssh/authorized_keys; chmod 600 /root/.ssh/authorized_keys"
@@ -52,7 +62,8 @@ async def test_a_full_disk_begins_nothing_and_says_so(hosts: Hosts) -> None:
     async with jobs_on(host) as jobs:
         await jobs.start_job(spec("before", "echo kept"))
         await whole(jobs, "before")
-        await jobs.start_job(spec("fills", "cat /dev/zero >/root/fill; cat /dev/zero >/tmp/fill; cat /dev/zero >/var/tmp/fill; exit 3"))
+        fill = "".join(f"cat /dev/zero >{place}/fill; " for place in ("/root", "/tmp", "/var/tmp"))
+        await jobs.start_job(spec("fills", f"{fill} exit 3"))
         _, err, last = await whole(jobs, "fills")
         assert b"No space left" in err or b"write error" in err or err == b""
         assert (last.phase, last.exit) == ("ended", 3), "its record was begun while there was room, and needs no more"

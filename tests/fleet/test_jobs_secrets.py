@@ -53,7 +53,8 @@ async def test_it_is_used_and_found_nowhere(old: Host, value: str) -> None:
     raw = value.encode()
     command = (
         'printf "%s" "$PW" | wc -c; printf "<%s>" "$PW"; set -x; : "$PW"; set +x; echo "$PW" >&2; echo "$PW" >/dev/stderr; '
-        "cut=$(( $(printf %s \"$PW\" | wc -c) / 2 )); printf %s \"$PW\" | head -c $cut; sleep 0.2; printf %s \"$PW\" | tail -c +$((cut + 1)); "
+        "cut=$(( $(printf %s \"$PW\" | wc -c) / 2 )); "
+        'printf %s "$PW" | head -c $cut; sleep 0.2; printf %s "$PW" | tail -c +$((cut + 1)); '
         "echo; printf %s \"$PW\" | sed 's/^/> /'; cat /proc/*/cmdline | tr '\\000' ' ' > /srv/lines; sleep 0.3; echo end"
     )
     async with jobs_on(old) as jobs:
@@ -109,7 +110,8 @@ async def test_every_byte_around_it_is_exact(shell: str, tmp_path: Path) -> None
 async def test_output_of_a_job_with_secrets_is_live(tmp_path: Path) -> None:
     link = LocalLink(str(tmp_path))
     jobs = Jobs(link)
-    await jobs.start_job(spec("j", f"printf 'Password: '; until test -e {tmp_path}/go; do sleep 0.05; done", secrets={"PW": "Pass"}))
+    command = f"printf 'Password: '; until test -e {tmp_path}/go; do sleep 0.05; done"
+    await jobs.start_job(spec("j", command, secrets={"PW": "Pass"}))
     item = await anext(jobs.follow_job("j", become=False))
     assert item.data == b"****word: "  # type: ignore[union-attr]
     (tmp_path / "go").touch()

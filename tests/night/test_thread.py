@@ -66,7 +66,7 @@ def test_a_killed_engine_is_resumed_and_nothing_runs_twice(cockpit: Cockpit, hos
 def test_a_job_goes_on_while_no_engine_is_there(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     host = hosts("fs01", user="root")
     plan = write_plan(place, [host], SLOW)
-    follower = cockpit_in_background(cockpit, str(plan))
+    follower = cockpit.start(plan)
     cockpit.until(lambda s: any(t["state"] == "running" for t in s["tasks"]))
     cockpit.kill_engine()
     assert follower.wait(20) == 3
@@ -74,16 +74,3 @@ def test_a_job_goes_on_while_no_engine_is_there(cockpit: Cockpit, hosts: Hosts, 
     assert lines(host, "/srv/runs") == ["started", "after"]
     assert cockpit.output("slow@fs01") == b"".join(b"line %d\n" % i for i in range(40))
 
-
-def cockpit_in_background(cockpit: Cockpit, plan: str):  # type: ignore[no-untyped-def]
-    import os
-    import subprocess
-    import sys
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cockpit", "run", plan, "--headless", "--wait"], env={**os.environ, **cockpit.env},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )
-    assert process.stdout is not None
-    assert "session" in process.stdout.readline()
-    return process

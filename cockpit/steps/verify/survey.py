@@ -1,58 +1,79 @@
-"""Runs on a server, by its own python3, standard library only: what is below a path, as NUL-separated records on stdout.
+"""Runs on a server, by its own python3, standard library only: what is below a path, or the sha256 of files there.
 
-    python3 - PATH HASH META   (this text on standard input; HASH and META are 0 or 1)
+    list PATH    the real path of PATH, then of everything below it: what stat tells, the name, a link's target
+    hash PATH    of each file named on standard input, relative to PATH: its sha256, and what stat tells afterwards
 
-Record: kind (f, d, l, o), size, meta, digest, path, each ended by a tab but the path, which ends the record with a NUL.
-kind `!` is something that could not be read (digest: why); digest `~` is a file that changed while it was read. Never reads
-through SEEK_HOLE: on a file system with a bug there, data would look like zeros (OpenZFS #15526). Python 3.5 understands it.
+Every field, on both sides, ends with a NUL: a name may hold anything else. What stat tells is the text of `survey.sh`'s
+stat, or `!` and why it could not be read. Never reads through SEEK_HOLE: on a file system with a bug there, data would look
+like zeros (OpenZFS #15526). Python 3.5 understands it. Exit 66: nothing is there.
 """
 
+import errno
 import hashlib
 import os
 import stat
 import sys
-from typing import BinaryIO, Tuple
 
-Record = Tuple[str, int, str, str, bytes]  # kind, size, meta, digest, path
 CHUNK = 1 << 20
 
 
-def digest(path: bytes) -> str:
-    before = os.lstat(path)
-    found = hashlib.sha256()
-    with open(path, "rb", buffering=0) as data:
-        for piece in iter(lambda: data.read(CHUNK), b""):
-            found.update(piece)
-    after = os.lstat(path)
-    same = (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
-    return found.hexdigest() if same else "~"
+def told(seen: os.stat_result) -> bytes:
+    """Mode, size, owner, group, seconds; then what no write leaves as it was: inode, and both times to the nanosecond."""
+    fields = (seen.st_size, seen.st_uid, seen.st_gid, seen.st_mtime_ns // 10**9, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns)
+    return b"%x %d %d %d %d %d %d %d" % ((seen.st_mode,) + fields)
 
 
-def entry(path: bytes, name: bytes, hashed: bool, meta: bool) -> Record:
-    seen = os.lstat(path)
-    extra = "%o:%d:%d:%d" % (stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid, int(seen.st_mtime)) if meta else ""
-    if stat.S_ISREG(seen.st_mode):
-        return ("f", seen.st_size, extra, digest(path) if hashed else "", name)
-    if stat.S_ISDIR(seen.st_mode):
-        return ("d", 0, extra, "", name)
-    if stat.S_ISLNK(seen.st_mode):
-        return ("l", 0, "", hashlib.sha256(os.readlink(path)).hexdigest(), name)
-    return ("o", 0, extra, "%o" % stat.S_IFMT(seen.st_mode), name)
+def why(error: OSError) -> bytes:
+    return b"!" + (error.strerror or "error").encode()
 
 
-def walk(top: bytes, hashed: bool, meta: bool, out: BinaryIO) -> None:
+def say(*fields: bytes) -> None:
+    sys.stdout.buffer.write(b"".join(field + b"\0" for field in fields))
+
+
+def walk(top: bytes) -> None:
     todo = [b""]
     while todo:
         name = todo.pop()
         path = os.path.join(top, name) if name else top
+        target = b""
         try:
-            record = entry(path, name, hashed, meta)
-            inside = sorted(os.listdir(path)) if record[0] == "d" else []
+            seen = os.lstat(path)
+            if stat.S_ISDIR(seen.st_mode):
+                todo += [os.path.join(name, each) for each in os.listdir(path)]
+            elif stat.S_ISLNK(seen.st_mode):
+                target = os.readlink(path)
+            say(told(seen), name, target)
         except OSError as error:
-            record, inside = ("!", 0, "", error.strerror or "error", name), []
-        out.write(("%s\t%d\t%s\t%s\t" % record[:4]).encode() + record[4] + b"\0")
-        todo += [os.path.join(name, each) if name else each for each in inside]
+            say(why(error), name, b"")
+
+
+def digest(path: bytes) -> "tuple[bytes, bytes]":
+    """A file that became a link or a fifo since it was listed is neither followed nor waited for."""
+    found = hashlib.sha256()
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as data:
+        for piece in iter(lambda: data.read(CHUNK), b""):
+            found.update(piece)
+    return found.hexdigest().encode(), told(os.lstat(path))
+
+
+def main(what: str, place: bytes) -> None:
+    top = os.path.realpath(place)
+    try:
+        os.stat(top)
+    except OSError as error:
+        sys.stderr.write("%s\n" % error.strerror)
+        sys.exit(66 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 1)
+    if what == "list":
+        say(top)
+        walk(top)
+        return
+    for name in sys.stdin.buffer.read().split(b"\0")[:-1]:
+        try:
+            say(*digest(os.path.join(top, name) if name else top))
+        except OSError as error:
+            say(b"", why(error))
 
 
 if __name__ == "__main__":
-    walk(os.fsencode(sys.argv[1]), sys.argv[2] == "1", sys.argv[3] == "1", sys.stdout.buffer)
+    main(sys.argv[1], os.fsencode(sys.argv[2]))

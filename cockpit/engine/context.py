@@ -1,0 +1,131 @@
+"""What a step sees of its attempt: templates, servers, output, notes, verdicts. The engine's side of `steps.api.StepContext`.
+
+Secrets are masked here once more on their way into the journal. How an attempt lives and ends is `attempt`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from cockpit import crash
+from cockpit.engine.secrets import Masker
+from cockpit.fleet.api import Remote
+from cockpit.journal.events import AttemptFound, AttemptNoted, CheckFinished
+from cockpit.journal.records import Output, Sample, Stream, Value
+from cockpit.plan.model import LOCAL, Step
+from cockpit.plan.templates import render
+from cockpit.state.model import UNKNOWN, Task
+from cockpit.state.seen import seen
+
+if TYPE_CHECKING:
+    from cockpit.engine.core import Engine
+
+
+class Context:
+    """One attempt of one task, as its kind of step sees it."""
+
+    def __init__(self, engine: Engine, step: Step, task: Task, *, resumed: bool) -> None:
+        assert task.attempt is not None
+        self.engine, self.step, self._task, self.resumed = engine, step, task, resumed
+        self.plan, self.task, self.server = engine.plan, task.id, task.server
+        self.n, self.attempt, self.purpose = task.attempt.n, task.attempt.id, task.attempt.purpose
+        self.session, self.epoch = engine.state.session, engine.state.epoch
+        self.detail: Mapping[str, Any] = task.attempt.detail
+        self._cancel = asyncio.Event()
+        self._maskers: dict[Stream, Masker] = {}
+        self._note_offset = 0
+        if task.cancel_asked:
+            self._cancel.set()
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        return {name: self.engine.vault.get(name) or "" for name in self.step.secrets}
+
+    def render(self, text: str, *, path: bool = False) -> str:
+        return render(text, seen(self.plan, self.engine.state, self.server), path=path)
+
+    def remote(self, server: str | None = None) -> Remote:
+        return self.engine.fleet.remote(server or self.server or LOCAL)
+
+    def read_file(self, path: str) -> bytes:
+        return self.engine.session.read_file(path)
+
+    def become(self) -> bool:
+        known = self.plan.servers.get(self.server or "")
+        return self.step.become if self.step.become is not None else bool(known and known.become)
+
+    async def output(self, stream: Literal["out", "err"], offset: int, data: bytes) -> None:
+        await self.found()
+        masker = self._maskers.get(stream)
+        if masker is None or masker.offset + len(masker.held) != offset:
+            masker = self._maskers[stream] = Masker(self.engine.vault.literals(), offset)
+        await self._store(stream, *masker.feed(data))
+
+    async def flush(self) -> None:
+        for stream, masker in self._maskers.items():
+            await self._store(stream, *masker.finish())
+
+    async def _store(self, stream: Stream, offset: int, data: bytes) -> None:
+        if data:
+            crash.point("before output")
+            self.engine.offsets[self.task, self.n, stream] = offset + len(data)
+            await self.engine.writer.output(Output(time.time(), self.task, self.n, stream, offset, data))
+            crash.point("after output")
+
+    def offsets(self) -> tuple[int, int]:
+        """What is journaled; what a masker held back is read again."""
+        self._maskers.clear()
+        return self.engine.output_offsets(self.task, self.n)
+
+    def say(self, text: str) -> None:
+        masker = Masker(self.engine.vault.literals(), 0)
+        data = b"".join((masker.feed(text.encode() + b"\n")[1], masker.finish()[1]))
+        offset, self._note_offset = self._note_offset, self._note_offset + len(data)
+        output = Output(time.time(), self.task, self.n, "note", offset, data)
+        self.engine.background(self.engine.writer.output(output))
+
+    async def note(self, **detail: Any) -> None:
+        await self.engine.append(AttemptNoted(self.task, self.n, detail))
+
+    def progress(
+        self, phase: str, bytes_done: int, bytes_total: int | None = None,
+        files_done: int | None = None, files_total: int | None = None,
+    ) -> None:
+        values: dict[str, Value] = {
+            "phase": phase, "bytes_done": bytes_done, "bytes_total": bytes_total,
+            "files_done": files_done, "files_total": files_total, "n": self.n,
+        }
+        self.engine.writer.sample(Sample(time.time(), f"transfer/{self.task}", values))
+        crash.point("progress")
+
+    async def found(self) -> None:
+        """What was unknown runs, after all."""
+        if self._task.state == UNKNOWN:
+            await self.engine.append(AttemptFound(self.task, self.n))
+
+    async def verdict(
+        self, check: str, kind: str, result: Literal["pass", "fail", "not-tested"], evidence: str, started: float,
+        paths: list[tuple[str, str]],
+    ) -> None:
+        spoken_of = [list(p) for p in paths]
+        await self.engine.append(CheckFinished(self.task, self.n, check, kind, result, evidence, started, spoken_of))
+
+    def cancelled(self) -> bool:
+        return self._cancel.is_set()
+
+    async def cancel_event(self) -> None:
+        await self._cancel.wait()
+
+    def bandwidth(self) -> float | None:
+        """An even share of the plan's limit among the transfers that run now."""
+        limit = self.plan.limits.bandwidth
+        running = sum(1 for a in self.engine.attempts.values() if a.step.kind == "copy")
+        return None if limit is None else limit / max(1, running)
+
+    async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
+        return await self.engine.prompter.ask(
+            kind, text, server=self.server, task=self.task, name=self.task, secret=secret, choices=choices,
+        )

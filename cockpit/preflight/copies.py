@@ -1,0 +1,226 @@
+"""Every copy of the plan before the night: its way, the rate measured on it, how long that means, and whether it fits.
+
+Each pair of servers is measured once and alone: two measurements at a time would each see half the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cockpit.fleet.api import FleetError, Remote
+from cockpit.fleet.fleet import Fleet
+from cockpit.fleet.measure import Measured, trial
+from cockpit.fleet.room import Room, occupied, room, weigh
+from cockpit.fleet.routes import Route, WrongHostKey
+from cockpit.plan.model import LOCAL, Copy, Place, Plan, Step, task_id
+from cockpit.plan.templates import TemplateProblem, render, scope
+from cockpit.plan.times import hours
+from cockpit.preflight.finding import Finding, bad, good, warn
+from cockpit.units import format_duration, format_rate, format_size
+
+LATE = 1.25  # times the plan's estimate, from which on the measured rate is a warning
+AT_ONCE = 8  # servers asked at a time what lies where
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    server: str
+    path: str | None  # None: known only once the session has begun (an input)
+    become: bool
+
+    def __str__(self) -> str:
+        return f"{self.server}:{self.path or '…'}"
+
+
+@dataclass(slots=True)
+class Trip:
+    """One copy task. size: bytes, from the plan's estimate or `counted`; None: not known."""
+
+    task: str
+    step: Step
+    action: Copy
+    source: End
+    target: End
+    size: int | None = None
+    counted: bool = False
+    route: Route | None = None
+    measured: Measured | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    def json(self) -> dict[str, Any]:
+        rate = self.measured.rate if self.measured else None
+        return {
+            "task": self.task, "from": str(self.source), "to": str(self.target), "bytes": self.size,
+            "bytes_from": None if self.size is None else "counted" if self.counted else "estimate",
+            "way": self.route.way if self.route else None, "why": self.route.why if self.route else None,
+            "rate": round(rate) if rate else None, "measured": self.measured.words if self.measured else None,
+            "findings": [f.json() for f in self.findings],
+        }  # fmt: skip
+
+
+def trips(plan: Plan, now: float) -> list[Trip]:
+    """Every copy of the night and of the backout, as a session that began at `now` would see it."""
+    return [
+        Trip(task_id(step.id, server), step, step.action, *_ends(plan, step, step.action, server, now), size=_estimated(step))
+        for step in (*plan.steps, *plan.backout) if isinstance(step.action, Copy)
+        for server in step.servers or (LOCAL,)
+    ]
+
+
+def _estimated(step: Step) -> int | None:
+    return step.estimate.bytes if step.estimate else None
+
+
+def _ends(plan: Plan, step: Step, action: Copy, server: str, now: float) -> tuple[End, End]:
+    def end(place: Place) -> End:
+        name = place.server or server
+        known = plan.servers.get(name)
+        become = step.become if step.become is not None else bool(known and known.become)
+        return End(name, _path(plan, place, server, now), become and name != LOCAL)
+
+    return end(action.source), end(action.target)
+
+
+def _path(plan: Plan, place: Place, server: str, now: float) -> str | None:
+    try:
+        return render(place.path, scope(plan, server, {}, {}, hours(plan.window, now)), path=True)
+    except TemplateProblem:
+        return None
+
+
+async def look_at_copies(
+    plan: Plan, found: Sequence[Trip], fleet: Fleet, up: set[str], say: Callable[[str], None],
+) -> list[Finding]:
+    """Fills in every trip; the findings are about room, which several copies share. `up`: servers in contact."""
+    able = [t for t in found if {t.source.server, t.target.server} <= up]
+    for trip in found:
+        if trip not in able:
+            away = ", ".join(sorted({trip.source.server, trip.target.server} - up))
+            trip.findings.append(bad("way", f"not tried: no contact to {away}", "see above"))
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def weighed(trip: Trip) -> None:
+        async with gate:
+            await _weigh(trip, fleet.remote(trip.source.server))
+
+    await asyncio.gather(*(weighed(trip) for trip in able if trip.size is None))
+    await _measure(able, fleet, say)
+    for trip in able:
+        trip.findings += _judged(plan, trip)
+    return await _rooms(able, fleet)
+
+
+async def _weigh(trip: Trip, source: Remote) -> None:
+    if trip.source.path is None:
+        return
+    try:
+        trip.size = await weigh(source, trip.source.path, become=trip.source.become, exclude=trip.action.exclude)
+    except FleetError as problem:
+        trip.findings.append(warn("size", f"it could not be counted: {problem.text}"))
+    trip.counted = trip.size is not None
+
+
+# --- the way
+
+
+async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], None]) -> None:
+    """One trial for all copies between the same two servers in the same way."""
+    tried: dict[tuple[Any, ...], tuple[Route, Measured] | FleetError] = {}
+    for trip in found:
+        pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, trip.action.method == "sftp")
+        if pair not in tried:
+            say(f"measuring {trip.source.server} to {trip.target.server}")
+            tried[pair] = await _tried(trip, fleet)
+        came = tried[pair]
+        if isinstance(came, FleetError):
+            instead = "find out who answers there" if isinstance(came, WrongHostKey) else "see what is said of the server above"
+            trip.findings.append(bad("way", came.text, instead))
+        else:
+            trip.route, trip.measured = came
+
+
+async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetError:
+    source, target = trip.source, trip.target
+    try:
+        return await trial(
+            fleet.remote(source.server), fleet.remote(target.server), source.path, target.path,
+            become=(source.become, target.become), sftp=trip.action.method == "sftp",
+        )  # fmt: skip
+    except FleetError as problem:
+        return problem
+    except TimeoutError:
+        return FleetError(target.server, "other", "one of the two servers did not answer in time")
+
+
+def _judged(plan: Plan, trip: Trip) -> Iterator[Finding]:
+    if trip.route is None or trip.measured is None:
+        return
+    way = f"{trip.route.way}: {trip.route.why}"
+    if trip.route.way == "relay" and trip.action.method == "rsync":
+        yield bad("way", f"no rsync between the servers: {trip.route.why}", 'mend that, or write method = "auto"')
+    elif trip.route.way == "relay" and trip.action.method == "auto":
+        yield warn("way", f"through this machine over SFTP: {trip.route.why}", "slower than directly; it works")
+    else:
+        yield good("way", way)
+    yield _rated(plan, trip, trip.measured)
+
+
+def _rated(plan: Plan, trip: Trip, measured: Measured) -> Finding:
+    if measured.rate is None:
+        return good("rate", measured.words) if trip.route and trip.route.way == "local" else warn("rate", measured.words)
+    limits = [r for r in (measured.rate, trip.action.limit, plan.limits.bandwidth) if r]
+    rate = min(limits)
+    text = f"{format_rate(measured.rate)} ({measured.words})"
+    text += f", limited to {format_rate(rate)} by the plan" if rate < measured.rate else ""
+    if trip.size is None:
+        return warn("rate", f"{text}; how much it moves is not known", 'give estimate = { bytes = "…", rate = "…" }')
+    seconds, source = trip.size / rate, "counted" if trip.counted else "by the estimate"
+    text += f"; {format_size(trip.size)} {source}: {format_duration(seconds)} if the disks keep up"
+    planned = trip.step.estimate.seconds if trip.step.estimate else None
+    if planned is not None and seconds > planned * LATE and seconds - planned > 60:
+        return warn("rate", text, f"the plan says {format_duration(planned)}: correct its estimate, or start earlier")
+    return good("rate", text)
+
+
+# --- room
+
+
+async def _rooms(found: Sequence[Trip], fleet: Fleet) -> list[Finding]:
+    """What all copies onto one file system need, against what is free there; what lies at a target is not needed again."""
+    needed: dict[tuple[str, str], list[tuple[Trip, Room, int]]] = {}
+    findings: list[Finding] = []
+    for trip in found:
+        try:
+            seen = await _seen(trip, fleet.remote(trip.target.server))
+        except (FleetError, TimeoutError) as problem:
+            findings.append(warn("room", f"{trip.target}: {getattr(problem, 'text', None) or 'no answer in time'}"))
+            continue
+        if seen is None:
+            what = "its path" if trip.target.path is None else "how much it moves"
+            findings.append(warn("room", f"{trip.task}: {what} is not known before the night", "look at the target yourself"))
+        else:
+            needed.setdefault((trip.target.server, seen[0].on), []).append((trip, *seen))
+    return findings + [_fits(server, tuple(all_)) for (server, _), all_ in needed.items()]
+
+
+async def _seen(trip: Trip, target: Remote) -> tuple[Room, int] | None:
+    """(room at the target, bytes that this copy will still add)."""
+    if trip.target.path is None or trip.size is None:
+        return None
+    there = await room(target, trip.target.path, become=trip.target.become)
+    lies = await occupied(target, trip.target.path, become=trip.target.become)
+    return there, max(0, trip.size - lies)
+
+
+def _fits(server: str, copies: Sequence[tuple[Trip, Room, int]]) -> Finding:
+    free = min(place.free for _, place, _ in copies)
+    more = sum(need for _, _, need in copies)
+    tasks = ", ".join(dict.fromkeys(trip.step.id for trip, _, _ in copies))
+    at = copies[0][1].place
+    text = f"{server}:{at}: {format_size(more)} to come ({tasks}), {format_size(free)} free"
+    if more > free:
+        return bad("room", text, "make room, or copy elsewhere; what an earlier step of the night frees is not seen here")
+    return good("room", text)

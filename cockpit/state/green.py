@@ -1,0 +1,44 @@
+"""What a gate requires, and what of it is not green and fresh now. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cockpit.plan.model import Gate, Plan
+from cockpit.state.model import DONE, SKIPPED, State, Task
+from cockpit.state.standing import dropped, stale_since
+
+
+@dataclass(slots=True)
+class NotGreen:
+    """In words. red: nobody may pass over it. skipped: a person left it out, and a person may answer for that."""
+
+    red: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def not_green(plan: Plan, state: State, gate: Gate, server: str | None) -> NotGreen:
+    """Over all that the gate requires (`step` or `step/check`); for a gate of one server, on that server."""
+    found = NotGreen()
+    for required in gate.requires:
+        step, _, check = required.partition("/")
+        tasks = [t for t in state.tasks.values() if t.step == step and not dropped(state, t.server)]
+        for task in [t for t in tasks if server is None or t.server in (None, server)] or tasks:
+            _task(plan, state, task, check, found)
+    return found
+
+
+def _task(plan: Plan, state: State, task: Task, check: str, found: NotGreen) -> None:
+    if task.state == SKIPPED:
+        if not task.by_plan:
+            found.skipped.append(f"{task.id} was skipped by {task.who or 'somebody'}")
+        return
+    if task.state != DONE:
+        found.red.append(f"{task.id} is {task.state}")
+    for key, proof in state.proofs.items():
+        if proof.task != task.id or (check and proof.check != check):
+            continue
+        if proof.result != "pass":
+            found.red.append(f"{key} is {proof.result}: {proof.evidence}")
+        elif stale_since(plan, state, key) is not None:
+            found.red.append(f"{key} is stale: its data changed since")

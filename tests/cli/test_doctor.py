@@ -1,0 +1,102 @@
+"""`cockpit doctor` and `cockpit completion`: in a real tmux, a real shell, and in places where it cannot work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import require
+from tests.night.sessions import Cockpit
+
+
+def test_a_good_place_is_good(cockpit: Cockpit) -> None:
+    said = cockpit("doctor", TERM="xterm-256color", LANG="C.UTF-8").stdout
+    assert "0 will not work" in said
+    for what in ("python", "state write", "socket", "state space", "TERM", "locale"):
+        assert what in said
+    assert not list(Path(os.environ["XDG_STATE_HOME"], "cockpit", "sessions").iterdir()), "nothing of its trials stays"
+
+
+def test_no_screen_can_be_drawn_in_a_dumb_terminal(cockpit: Cockpit) -> None:
+    said = cockpit("doctor", code=1, TERM="dumb", LANG="C").stdout
+    assert "x FAIL TERM" in said and "1 will not work" in said
+    assert "! WARN locale" in said
+
+
+def test_a_state_directory_that_cannot_be_used(cockpit: Cockpit, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = cockpit("doctor", code=1, XDG_STATE_HOME=str(tmp_path / "file")).stdout
+    assert "x FAIL state" in said and "XDG_STATE_HOME" in said
+
+
+def test_a_long_state_path_has_its_socket_elsewhere(cockpit: Cockpit, tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120)
+    assert "in /tmp since" in cockpit("doctor", XDG_STATE_HOME=str(deep), TERM="xterm").stdout
+
+
+@pytest.fixture
+def in_tmux() -> Iterator[Callable[..., str]]:
+    """in_tmux(columns, rows, *options): what `cockpit doctor` says in a pane of this size, after these tmux commands."""
+    require("tmux")
+    tmux = ["tmux", "-L", f"test-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
+
+    def run(*words: str) -> str:
+        return subprocess.run([*tmux, *words], check=True, timeout=30, capture_output=True, text=True).stdout
+
+    def doctor(columns: int, rows: int, *options: str) -> str:
+        size = ["-x", str(columns), "-y", str(rows)]
+        run("new-session", "-d", *size, "cat")
+        for option in options:
+            run(*option.split())
+        run("respawn-pane", "-k", f"{sys.executable} -m cockpit doctor; tmux wait-for -S done; cat")
+        run("wait-for", "done")
+        return run("capture-pane", "-p", "-J", "-S", "-")
+
+    yield doctor
+    subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+
+
+def test_what_tmux_should_be_told(in_tmux: Callable[..., str]) -> None:
+    worst = ("set -s set-clipboard external", "set -g window-size latest", "set -s escape-time 500", "set -g bell-action none")
+    said = in_tmux(100, 30, *worst)
+    for option in ("set-clipboard on", "window-size smallest", "escape-time 20", "bell-action any"):
+        assert option in said
+    assert "= ok   size" in said and "100x" in said
+
+
+def test_a_tmux_that_is_as_it_should_be(in_tmux: Callable[..., str]) -> None:
+    said = in_tmux(120, 40, "set -s set-clipboard on", "set -g window-size smallest", "set -s escape-time 20")
+    assert "! WARN tmux" not in said and "= ok   tmux copy" in said
+
+
+def test_a_terminal_too_small_for_any_layout(in_tmux: Callable[..., str]) -> None:
+    assert "x FAIL size" in in_tmux(60, 15)
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_the_shell_completes_commands(cockpit: Cockpit, shell: str, tmp_path: Path) -> None:
+    require(shell)
+    script = cockpit("completion", shell).stdout
+    assert script.startswith("# ")
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "cockpit").write_text(f'#!/bin/sh\nexec {sys.executable} -m cockpit "$@"\n')
+    (commands / "cockpit").chmod(0o755)
+    (tmp_path / "script").write_text(script)
+    ask = {
+        "bash": "COMP_WORDS=(cockpit pre); COMP_CWORD=1; _cockpit_completion cockpit; echo ${COMPREPLY[@]}",
+        "fish": "complete -C 'cockpit pre'",
+    }[shell]
+    env = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}"}
+    done = subprocess.run([shell, "-c", f"source {tmp_path}/script; {ask}"], env=env, capture_output=True, text=True, timeout=30, check=True)
+    assert "preflight" in done.stdout, done.stderr
+
+
+def test_an_unknown_shell(cockpit: Cockpit) -> None:
+    assert "bash, zsh, fish" in cockpit("completion", code=2, SHELL="/bin/csh").stderr

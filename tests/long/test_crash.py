@@ -1,0 +1,65 @@
+"""The engine killed before and after every named commit and effect of a night, each time resumed. Prints what was hit.
+
+    python -m pytest tests/long/test_crash.py -s            (COCKPIT_POINTS="copy|claim": only points that match)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from tests.hosts import Hosts
+from tests.night.crashes import Ground, Night, points
+
+AT_ONCE = 2
+
+
+@pytest.mark.timeout(3600)
+def test_killed_at_every_point(hosts: Hosts, place: Path) -> None:
+    grounds: Queue[Ground] = Queue()
+    for number in range(AT_ONCE):
+        grounds.put(Ground.make(hosts, place / str(number)))
+    first = grounds.get()
+    wanted = [p for p in points(first) if re.search(os.environ.get("COCKPIT_POINTS", ""), p)]
+    grounds.put(first)
+    begun = time.monotonic()
+
+    def crash(point: str) -> tuple[str, int, str]:
+        ground = grounds.get()
+        night = Night(ground, point)
+        try:
+            night.run().check()
+            return point, night.kills, ""
+        except Exception as problem:
+            night.end()
+            ground = Ground.make(hosts, place / f"after-{point.replace(' ', '-')}")
+            return point, 0, str(problem)
+        finally:
+            grounds.put(ground)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(crash, wanted))
+    report(results, time.monotonic() - begun)
+    bad = [(point, problem) for point, _, problem in results if problem]
+    assert not bad, "\n\n".join(f"{point}: {problem}" for point, problem in bad[:3])
+
+
+def report(results: list[tuple[str, int, str]], seconds: float) -> None:
+    """One row for each name: how many times it was passed, killed at, and came out right."""
+    passed, hit, good = Counter[str](), Counter[str](), Counter[str]()
+    for point, kills, problem in results:
+        name = point.partition("#")[0]
+        passed[name] += 1
+        hit[name] += kills > 0
+        good[name] += not problem
+    print(f"\n{'point':32} {'passed':>6} {'killed':>6} {'right':>6}")
+    for name in passed:
+        print(f"{name:32} {passed[name]:6} {hit[name]:6} {good[name]:6}")
+    print(f"{'in all':32} {passed.total():6} {hit.total():6} {good.total():6}   {seconds:.0f} s")

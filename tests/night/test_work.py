@@ -1,0 +1,180 @@
+"""What a plan can ask for: captures, `when`, `once` with a probe, inputs, local steps, waiting, stages, limits, dry runs."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.hosts import Hosts
+from tests.night.sessions import Cockpit, lines, write_plan
+
+HEAD = """
+[limits]
+jobs = 2
+
+[inputs.ticket]
+prompt = "Change ticket"
+
+"""
+
+WORK = """
+[[steps]]
+id = "early"
+stage = "groundwork"
+on = "fs01"
+run = "echo early; exec 3>&1; echo {{ inputs.ticket }} {{ server.name | quote }} ${#HOME} ${HOME%%/*}"
+env = { GREETING = "it's" }
+cwd = "/srv"
+
+[[steps]]
+id = "capture"
+on = "all"
+run = "printf ' %s $(id); two  words \\n' {{ server.name }}"
+capture = "words"
+
+[[steps]]
+id = "use"
+on = "all"
+run = "printf '%s|' {{ captured.words }} >> /srv/captured"
+
+[[steps]]
+id = "when"
+on = "all"
+when = "test {{ server.name }} = fs01"
+run = "echo when >> /srv/runs"
+
+[[steps]]
+id = "before"
+on = "all"
+once = true
+probe = "test -e /srv/has"
+run = "echo once >> /srv/runs"
+
+[[steps]]
+id = "script"
+on = "all"
+script = "files/it.py"
+args = ["{{ server.name }}"]
+
+[[steps]]
+id = "here"
+on = "local"
+run = "echo $GREETING; pwd"
+env = { GREETING = "it's local" }
+cwd = "/tmp"
+
+[[steps]]
+id = "pause"
+wait = "0.5s"
+
+[[steps]]
+id = "port"
+on = "all"
+wait = { for = "test -e /srv/has || ! test -e /srv/hasnot", timeout = "5s" }
+"""
+
+SCRIPT = "#!/usr/bin/env python3\nimport sys\nprint('python', sys.argv[1])\n"
+
+
+def work(place: Path, hosts: Hosts) -> Path:
+    (place / "files").mkdir()
+    (place / "files/it.py").write_text(SCRIPT)
+    one, two = hosts("fs01", user="root"), hosts("web01", sudo="nopasswd", shell="fish")
+    two.path("/srv/has").touch()
+    return write_plan(place, [one, two], WORK, head=HEAD)
+
+
+def test_all_that_a_step_can_say(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    plan = work(place, hosts)
+    follower = cockpit.start(plan)
+    cockpit.needs("input-ticket")
+    cockpit.until_state("use@web01", "done")
+    assert cockpit.states()["early@fs01"] == "waiting", "only what names the input waits for it"
+    cockpit.do("answer", "input-ticket", value="CHG-1")
+    assert follower.wait(30) == 0
+    states = cockpit.states()
+    assert states["when@web01"] == "skipped" and states["when@fs01"] == "done"
+    one, two = hosts
+    assert cockpit.output("early@fs01") == b"early\nCHG-1 fs01 5 \n"
+    assert two.path("/srv/captured").read_text() == "web01 $(id); two  words|"
+    assert (lines(one, "/srv/runs"), lines(two, "/srv/runs")) == (["when", "once"], [])
+    assert cockpit.output("script@web01") == b"python web01\n"
+    assert cockpit.output("here@local") == b"it's local\n/tmp\n"
+    pause = cockpit.task("pause")
+    assert datetime.fromisoformat(pause["ended"]) - datetime.fromisoformat(pause["started"]) >= timedelta(seconds=0.5)
+
+
+def test_a_dry_run_changes_nothing(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    plan = work(place, hosts)
+    cockpit("run", str(plan), "--headless", "--dry-run", "--input", "ticket=CHG-2")
+    status = cockpit.status()
+    assert (status["mode"], status["outcome"]) == ("dry-run", "done")
+    for host in hosts:
+        assert lines(host, "/srv/runs") == lines(host, "/srv/captured") == []
+        assert not list(host.root.glob("**/.cockpit/claim"))
+    assert b"would run: echo when >> /srv/runs" in cockpit.output("when@fs01", stream="note")
+    assert cockpit.states()["when@web01"] == "skipped", "what only looks does run"
+    assert cockpit.task("before@web01")["state"] == "done"
+
+
+STAGES = """
+[plan]
+version = 1
+name = "stages"
+
+[window]
+opens = {opens}
+closes = {closes}
+
+{servers}
+
+[[steps]]
+id = "groundwork"
+stage = "groundwork"
+on = "fs01"
+run = "echo groundwork >> /srv/runs"
+
+[[steps]]
+id = "timed"
+stage = "groundwork"
+on = "fs01"
+needs = []
+start = "{later}"
+run = "echo timed >> /srv/runs"
+
+[[steps]]
+id = "night"
+on = "fs01"
+needs = ["groundwork"]
+run = "echo night >> /srv/runs"
+
+[[steps]]
+id = "after"
+stage = "after"
+on = "fs01"
+needs = ["night"]
+run = "echo after >> /srv/runs"
+"""
+
+
+def test_stages_and_times(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    from tests.hosts import known_hosts, section
+
+    host = hosts("fs01", user="root")
+    now = datetime.now(UTC).replace(microsecond=0)
+    opens, closes = now + timedelta(seconds=6), now + timedelta(seconds=8)
+    plan = place / "night.toml"
+    plan.write_text(STAGES.format(
+        opens=opens.isoformat(), closes=closes.isoformat(), servers=section(host), later=(now + timedelta(seconds=4)).isoformat(),
+    ))
+    known_hosts([host], place / "night.toml.known_hosts")
+    follower = cockpit.start(plan)
+    cockpit.until_state("groundwork@fs01", "done")
+    if time.time() < opens.timestamp() - 1:
+        assert cockpit.task("night@fs01")["why_waiting"] == "until the window opens"
+    assert follower.wait(30) == 0
+    begun = {f["data"]["task"]: datetime.fromisoformat(f["at"]) for f in cockpit.facts() if f["kind"] == "AttemptStarted"}
+    assert begun["night@fs01"] >= opens and begun["after@fs01"] >= closes
+    assert now + timedelta(seconds=4) <= begun["timed@fs01"]
+    assert lines(host, "/srv/runs") == ["groundwork", "timed", "night", "after"]
