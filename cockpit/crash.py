@@ -24,7 +24,7 @@ def point(name: str) -> None:
     if _LOG is not None:
         with open(_LOG, "a") as log:
             log.write(f"{name}#{_passed[name]}\n")
-    if _WANTED == f"{name}#{_passed[name]}" or (_WANTED == name and _passed[name] == 1):
+    if f"{name}#{_passed[name]}" == _WANTED or (name == _WANTED and _passed[name] == 1):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

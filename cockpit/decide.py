@@ -67,12 +67,13 @@ def decide(plan: Plan, state: State, standings: Mapping[str, Standing], now: flo
     """In order of effect: ends first, then what is asked, then what starts (in the plan's order)."""
     if state.outcome is not None:
         return []
+    retries = list(_retries(plan, state, now))
+    if retries:
+        return [*retries]  # first of all: a failure under `continue` must not meet a need, nor end the night, before its retry
     ended = _outcome(plan, state, standings)
     if ended:
         return [End(ended)]
-    actions: list[Action] = list(_retries(plan, state, now))
-    retried = {a.task for a in actions if isinstance(a, Retry)}
-    actions += _prompts(_wanted(plan, state, standings, retried), state)
+    actions: list[Action] = list(_prompts(_wanted(plan, state, standings), state))
     actions += [Start(t.id, "undo") for t in state.tasks.values() if t.undo_asked and t.state != RUNNING]
     actions += [Start(task) for task, standing in standings.items() if standing.startable]
     return actions
@@ -117,7 +118,7 @@ def _over(task: Task, step: Step, state: State, standings: Mapping[str, Standing
     return settled(task, step, state) or standings[task.id].word == SKIPPED
 
 
-def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing], retried: set[str]) -> dict[str, Ask]:
+def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing]) -> dict[str, Ask]:
     wanted = _Wanted()
     steps = chart(plan).steps
     for name in _inputs_missing(plan, state, standings):
@@ -125,7 +126,7 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing], retried
         wanted.add(Ask(f"input-{name}", "secret" if asked.secret else "input", asked.prompt, secret=asked.secret))
     for task in state.tasks.values():
         step = steps.get(task.step)
-        if step is not None and task.id not in retried and not dropped(state, task.server):
+        if step is not None and not dropped(state, task.server):
             ask = _ask_about(plan, task, step, state, standings[task.id])
             if ask is not None:
                 wanted.add(ask)

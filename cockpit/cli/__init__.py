@@ -7,6 +7,7 @@ import importlib
 import click
 
 from cockpit import __version__
+from cockpit.plan.problems import nearest
 
 # Where each command lives: imported only when it is asked for, since Textual and asyncssh are slow to import.
 COMMANDS = {
@@ -16,10 +17,10 @@ COMMANDS = {
     "preflight": "cockpit.cli.contact:preflight",
     "trust": "cockpit.cli.contact:trust",
     "run": "cockpit.cli.night:run",
-    "attach": "cockpit.cli.night:attach",
-    "watch": "cockpit.cli.night:watch",
+    "attach": "cockpit.cli.screens:attach",
+    "watch": "cockpit.cli.screens:watch",
     "resume": "cockpit.cli.night:resume",
-    "replay": "cockpit.cli.night:replay",
+    "replay": "cockpit.cli.screens:replay",
     "stop": "cockpit.cli.night:stop_engine",
     "sessions": "cockpit.cli.look:sessions",
     "status": "cockpit.cli.look:status",
@@ -43,6 +44,13 @@ class Commands(click.Group):
         module, _, attribute = place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str],
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}; {nearest(args[0], COMMANDS, write='did you mean {!r}?')}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

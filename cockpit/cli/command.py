@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from cockpit.cli.errors import MEND, STUCK, plainly, stop
-from cockpit.cli.night import person, state_of
+from cockpit.cli.night import state_of
+from cockpit.cli.screens import person
 from cockpit.journal.lease import SessionDir
 from cockpit.plan.diff import differences
 from cockpit.plan.reader import load, loads
@@ -46,7 +47,10 @@ def send(session: SessionDir, request: dict[str, Any]) -> Reply:
             sock.sendall(json.dumps({"tty": tty, **request}).encode() + b"\n")
             line = sock.makefile("rb").readline()
     except OSError as error:
-        stop(STUCK, f"no engine answers for {session.id} ({error}); cockpit resume {session.id} starts one")
+        outcome = begun(session).outcome
+        if outcome is not None:
+            stop(MEND, f"{session.id} has ended ({outcome}); cockpit report {session.id} tells of it")
+        stop(STUCK, f"no engine answers for {session.id} ({error.strerror or error}); cockpit resume {session.id} starts one")
     if not line:
         stop(STUCK, f"the engine of {session.id} went away; cockpit resume {session.id} starts another")
     said = json.loads(line)
@@ -55,14 +59,19 @@ def send(session: SessionDir, request: dict[str, Any]) -> Reply:
 
 @click.command("do", epilog="Example: cockpit do 2026 skip tests@web01 --why 'known flaky' --as maria")
 @click.argument("session")
-@click.argument("verb", type=click.Choice(VERBS))
+@click.argument("verb", metavar="VERB", type=click.Choice(VERBS))
 @click.argument("target", required=False, default="")
 @click.option("--why", help="The reason, for the journal.")
 @click.option("--as", "who", help="Your name, for the journal.")
 @click.option("--value", help="An answer or a note (a secret is asked for instead, or read from standard input).")
 @plainly
 def do(session: str, verb: str, target: str, why: str | None, who: str | None, value: str | None) -> None:
-    """Ask the engine for what a key on the screen gives. TARGET: STEP[@SERVER], SERVER or a prompt's id."""
+    """Ask the engine for what a key on the screen gives.
+
+    \b
+    VERB: start done failed retry skip cancel undo go no-go hold release
+          answer note drop ack backout
+    TARGET: STEP[@SERVER], SERVER, or the id of a question (cockpit status)"""
     found = SessionDir.find(session)
     if verb == "answer" and value is None:
         value = _ask(found, target)
@@ -78,7 +87,10 @@ def _ask(session: SessionDir, identity: str) -> str:
     if prompt is None:
         stop(MEND, f"no open question {identity!r}; cockpit status {session.id} lists them")
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        line = sys.stdin.readline()
+        if not line:
+            stop(MEND, f"no answer came on standard input: give --value, or pipe it in ({prompt.text})")
+        return line.rstrip("\n")
     return str(click.prompt(prompt.text, hide_input=prompt.secret, type=click.Choice(prompt.choices) if prompt.choices else str))
 
 

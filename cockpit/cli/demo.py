@@ -13,7 +13,8 @@ import click
 
 from cockpit.cli.command import send
 from cockpit.cli.errors import FAILED, GOOD, MEND, STUCK, plainly, run, stop
-from cockpit.cli.night import person, state_of
+from cockpit.cli.night import state_of
+from cockpit.cli.screens import person
 from cockpit.engine.launch import start_engine
 from cockpit.engine.options import Options, create_session
 from cockpit.journal.clock import LiveClock
@@ -56,6 +57,8 @@ def demo(headless: bool, scale: float, flip: bool) -> None:
                 _stop_engine(session)
     except LabFailed as failed:
         stop(STUCK, str(failed))
+    except KeyboardInterrupt:
+        stop(128 + signal.SIGINT, "interrupted; the demo's servers are stopped and removed")
     raise SystemExit(code)
 
 

@@ -16,14 +16,6 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from cockpit.engine.launch import EngineFailed
-from cockpit.fleet.api import FleetError
-from cockpit.journal.lease import SessionProblem
-from cockpit.journal.schema import JournalProblem
-from cockpit.plan.diff import AmendRefused
-from cockpit.plan.inventory import InventoryProblem
-from cockpit.plan.problems import PlanProblems
-
 GOOD, FAILED, MEND, STUCK, PERSON = 0, 1, 2, 3, 4
 INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
@@ -55,11 +47,18 @@ def plainly(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def told(problem: Exception) -> tuple[int, str]:
-    """The exit code and the paragraph for a problem."""
+    """The exit code and the paragraph for a problem. Its imports are here: a command without a problem need not pay for them."""
+    from cockpit.engine.launch import EngineFailed
+    from cockpit.fleet.api import FleetError
+    from cockpit.journal.lease import SessionProblem
+    from cockpit.journal.schema import JournalProblem
+    from cockpit.plan.diff import AmendRefused
+    from cockpit.plan.problems import PlanProblems
+
     match problem:
         case PlanProblems():
             return MEND, f"{problem}\n{len(problem.problems)} problem(s); nothing was started."
-        case SessionProblem() | JournalProblem() | AmendRefused() | InventoryProblem():
+        case SessionProblem() | JournalProblem() | AmendRefused():
             return MEND, str(problem)
         case EngineFailed():
             return STUCK, f"no engine: {problem}"
@@ -68,10 +67,11 @@ def told(problem: Exception) -> tuple[int, str]:
         case click.Abort():
             return MEND, "no answer was given; nothing was done"
         case OSError():
-            return STUCK, _system(problem)
+            return STUCK if problem.errno in _STUCK else MEND, _system(problem)
     return STUCK, _bug(problem)
 
 
+_STUCK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)
 _INSTEAD = {
     errno.ENOSPC: "free some space there and try again",
     errno.EDQUOT: "free some space there and try again",
@@ -79,6 +79,8 @@ _INSTEAD = {
     errno.EPERM: "let this user write there, or name another place (XDG_STATE_HOME for the sessions)",
     errno.EROFS: "that file system is read-only: name another place (XDG_STATE_HOME for the sessions)",
     errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a file is in the way: name another place (XDG_STATE_HOME for the sessions)",
+    errno.EEXIST: "a file is in the way: name another place (XDG_STATE_HOME for the sessions)",
     errno.EMFILE: "raise the limit of open files (ulimit -n) and try again",
 }
 

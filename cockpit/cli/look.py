@@ -11,15 +11,17 @@ import click
 
 from cockpit.cli.errors import MEND, document, plainly, run, stop
 from cockpit.cli.follow import exported, say
-from cockpit.cli.night import state_of
-from cockpit.engine.launch import answers
+from cockpit.cli.night import begun, state_of
+from cockpit.engine.launch import health
 from cockpit.journal.clock import LiveClock
 from cockpit.journal.events import Fact
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.journal.schema import JournalProblem
 from cockpit.plan.model import split_task
+from cockpit.state.model import State
 from cockpit.state.tail import Tail
+from cockpit.units import rfc3339
 from cockpit.views.model import Engine
 from cockpit.views.night import NightBuilder
 from cockpit.views.status import lines as status_lines
@@ -37,19 +39,20 @@ def sessions(as_json: bool) -> None:
         return
     for row in rows:
         state = row["problem"] or row["outcome"] or ("running" if row["running"] else "no engine: cockpit resume")
-        click.echo(f"{row['session']}  {state}  {row['plan'] or ''}")
+        click.echo(f"{row['session']}  {state}  {row['plan'] or ''}".rstrip())
     if not rows:
         click.echo("no sessions yet; cockpit run PLAN starts one, cockpit demo shows one")
 
 
 def _row(session: SessionDir) -> dict[str, object]:
     try:
-        state = state_of(session)
-    except JournalProblem as problem:
-        return {"session": session.id, "plan": None, "outcome": None, "running": session.running(), "problem": str(problem)}
+        state = begun(session)
+        problem = None if state.seq else f"its engine never came up: cockpit resume {session.id} tries again"
+    except JournalProblem as unreadable:
+        state, problem = State(), str(unreadable)
     return {
-        "session": session.id, "plan": state.plan, "outcome": state.outcome, "running": session.running(), "mode": state.mode,
-        "started": state.started, "problem": None,
+        "session": session.id, "plan": state.plan or None, "outcome": state.outcome, "running": session.running(),
+        "mode": state.mode if state.seq else None, "started": rfc3339(state.started) if state.seq else None, "problem": problem,
     }
 
 
@@ -75,9 +78,8 @@ def _engine(session: SessionDir, outcome: str | None) -> Engine:
     """A dead engine looks like a quiet one in the journal: the lease and the socket are asked too."""
     if not session.running():
         return Engine(False, None if outcome else f"no engine: cockpit resume {session.id}")
-    if not run(answers(session.socket_path)):
-        return Engine(True, "the engine does not answer")
-    return Engine(True)
+    said = run(health(session.socket_path))
+    return Engine(True, "the engine does not answer" if said is None else said["problem"])
 
 
 @click.command("log", epilog="Example: cockpit log --output backup@fs01 > backup.out")
@@ -122,8 +124,14 @@ def _print_output(session: SessionDir, reader: Reader, task: str, stream: str, a
     if task not in state.tasks:
         step, _ = split_task(task)
         fitting = [t.id for t in state.tasks.values() if t.step == step]
-        stop(MEND, f"no task {task!r}" + (f"; did you mean {', '.join(fitting[:5])}?" if fitting else ""))
-    n = attempt or len(state.tasks[task].attempts)
+        instead = f"did you mean {', '.join(fitting[:5])}?" if fitting else f"cockpit status {session.id} --json lists them"
+        stop(MEND, f"no task {task!r}; {instead}")
+    n, tried = attempt, len(state.tasks[task].attempts)
+    if not tried:
+        stop(MEND, f"{task} has not started yet; cockpit status {session.id} says what it waits for")
+    if n is not None and not 1 <= n <= tried:
+        stop(MEND, f"{task} has no attempt {n}; its newest is {tried}")
+    n = n or tried
     out = sys.stdout.buffer
     for piece in reader.attempt_output(task, n, stream):
         out.write(piece)

@@ -1,8 +1,7 @@
-"""run, resume, attach, watch, replay, stop: a session's engine and the screens on it. Thin: the work is elsewhere."""
+"""run, resume, stop: a session's engine, and the screen or a plain terminal on it. Thin: the work is elsewhere."""
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from pathlib import Path
@@ -12,19 +11,16 @@ import click
 from cockpit.cli.errors import MEND, STUCK, plainly, stop
 from cockpit.cli.errors import run as wait_for
 from cockpit.cli.follow import follow
+from cockpit.cli.screens import needs_terminal, person, show
 from cockpit.engine.launch import answers, start_engine
 from cockpit.engine.options import Options, create_session
-from cockpit.journal.lease import SessionDir
+from cockpit.journal.lease import LeaseHeld, SessionDir
 from cockpit.journal.reader import Reader
+from cockpit.journal.schema import JournalEmpty
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import load, loads
 from cockpit.state.model import State
 from cockpit.state.tail import Tail
-
-
-def person() -> str:
-    """Who is at the keys, until told otherwise."""
-    return os.environ.get("COCKPIT_AS") or getpass.getuser()
 
 
 def state_of(session: SessionDir) -> State:
@@ -36,6 +32,16 @@ def state_of(session: SessionDir) -> State:
         return tail.state
     finally:
         reader.close()
+
+
+def begun(session: SessionDir) -> State:
+    """The same; an empty state for a session on which no engine ever came up."""
+    if not session.journal_path.exists():
+        return State()
+    try:
+        return state_of(session)
+    except JournalEmpty:
+        return State()
 
 
 @click.command("run", epilog="Example: cockpit run night.toml --as maria")
@@ -54,25 +60,29 @@ def run(
 ) -> None:
     """Start a session of PLAN: the engine detached, the screen on it."""
     plan = load(plan_path)
+    if not headless:
+        needs_terminal("--headless follows the night without one")
     if not new:
         _refuse_second(plan)
     options = Options(who or person(), "dry-run" if dry_run else "live", _inputs(plan, inputs))
+    secrets = secrets_for(plan, secret_fd)  # before there is a session, which a mistake here would leave behind
     session = create_session(plan, options)
-    start_engine(session, secrets_for(plan, secret_fd))
+    start_engine(session, secrets)
     _show(session, headless=headless, wait=wait, who=options.person)
 
 
 def _refuse_second(plan: Plan) -> None:
     for session in SessionDir.all():
         try:
-            state = state_of(session)
+            state = begun(session)
         except Exception as error:  # an unreadable journal of another night must not keep this one from starting
             click.echo(f"(session {session.id} cannot be read: {error})", err=True)
             continue
         if state.plan == plan.name and state.outcome is None:
             verb = "attach" if session.running() else "resume"
+            amend = f"; {plan.path} is no longer the plan that it runs: cockpit amend {session.id} {plan.path} adopts it"
             stop(MEND, f"{plan.name!r} has an unfinished session. Go on with: cockpit {verb} {session.id}\n"
-                       "(or start another beside it with --new)")
+                       f"(or start another beside it with --new{amend if plan.text != state.plan_text else ''})")
 
 
 def _inputs(plan: Plan, given: tuple[str, ...]) -> dict[str, str]:
@@ -98,18 +108,25 @@ def secrets_for(plan: Plan, fd: int | None) -> dict[str, str]:
         if wanted.secret and value is not None:
             found[name] = value
     if fd is not None:
-        with os.fdopen(fd) as source:
-            found.update({str(k): str(v) for k, v in json.load(source).items()})
+        found.update(_given(fd))
     return found
 
 
-def _show(session: SessionDir, *, headless: bool, wait: bool, who: str, read_only: bool = False) -> None:
+def _given(fd: int) -> dict[str, str]:
+    try:
+        with os.fdopen(fd) as source:
+            return {str(name): str(value) for name, value in json.load(source).items()}
+    except OSError as problem:
+        stop(MEND, f"--secret-fd {fd} can't be read ({problem.strerror}): open it first, as in  --secret-fd 3 3< secrets.json")
+    except (ValueError, AttributeError):  # never its text: it may hold a secret
+        stop(MEND, f'--secret-fd {fd} gives no JSON object of texts: write {{"name": "value"}} with the plan\'s secret inputs')
+
+
+def _show(session: SessionDir, *, headless: bool, wait: bool, who: str) -> None:
     if headless:
         click.echo(f"session {session.id}")
         raise SystemExit(follow(session, wait=wait))
-    from cockpit.ui.app import run_ui  # Textual takes 0.2 s to import, which a headless command need not pay
-
-    raise SystemExit(run_ui(session.path, who=who, read_only=read_only))
+    show(session, who=who)
 
 
 @click.command("resume", epilog="Example: cockpit resume 20261127 --headless")
@@ -122,45 +139,20 @@ def _show(session: SessionDir, *, headless: bool, wait: bool, who: str, read_onl
 @plainly
 def resume(session: str | None, headless: bool, wait: bool, take_over: bool, who: str | None, secret_fd: int | None) -> None:
     """Start an engine on a session that has none; it asks the servers what became of what it had started."""
+    if not headless:
+        needs_terminal("--headless follows the night without one")
     found = SessionDir.find(session)
-    state = state_of(found) if found.journal_path.exists() else State()
+    state = begun(found)
     if state.outcome is not None:
         stop(MEND, f"{found.id} has ended ({state.outcome}): cockpit replay {found.id}, or cockpit report {found.id}")
     if found.running() and wait_for(answers(found.socket_path)):
         stop(MEND, f"{found.id} has an engine that answers: cockpit attach {found.id}")
+    if found.running() and not take_over:
+        raise LeaseHeld(found.id, found.holder())
     text = state.plan_text or found.plan_path.read_text()  # killed before its first fact, a session has only the frozen plan
     secrets = secrets_for(loads(text, str(found.plan_path)), secret_fd)
     start_engine(found, secrets, take_over=take_over)
     _show(found, headless=headless, wait=wait, who=who or person())
-
-
-@click.command("attach", epilog="Example: cockpit attach")
-@click.argument("session", required=False)
-@click.option("--as", "who", help="Your name, for the journal.")
-@plainly
-def attach(session: str | None, who: str | None) -> None:
-    """A screen on a session; any number may be open."""
-    _show(SessionDir.find(session), headless=False, wait=False, who=who or person())
-
-
-@click.command("watch", epilog="Example: cockpit watch")
-@click.argument("session", required=False)
-@plainly
-def watch(session: str | None) -> None:
-    """A screen on a session that can only look."""
-    _show(SessionDir.find(session), headless=False, wait=False, who="watch", read_only=True)
-
-
-@click.command("replay", epilog="Example: cockpit replay 20261127 --at 03:12 --speed 60")
-@click.argument("session")
-@click.option("--at", help="Where to begin: HH:MM or HH:MM:SS on the plan's clock.")
-@click.option("--speed", type=float, default=1.0, show_default=True, help="Seconds of the night per second.")
-@plainly
-def replay(session: str, at: str | None, speed: float) -> None:
-    """The same screens, from the journal alone."""
-    from cockpit.ui.app import run_replay
-
-    raise SystemExit(run_replay(SessionDir.find(session).path, at=at, speed=speed))
 
 
 @click.command("stop", epilog="Example: cockpit stop 20261127")

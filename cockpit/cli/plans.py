@@ -49,7 +49,10 @@ def check(plan_path: Path, as_json: bool) -> None:
 @plainly
 def new(plan_path: Path, from_ssh_config: bool, from_inventory: Path | None) -> None:
     """Write a commented starting plan to PLAN. Never overwrites."""
-    servers = _servers(from_ssh_config, from_inventory)
+    try:
+        servers = _servers(from_ssh_config, from_inventory)
+    except InventoryProblem as problem:
+        stop(MEND, str(problem))
     try:
         with plan_path.open("x", encoding="utf-8") as file:
             file.write(new_plan(servers))

@@ -210,7 +210,16 @@ class Attempt(Context):
             await self.engine.append(TaskSkipped(self.task, True, str(skip)))
         else:
             ended = AttemptEnded(self.task, self.n, outcome.result, outcome.exit, outcome.error, dict(outcome.detail))
-            await self.engine.append(*await self._capture(outcome), ended)
+            await self.engine.append(*await self._capture(outcome), ended, *self._passing(outcome))
+
+    def _passing(self, outcome: Outcome) -> list[Event]:
+        """What broke off on the way (a stream, a locked target) is tried again after a pause, also where the plan has no
+        `retries`: the step says of itself that it may."""
+        count = self._task.auto_retries
+        limit = max(self.step.retries, SAFE_RETRIES)
+        if outcome.result != "failed" or not outcome.transient or self.step.once or self.purpose != "do" or count >= limit:
+            return []
+        return [RetryAsked(self.task, by_plan=True, not_before=time.time() + retry_delay(count))]
 
     async def _capture(self, outcome: Outcome) -> list[Event]:
         """What a `run` printed, for later steps: from the journal, so that a crash in between changes nothing."""

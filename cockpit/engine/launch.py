@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cockpit.journal.lease import SessionDir
 
@@ -50,14 +51,19 @@ def _scope() -> list[str]:
 
 async def answers(path: Path) -> bool:
     """Whether an engine answers on this socket now."""
+    return await health(path) is not None
+
+
+async def health(path: Path) -> dict[str, Any] | None:
+    """How the engine on this socket says that it is; None when none answers within 2 s."""
     try:
         reader, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), 2)
         writer.write(b'{"verb": "health"}\n')
         line = await asyncio.wait_for(reader.readline(), 2)
         writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return bool(line)
+        return dict(json.loads(line)["data"])
+    except (OSError, TimeoutError, ValueError, KeyError):
+        return None
 
 
 def _said(log: Path, begun: int) -> str:

@@ -116,9 +116,11 @@ class Remote(Protocol):
     async def run(
         self, command: str, *, become: bool | None = None, stdin: bytes = b"", timeout: float | None = None,
         limit: int = 1 << 20, env: Mapping[str, str] | None = None, cwd: str | None = None,
+        heard: Callable[[bytes], None] | None = None,
     ) -> Completed:
         """A short command through /bin/sh in a session of its own (probes, checks). `timeout` raises TimeoutError.
-        become None: as the target says. Not for anything that must not be repeated."""
+        become None: as the target says. heard: told of each piece of stderr as it comes. Not for anything that must
+        not be repeated."""
         ...
 
     async def start_job(self, spec: JobSpec) -> JobReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -45,12 +45,13 @@ class ServerRemote:
     async def run(
         self, command: str, *, become: bool | None = None, stdin: bytes = b"", timeout: float | None = None,
         limit: int = 1 << 20, env: Mapping[str, str] | None = None, cwd: str | None = None,
+        heard: Callable[[bytes], None] | None = None,
     ) -> Completed:  # fmt: skip
         become = self.target.become if become is None else become
         async with asyncio.timeout(timeout):
             async with await self.link.open_process(within(command, env or {}, cwd), become=become) as process:
                 try:
-                    return await complete(process, stdin, limit)
+                    return await complete(process, stdin, limit, heard)
                 except BaseException:
                     process.terminate()  # nobody waits for it any longer
                     raise
@@ -112,11 +113,13 @@ def within(command: str, env: Mapping[str, str], cwd: str | None) -> str:
     return "\n".join([*set_up, command])
 
 
-async def complete(process: Process, stdin: bytes, limit: int) -> Completed:
+async def complete(
+    process: Process, stdin: bytes, limit: int, heard: Callable[[bytes], None] | None = None
+) -> Completed:
     """Feed it, read both streams to their ends, keep at most `limit` bytes of each. `Lost` when contact breaks."""
     feeding = asyncio.create_task(_feed(process, stdin))
     try:
-        (out, cut_out), (err, cut_err) = await asyncio.gather(_keep(process.stdout, limit), _keep(process.stderr, limit))
+        (out, cut_out), (err, cut_err) = await asyncio.gather(_keep(process.stdout, limit), _keep(process.stderr, limit, heard))
         return Completed(await process.wait(), out, err, truncated=cut_out or cut_err)
     finally:
         feeding.cancel()
@@ -132,10 +135,12 @@ async def _feed(process: Process, data: bytes) -> None:
         pass
 
 
-async def _keep(stream: Stream, limit: int) -> tuple[bytes, bool]:
+async def _keep(stream: Stream, limit: int, heard: Callable[[bytes], None] | None = None) -> tuple[bytes, bool]:
     kept, dropped = bytearray(), False
     try:
         while data := await stream.read():
+            if heard is not None:
+                heard(data)
             room = limit - len(kept)
             kept += data[:room]
             dropped = dropped or len(data) > room

@@ -37,6 +37,10 @@ class JournalProblem(Exception):
     """The journal can't be opened, read or written; the message says what to do."""
 
 
+class JournalEmpty(JournalProblem):
+    """There is nothing in it yet: its engine ended before its first fact."""
+
+
 def explain(error: Exception, path: Path) -> str:
     """One sentence for a person about what SQLite or the system said."""
     name = getattr(error, "sqlite_errorname", "") or ""
@@ -57,7 +61,7 @@ def check(db: sqlite3.Connection, path: Path) -> None:
     except sqlite3.DatabaseError as error:
         raise unreadable(error, path) from error
     if application == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise JournalProblem(f"{path} is still empty: its engine has written nothing yet; `cockpit resume` starts one")
+        raise JournalEmpty(f"{path} is still empty: its engine has written nothing yet; `cockpit resume` starts one")
     if application != APPLICATION:
         raise JournalProblem(f"{path} is not a cockpit journal; name the session whose directory holds journal.db")
     if version > SCHEMA:

@@ -1,6 +1,6 @@
 """What lies on the lab's servers before the night: made from a seed, so that two demos are alike. Knows no server's workings.
 
-At scale 1 about 110 MB of real data; over the night most of it is moved twice. Holes are not counted anywhere.
+At scale 1 about 140 MB of real data; over the night most of it is moved twice. Holes are not counted anywhere.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Image:
 
 
 IMAGES = (
-    Image("mail-gw.img", 32, (Extent(0, 5), Extent(12, 7))),  # ends in a hole
-    Image("ldap.img", 32, (Extent(9, 6), Extent(26, 6))),  # begins with one
-    Image("build.img", 32, (Extent(0, 2), Extent(15.5, 10))),
+    Image("mail-gw.img", 24, (Extent(0, 5), Extent(9, 7))),  # ends in a hole
+    Image("ldap.img", 24, (Extent(5, 6), Extent(18, 6))),  # begins with one
+    Image("build.img", 24, (Extent(0, 2), Extent(11.5, 10))),
 )
-DISK = Image("sda", 64, (Extent(0, 1), Extent(8, 13), Extent(40, 10)))
+DISK = Image("sda", 40, (Extent(0, 1), Extent(6, 13), Extent(28, 10)))
 
 
 def shares(place: Path, scale: float, random: Random) -> None:

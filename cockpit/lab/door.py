@@ -26,7 +26,7 @@ class Session(SSHServerStreamSession[bytes]):
         self, machine: Machine, allowed: Permit, environment: dict[str, str], traffic: Traffic, over: Callable[[], None],
     ) -> None:  # fmt: skip
         self._machine, self._allowed, self._environment = machine, allowed, environment
-        self._traffic, self._over = traffic, over
+        self._traffic, self._over, self._ended = traffic, over, False
         super().__init__(self._run, lambda channel: Files(cast(Channel, channel), machine, traffic), 3)
 
     def pty_requested(self, term_type: str, term_size: Any, term_modes: Any) -> bool:
@@ -41,9 +41,21 @@ class Session(SSHServerStreamSession[bytes]):
     def subsystem_requested(self, subsystem: str) -> bool:
         return subsystem == "sftp" and self._allowed.command is None
 
+    def eof_received(self) -> bool:
+        """An sftp client says its last word with this, and may open the next session in the same breath."""
+        if self._machine.server.sftp_only or cast(Channel, self._chan).get_subsystem():
+            self._end()
+        return super().eof_received()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._over()
+        self._end()
+
+    def _end(self) -> None:
+        """Counted before the client can know of it, or its next session might be one too many."""
+        if not self._ended:
+            self._ended = True
+            self._over()
 
     async def _run(
         self, stdin: asyncssh.SSHReader[bytes], stdout: asyncssh.SSHWriter[bytes], stderr: asyncssh.SSHWriter[bytes],
@@ -57,6 +69,7 @@ class Session(SSHServerStreamSession[bytes]):
         argv = [*self._machine.login_shell(), *(["-c", command] if command is not None else [])]
         streams = Streams(stdin, stdout, stderr, self._traffic)
         ended = await run_command(argv, self._machine.environment(environment), str(self._machine.home), streams)
+        self._end()
         if ended >= 0:
             channel.exit(ended)
         else:

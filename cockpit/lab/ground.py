@@ -38,13 +38,19 @@ echo $! > run/writer.pid
 def lay_out(folder: Path, scale: float) -> None:
     """Everything but the plan, in an empty directory."""
     key = asyncssh.generate_private_key("ssh-ed25519", comment="cockpit demo")
-    key.write_private_key(folder / "key")
+    _keep(key, folder / "key")
     for name, server in SERVERS.items():
         machine = Machine(folder, server)
         machine.install()
-        asyncssh.generate_private_key("ssh-ed25519", comment=name).write_private_key(machine.host_key)
+        _keep(asyncssh.generate_private_key("ssh-ed25519", comment=name), machine.host_key)
         key.write_public_key(machine.authorized_keys)
         _fill(machine, name, scale)
+
+
+def _keep(key: asyncssh.SSHKey, path: Path) -> None:
+    """As ssh wants it: it refuses a key that others can read."""
+    path.touch(mode=0o600)
+    key.write_private_key(path)
 
 
 def _fill(machine: Machine, name: str, scale: float) -> None:

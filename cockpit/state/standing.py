@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cockpit.plan.model import LOCAL, Gate, Manual, Plan, Step
-from cockpit.plan.needs import effective_needs
 from cockpit.plan.times import clock_time
+from cockpit.state.chart import Chart as Chart
+from cockpit.state.chart import chart as chart
+from cockpit.state.fresh import stale_since as stale_since
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, State, Task
 
 PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person and take no slot
@@ -26,27 +28,6 @@ class Standing:
     why: str = ""
     needs: tuple[str, ...] = ()  # unmet needs, task ids
     startable: bool = False  # nothing is in the way: the engine starts it now
-
-
-class Chart:
-    """What never changes while a plan holds: the steps by id and what each task waits for."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.steps = {s.id: s for s in (*plan.steps, *plan.backout)}
-        self.needs = effective_needs(plan)
-        self.order = [t for s in (*plan.steps, *plan.backout) for t in s.task_ids()]
-
-
-_last: Chart | None = None
-
-
-def chart(plan: Plan) -> Chart:
-    """The chart of this plan; the last one is kept, since it is asked for several times a second."""
-    global _last
-    if _last is None or _last.plan is not plan:
-        _last = Chart(plan)
-    return _last
 
 
 def standings(plan: Plan, state: State, now: float) -> dict[str, Standing]:
@@ -295,47 +276,6 @@ def _texts(plan: Plan, step: Step) -> str:
         known = (step, repr(step) + repr([plan.servers[s].vars for s in step.servers if s in plan.servers]))
         _texts_of[id(step)] = known
     return known[1]
-
-
-def stale_since(plan: Plan, state: State, key: str) -> float | None:
-    """When the data that the proof `task/check` speaks of changed after it was read; None while it is fresh.
-
-    Changed means: a step that the verify task waits for was started again, or a copy into one of its paths was."""
-    proof = state.proofs[key]
-    the_chart = chart(plan)
-    before = _ancestors(the_chart.needs, proof.task)
-    for task in state.tasks.values():
-        step = the_chart.steps.get(task.step)
-        attempt = task.attempt
-        if step is None or attempt is None or attempt.started <= proof.started:
-            continue
-        if step.kind in ("run", "script", "copy", "reboot") and (task.id in before or _writes(attempt.detail, proof.paths)):
-            return attempt.started
-    return None
-
-
-def _ancestors(needs: Mapping[str, tuple[str, ...]], task: str) -> set[str]:
-    found: set[str] = set()
-    todo = [task]
-    while todo:
-        for need in needs.get(todo.pop(), ()):
-            if need not in found:
-                found.add(need)
-                todo.append(need)
-    return found
-
-
-def _writes(detail: Mapping[str, object], paths: list[list[str]]) -> bool:
-    """Whether an attempt that noted its `target` [server, path] wrote at, above or below one of these paths."""
-    target = detail.get("target")
-    if not isinstance(target, list) or len(target) != 2:
-        return False
-    server, path = str(target[0]), str(target[1]).rstrip("/")
-    for other, written in paths:
-        place = written.rstrip("/")
-        if other == server and (path == place or path.startswith(place + "/") or place.startswith(path + "/")):
-            return True
-    return False
 
 
 def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from cockpit.journal.clock import LiveClock, ReplayClock
@@ -25,13 +24,13 @@ from cockpit.ui.commander import Commander
 from cockpit.ui.commands import commands
 from cockpit.ui.dialogs import Answer, Choice, Dialog, Question
 from cockpit.ui.help import Help
+from cockpit.ui.inturn import InTurn
 from cockpit.ui.memory import Memory
 from cockpit.ui.palette import Command, Palette
 from cockpit.ui.pulse import Pulse
 from cockpit.ui.replaykeys import ReplayKeys
 from cockpit.ui.source import Source
 
-DRAW_EVERY = 0.5  # seconds: the screen is drawn at most twice a second, however much happens
 SAVE_EVERY = 2.0
 
 CSS = """
@@ -49,7 +48,7 @@ Board.-zoom #desk Pane.-zoomed { display: block !important; height: 1fr !importa
 """
 
 
-class CockpitApp(App[str]):
+class CockpitApp(InTurn):
     """Ends with the words that are to stand in the terminal afterwards."""
 
     CSS = CSS
@@ -66,7 +65,7 @@ class CockpitApp(App[str]):
     def __init__(self, source: Source, memory: Memory | None = None) -> None:
         self.all_layouts = layouts.load()
         plain = "NO_COLOR" in os.environ
-        super().__init__(css_path=[layout.path for layout in self.all_layouts], ansi_color=True if plain else None)
+        super().__init__(css_path=[str(layout.path) for layout in self.all_layouts], ansi_color=True if plain else None)
         for name in list(self.available_themes):
             self.unregister_theme(name)
         for theme in tones.themes():
@@ -87,7 +86,6 @@ class CockpitApp(App[str]):
 
     async def on_mount(self) -> None:
         self.animation_level = "none"
-        self.set_interval(DRAW_EVERY, self.redraw)
         if self.memory is not None:
             self.set_interval(SAVE_EVERY, self.save)
         self.run_worker(self.source.beat(), exit_on_error=False)
@@ -99,15 +97,13 @@ class CockpitApp(App[str]):
         if self.memory is not None:
             self.memory.write(self.board.place())
 
-    async def on_event(self, event: events.Event) -> None:
-        """A key typed before a dialog was drawn decides nothing; any other key takes the last answer off the last row."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            if isinstance(self.screen, Dialog):
-                if not self.screen.accepts(event):
-                    return
-            elif isinstance(self.screen, Board):
-                self.screen.hush()
-        await super().on_event(event)
+    def takes(self, event: events.Key) -> bool:
+        """A key typed before a dialog was drawn decides nothing; any other takes the last answer off the last row."""
+        if isinstance(self.screen, Dialog):
+            return self.screen.accepts(event)
+        if isinstance(self.screen, Board):
+            self.screen.hush()
+        return True
 
     # --- actions of the app
 

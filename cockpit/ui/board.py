@@ -31,6 +31,8 @@ from cockpit.ui.toosmall import TooSmall
 from cockpit.views import needs
 from cockpit.views.model import Night, Tone
 
+DRAW_EVERY = 0.5  # seconds: the screen is drawn at most twice a second, however much happens
+
 
 class Board(Screen[None]):
     AUTO_FOCUS = ""
@@ -179,6 +181,7 @@ class Board(Screen[None]):
         if not self.deck.may_act:
             self.query_one(Footer).label("only looking: acting keys are off")
         self.call_after_refresh(self.look)
+        self.set_interval(DRAW_EVERY, self.look)
 
     def on_resize(self, event: events.Resize) -> None:
         self.places.choose()

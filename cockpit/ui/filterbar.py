@@ -48,7 +48,8 @@ class FilterBar(Horizontal):
             field.value = pane.filter_text
         field.cursor_position = len(field.value)
         self.add_class("-open")
-        field.focus()
+        # At once: field.focus() waits its turn, and what is typed meanwhile would be commands to the pane.
+        self.screen.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if self._pane is not None:

@@ -1,18 +1,39 @@
-"""The command line as a process of its own, as in tests/night; and a real ssh-agent that holds the hosts' client key."""
+"""The command line as an operator has it, every command a process of its own; and a real ssh-agent with the hosts' client key."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.hosts import require
 from tests.hosts.keys import client_key
-from tests.night.conftest import cockpit, place
+from tests.night.conftest import place
+from tests.night.sessions import Cockpit, Done
 
-__all__ = ["cockpit", "place"]
+__all__ = ["place"]
+
+
+class Command(Cockpit):
+    """As tests/night has it, but nothing is run inside the test: what is tried here is what a process says, and its exit code."""
+
+    def __call__(self, *args: str, code: int | None = 0, timeout: float = 90, input: str | None = None, **env: str) -> Done:
+        done = self._process(args, {**self.env, **env}, timeout, input)
+        assert code is None or done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def status(self, session: str = "") -> dict[str, Any]:
+        """Only looked at, and often: without a process for each look."""
+        return Cockpit(self.env).status(session)
+
+
+@pytest.fixture
+def cockpit() -> Command:
+    """Engines that it leaves running are ended with the test's home."""
+    return Command()
 
 
 @pytest.fixture

@@ -94,7 +94,8 @@ def test_the_shell_completes_commands(cockpit: Cockpit, shell: str, tmp_path: Pa
         "fish": "complete -C 'cockpit pre'",
     }[shell]
     env = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}"}
-    done = subprocess.run([shell, "-c", f"source {tmp_path}/script; {ask}"], env=env, capture_output=True, text=True, timeout=30, check=True)
+    line = [shell, "-c", f"source {tmp_path}/script; {ask}"]
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=30, check=True)
     assert "preflight" in done.stdout, done.stderr
 
 

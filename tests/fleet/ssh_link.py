@@ -43,6 +43,12 @@ def spec(name: str, command: str, **more: object) -> JobSpec:
     return JobSpec(**{"id": name, "session": "s1", "epoch": 1, "command": command, **more})  # type: ignore[arg-type]
 
 
+def kill(host: Host, *pids: str | int) -> None:
+    """SIGKILL, and wait until they are gone or zombies: a signal that was sent has not yet arrived."""
+    for pid in pids:
+        host.run(f"kill -9 {pid}; while grep -qs '^State:.[^ZX]' /proc/{pid}/status; do sleep 0.01; done")
+
+
 async def whole(jobs: Jobs, name: str, *, become: bool = False, out: int = 0, err: int = 0) -> tuple[bytes, bytes, JobReport]:
     """Follow to the end: stdout and stderr from these offsets on, each in one piece and without a gap, and the last report."""
     texts = {"out": bytearray(), "err": bytearray()}

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.fleet.api import JobOutput, Lost
 from cockpit.fleet.jobs import Jobs
-from tests.fleet.ssh_link import jobs_on, spec, whole
+from tests.fleet.ssh_link import jobs_on, kill, spec, whole
 from tests.hosts import Host, Hosts
 from tests.hosts.space import until
 
@@ -94,14 +94,14 @@ async def test_cancel_without_a_wrapper_is_recorded_without_an_exit(host: Host) 
         await begun(jobs, "orphan")
         record = host.path("/home/ops/.cockpit/jobs/s1/orphan.record")
         facts = dict(line.split(" ", 1) for line in record.read_text().splitlines() if " " in line)
-        host.run(f"kill -9 {facts['wrapper']}")
+        kill(host, facts["wrapper"])
         report = await jobs.cancel_job("orphan", become=False, grace=0.4)
         assert (report.phase, report.exit, report.how) == ("ended", None, "cancelled")
         await jobs.start_job(spec("headless", "sleep 105 & sleep 105 & echo begun; wait"))
         await begun(jobs, "headless")
         record = host.path("/home/ops/.cockpit/jobs/s1/headless.record")
         facts = dict(line.split(" ", 1) for line in record.read_text().splitlines() if " " in line)
-        host.run(f"kill -9 {facts['wrapper']} {facts['command'].split()[0]}")
+        kill(host, facts["wrapper"], facts["command"].split()[0])
         assert (await jobs.inspect_job("headless", become=False)).phase == "gone"
         assert (await jobs.cancel_job("headless", become=False, grace=0.4)).how == "cancelled", "what its leader left behind"
     assert sleepers(host) == 0

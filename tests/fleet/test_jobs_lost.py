@@ -13,7 +13,7 @@ import pytest
 
 from cockpit.fleet.api import JobOutput, Lost
 from cockpit.fleet.jobs import Jobs
-from tests.fleet.ssh_link import jobs_on, spec, whole
+from tests.fleet.ssh_link import jobs_on, kill, spec, whole
 from tests.hosts import Host, Hosts
 
 COUNTING = "i=0; while [ $i -lt 200 ]; do echo line $i; echo err $i >&2; i=$((i+1)); sleep 0.01; done; exit 5"
@@ -81,7 +81,7 @@ async def test_the_control_shell_alone_is_killed(host: Host) -> None:
         await first_output(jobs, "count")
         following = asyncio.create_task(until_lost(jobs, "count", become=False))
         await asyncio.sleep(0)
-        host.run(f"kill -9 {record(host, 'count')['start'][1]}")
+        kill(host, record(host, "count")["start"][1])
         await asyncio.wait_for(following, 5)
         out, err, last = await whole(jobs, "count")
     assert (out, err, last.exit) == (OUT, ERR, 5)
@@ -91,7 +91,7 @@ async def test_a_killed_wrapper_leaves_a_job_that_runs_and_then_is_gone(host: Ho
     async with jobs_on(host) as jobs:
         await jobs.start_job(spec("orphan", "echo begun; while ! test -e /srv/go; do sleep 0.05; done; echo over"))
         await first_output(jobs, "orphan")
-        host.run(f"kill -9 {record(host, 'orphan')['wrapper'][0]}")
+        kill(host, record(host, "orphan")["wrapper"][0])
         assert (await jobs.inspect_job("orphan", become=False)).phase == "running"
         assert (await jobs.start_job(spec("orphan", "echo never"))).phase == "running"
         host.path("/srv/go").touch()
@@ -104,7 +104,7 @@ async def test_a_killed_command_is_recorded_as_killed(host: Host) -> None:
     async with jobs_on(host) as jobs:
         await jobs.start_job(spec("victim", "echo begun; sleep 60"))
         await first_output(jobs, "victim")
-        host.run(f"kill -9 {record(host, 'victim')['command'][0]}")
+        kill(host, record(host, "victim")["command"][0])
         assert (await whole(jobs, "victim"))[2].exit == 137
 
 
@@ -132,7 +132,7 @@ async def test_a_pid_that_is_another_process_by_now(host: Host) -> None:
         await jobs.start_job(spec("old", "echo begun; sleep 60"))
         await first_output(jobs, "old")
         found = record(host, "old")
-        host.run(f"kill -9 {found['wrapper'][0]}; kill -9 -{found['command'][0]}")
+        kill(host, found["wrapper"][0], found["command"][0])
         path = host.path("/home/ops/.cockpit/jobs/s1/old.record")
         shell = found["start"][1]  # alive, and not what the record means
         path.write_text(path.read_text().replace(f"command {found['command'][0]} ", f"command {shell} "))

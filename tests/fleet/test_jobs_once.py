@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from cockpit.fleet.api import JobReport
-from tests.fleet.ssh_link import jobs_on, spec, whole
+from tests.fleet.ssh_link import jobs_on, kill, spec, whole
 from tests.hosts import Host, Hosts
 
 LINE = "echo $$ >>/srv/started; sleep 0.3"
@@ -76,7 +76,7 @@ async def test_the_lock_is_the_childrens_too(host: Host) -> None:
         report = await jobs.start_job(spec("second", LINE, lock="/srv/vault"))
         assert report == JobReport("ended", None, "locked", error="/srv/vault is in use by job first")
         assert (await jobs.start_job(spec("elsewhere", "true", lock="/srv/other"))).phase == "running"
-        host.run(f"kill -9 {pid}")
+        kill(host, pid)
         assert (await jobs.start_job(spec("second", "true", lock="/srv/vault"))).phase == "running", "the same id may ask again"
 
 

@@ -33,11 +33,12 @@ def test_killed_at_every_point(hosts: Hosts, place: Path) -> None:
 
     def crash(point: str) -> tuple[str, int, str]:
         ground = grounds.get()
-        night = Night(ground, point)
+        night = Night(ground, (point,))
         try:
             night.run().check()
             return point, night.kills, ""
         except Exception as problem:
+            print(f"\n{point}: {problem}", flush=True)
             night.end()
             ground = Ground.make(hosts, place / f"after-{point.replace(' ', '-')}")
             return point, 0, str(problem)

@@ -21,7 +21,6 @@ def cockpit() -> Iterator[Cockpit]:
         words = process.info["cmdline"] or []
         if "cockpit.engine" in words and any(w.startswith(state) for w in words):
             process.send_signal(signal.SIGKILL)
-            process.wait(5)
 
 
 @pytest.fixture

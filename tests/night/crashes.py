@@ -29,7 +29,7 @@ from tests.hosts import Host, Hosts
 from tests.night.sessions import write_plan
 
 PASSWORD = "correct-horse-battery"
-SECONDS = 60.0  # that a night may take, with its resumptions
+SECONDS = 180.0  # that a night may take, with its resumptions
 FILES = 12
 
 HEAD = """
@@ -154,14 +154,13 @@ class Ground:
 
 @dataclass
 class Night:
-    """One night on a ground, crashed at `point` (or not), resumed until it ends."""
+    """One night on a ground, its engines killed one after the other at these points (or not), resumed until it ends."""
 
     ground: Ground
-    point: str = ""
+    points: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     kills: int = 0
-    _answered: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.ground.nights += 1
@@ -177,11 +176,11 @@ class Night:
 
     def run(self) -> Night:
         deadline = time.monotonic() + SECONDS
-        code = self._follow(["run", str(self.plan), "--headless", "--wait"], deadline, {"COCKPIT_CRASH": self.point} if self.point else {})
+        code = self._follow(["run", str(self.plan), "--headless", "--wait"], deadline)
         while code == 3:
             self.kills += 1
-            assert self.kills < 4, f"it does not come up again\n{self.story()}"
-            code = self._follow(["resume", "--headless", "--wait"], deadline, {})
+            assert self.kills <= len(self.points), f"it does not come up again\n{self.story()}"
+            code = self._follow(["resume", "--headless", "--wait"], deadline)
         assert code == 0, f"exit {code}\n{self.story()}"
         return self
 
@@ -191,10 +190,15 @@ class Night:
             if session.running() and (pid := session.holder().get("pid")):
                 os.kill(pid, signal.SIGKILL)
 
-    def _follow(self, arguments: list[str], deadline: float, more: dict[str, str]) -> int:
-        environment = {**os.environ, "XDG_STATE_HOME": str(self.state_home), "COCKPIT_SECRET_SUDO_PASSWORD": "opensesame", **self.env, **more}
-        log = (self.place / "said").open("ab")
-        with subprocess.Popen([sys.executable, "-m", "cockpit", *arguments], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL) as process:
+    def _follow(self, arguments: list[str], deadline: float) -> int:
+        point = {"COCKPIT_CRASH": self.points[self.kills]} if self.kills < len(self.points) else {}
+        secret = {"COCKPIT_SECRET_SUDO_PASSWORD": "opensesame"}
+        environment = {**os.environ, "XDG_STATE_HOME": str(self.state_home), **secret, **self.env, **point}
+        command = [sys.executable, "-m", "cockpit", *arguments]
+        with (
+            (self.place / "said").open("ab") as log,
+            subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL) as process,
+        ):
             try:
                 while process.poll() is None:
                     assert time.monotonic() < deadline, f"not over within {SECONDS:.0f} s\n{self.story()}"
@@ -244,7 +248,7 @@ class Night:
         log = self.session().log_path
         tasks = {t.id: (t.state, t.unknown_reason, t.attempt and t.attempt.error) for t in self.state().tasks.values()}
         return "\n".join([
-            f"killed at {self.point!r}", said, *self.said[-8:], str(tasks),
+            f"killed at {self.points}", said, *self.said[-8:], str(tasks),
             log.read_text()[-3000:] if log.exists() else "",
         ])
 

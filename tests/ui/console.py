@@ -118,7 +118,7 @@ async def console(
     try:
         async with app.run_test(size=size) as pilot:
             seen = Console(app, pilot, recorded, clock, engine)
-            await seen.sees("OPEN")
+            await seen.sees("OPEN", *(["servers, critical", "? help"] if size[0] >= 80 else []))
             yield seen
     finally:
         server.close()

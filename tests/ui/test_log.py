@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from cockpit.journal.reader import Output
 from cockpit.ui.board import Board
@@ -120,3 +121,12 @@ async def test_typing_into_a_filter_fires_no_action(tmp_path: Path, word: str) -
         await c.sees(word)
         await c.press("escape")
         await c.lost("/ " + word)
+
+
+async def test_a_burst_of_keys_after_the_slash_is_text_and_not_commands(tmp_path: Path) -> None:
+    """Typed faster than the screen is drawn: every letter of it is a key that acts."""
+    async with console(tmp_path) as c:
+        for key in ("slash", "r", "s", "c", "x", "o", "a"):
+            c.app.post_message(events.Key(key, None if len(key) > 1 else key))
+        await c.sees("rscxoa")
+        assert c.engine.asked == []

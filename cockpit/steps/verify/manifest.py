@@ -53,6 +53,11 @@ class Read:
 class Reader(Protocol):
     """Reads one place. Both raise FleetError, Lost, Missing, Unread."""
 
+    @property
+    def batch(self) -> int:
+        """Bytes of files that are best asked for at once."""
+        ...
+
     async def listing(self) -> Listing: ...
 
     async def digests(self, names: Sequence[bytes]) -> list[Read]:
@@ -66,7 +71,8 @@ def entry_of(told: bytes, target: bytes = b"") -> Entry:
     bits = int(mode, 16)
     kind = KINDS.get(stat.S_IFMT(bits), "special file")
     whole = int(size) if kind == "file" else 0
-    meta = f"mode {stat.S_IMODE(bits):o}, owner {int(uid)}:{int(gid)}, time {int(seconds)}" if kind in ("file", "directory") else ""
+    meta = f"mode {stat.S_IMODE(bits):o}, owner {int(uid)}:{int(gid)}, time {int(seconds)}"
+    meta = meta if kind in ("file", "directory") else ""
     return Entry(kind, whole, meta, hash((whole, rest)), target)
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from shlex import quote
 
@@ -16,10 +18,11 @@ from cockpit.fleet.api import Completed, Remote
 from cockpit.steps.verify.manifest import Entry, Listing, Missing, Read, Reader, Unread, lines_of, listing_of, reads_of
 
 LIMIT = 256 << 20  # bytes of a list: about two million names
-NO_PYTHON = 67
+BIG = 256 << 20  # bytes: a file that is worth hearing how far it is, and what is asked for at once where nothing else tells
 SURVEY = files("cockpit.steps.verify")
 PYTHON = (SURVEY / "survey.py").read_bytes()
 TOOLS = (SURVEY / "survey.sh").read_text()
+PROGRESS = re.compile(rb"^\+(\d+)\n", re.MULTILINE)
 # -I -S: nothing of the server's own Python set-up has a part in it. The program comes first on stdin, then what it reads there.
 RUN = f"exec python3 -I -S -c 'import sys; exec(compile(sys.stdin.buffer.read({len(PYTHON)}), \"survey\", \"exec\"))'"
 
@@ -29,12 +32,12 @@ async def reader_of(remote: Remote, path: str, become: bool, heard: Callable[[in
     if remote.target.sftp_only:
         return BySftp(remote, path, heard)
     done = await remote.run("command -v python3 >/dev/null 2>&1", become=become)
-    return (ByPython if done.exit == 0 else ByTools)(remote, path, become)
+    return (ByPython if done.exit == 0 else ByTools)(remote, path, become, heard)
 
 
 class _ByCommand:
-    def __init__(self, remote: Remote, path: str, become: bool) -> None:
-        self._remote, self._path, self._become = remote, path, become
+    def __init__(self, remote: Remote, path: str, become: bool, heard: Callable[[int], None]) -> None:
+        self._remote, self._path, self._become, self._heard = remote, path, become, heard
 
     async def listing(self) -> Listing:
         done = await self._run("list", b"")
@@ -42,8 +45,18 @@ class _ByCommand:
             raise Missing
         return await asyncio.to_thread(listing_of, self._whole(done))
 
-    async def _run(self, what: str, stdin: bytes) -> Completed:
+    def _command(self, what: str) -> tuple[str, bytes]:
+        """The command, and what it wants on its stdin first."""
         raise NotImplementedError
+
+    async def _run(self, what: str, stdin: bytes) -> Completed:
+        command, first = self._command(what)
+        done = await self._remote.run(command, become=self._become, stdin=first + stdin, limit=LIMIT, heard=self._progress)
+        return replace(done, stderr=PROGRESS.sub(b"", done.stderr))
+
+    def _progress(self, piece: bytes) -> None:
+        for told in PROGRESS.finditer(piece):  # one that comes in two pieces is lost, and made good at the end of its batch
+            self._heard(int(told[1]))
 
     def _whole(self, done: Completed) -> bytes:
         """What it printed, when nothing of it is missing."""
@@ -61,26 +74,30 @@ class _ByCommand:
 
 
 class ByPython(_ByCommand):
+    batch = 4 << 30
+
     async def digests(self, names: Sequence[bytes]) -> list[Read]:
         done = await self._run("hash", b"".join(name + b"\0" for name in names))
         return self._all(names, reads_of(self._whole(done)))
 
-    async def _run(self, what: str, stdin: bytes) -> Completed:
-        command = f"{RUN} {what} {quote(self._path)}"
-        return await self._remote.run(command, become=self._become, stdin=PYTHON + stdin, limit=LIMIT)
+    def _command(self, what: str) -> tuple[str, bytes]:
+        return f"{RUN} {what} {quote(self._path)}", PYTHON
 
 
 class ByTools(_ByCommand):
+    batch = BIG
+
     async def listing(self) -> Listing:
         found = await super().listing()
         self._top = found.real.rstrip("/").encode(errors="surrogateescape")
+        self._big = {name for name, entry in found.entries.items() if entry.kind == "file" and entry.size > BIG}
         return found
 
     async def digests(self, names: Sequence[bytes]) -> list[Read]:
-        """sha256sum writes a name with a newline or a backslash otherwise, or breaks its line: those by themselves."""
-        odd = [name for name in names if b"\n" in name or b"\\" in name or b"\n" in self._top or b"\\" in self._top]
-        rest = [name for name in names if name not in set(odd)] if odd else names
-        found = {**await self._hash("hash", rest), **await self._hash("one", odd)}
+        """busybox's sha256sum writes a name with a newline as it is, in two lines: those are read by themselves."""
+        odd = [name for name in names if b"\n" in self._top + name or name in self._big]
+        found = await self._hash("one", odd)
+        found |= await self._hash("hash", [name for name in names if name not in found])
         return self._all(names, [found[name] for name in names])
 
     async def _hash(self, what: str, names: Sequence[bytes]) -> dict[bytes, Read]:
@@ -90,12 +107,13 @@ class ByTools(_ByCommand):
         done = await self._run(what, stdin)
         return dict(zip(names, self._all(names, lines_of(self._whole(done))), strict=True))
 
-    async def _run(self, what: str, stdin: bytes) -> Completed:
-        command = f"set -- {what} {quote(self._path)}\n{TOOLS}"
-        return await self._remote.run(command, become=self._become, stdin=stdin, limit=LIMIT)
+    def _command(self, what: str) -> tuple[str, bytes]:
+        return f"set -- {what} {quote(self._path)}\n{TOOLS}", b""
 
 
 class BySftp:
+    batch = BIG
+
     def __init__(self, remote: Remote, path: str, heard: Callable[[int], None]) -> None:
         self._remote, self._path, self._heard = remote, path, heard
 

@@ -1,7 +1,8 @@
 # What survey.py does, in POSIX sh with GNU's or busybox's tools: its words `list` and `hash`, its fields.
-# Names travel as arguments and between NULs, so that they may hold anything. What goes wrong is said on standard error: then
-# nothing of the answer counts. `hash` answers in lines: 64 hexadecimal digits of each file, and what stat tells of each.
-# `hash` names are absolute. Of each file by itself where sha256sum could not print its name as a line ("one").
+# Names travel as arguments and between NULs, so that they may hold anything. What goes wrong is said on standard error, and
+# then nothing of the answer counts; `+BYTES` there is progress. `hash` takes absolute names and answers in lines: of each file
+# 64 hexadecimal digits (GNU's puts a backslash before them for some names), and what stat tells of each. `one` is for a name
+# that would break its line and for a file so big that it is worth hearing how far it is.
 LC_ALL=C; export LC_ALL
 what=$1 place=$2
 # the mode to the modification time in seconds, then what no write leaves as it was
@@ -22,9 +23,16 @@ list)
         done' sh {} + || exit 1
     ;;
 hash)
-    xargs -0 sh -c 'sha256sum "$@" | cut -c 1-64; stat -c "$COCKPIT_TOLD" "$@"' sh || exit 1
+    xargs -0 sh -c 'sha256sum "$@" | tr -d "\\\\" | cut -c 1-64; stat -c "$COCKPIT_TOLD" "$@"' sh || exit 1
     ;;
 one)
-    xargs -0 -n 1 sh -c 'sha256sum <"$1" | cut -c 1-64; stat -c "$COCKPIT_TOLD" "$1"' sh || exit 1
+    xargs -0 -n 1 sh -c '
+        parts=$(( $(stat -c %s "$1") / 67108864 + 1 ))
+        while [ $parts -gt 0 ]; do
+            dd bs=1048576 count=64 2>/dev/null || echo "$1: read error" >&2
+            echo +67108864 >&2
+            parts=$((parts - 1))
+        done <"$1" | sha256sum | cut -c 1-64
+        stat -c "$COCKPIT_TOLD" "$1"' sh || exit 1
     ;;
 esac

@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+QUOTED = 200  # characters of output that evidence quotes
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     result: Literal["pass", "fail", "not-tested"]
     evidence: str
-    paths: tuple[tuple[str, str], ...] = ()  # (server, path) that it speaks of
 
 
 def judged(good: bool, evidence: str) -> Finding:
     return Finding("pass" if good else "fail", evidence)
+
+
+def short(text: bytes | str) -> str:
+    """One line of what was printed, as a person can read it."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    return line if len(line) <= QUOTED else line[:QUOTED] + " …"
