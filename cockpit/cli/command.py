@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from cockpit.cli.errors import MEND, STUCK, plainly, stop
-from cockpit.cli.night import state_of
+from cockpit.cli.night import begun, state_of
 from cockpit.cli.screens import person
 from cockpit.journal.lease import SessionDir
 from cockpit.plan.diff import differences
