@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+WORKERS = "3"  # on two cores: most of a test's time is a server's, a network's or a clock's
 TOP = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent  # the tools stand beside the interpreter; Path.resolve would leave the venv
 
@@ -21,7 +22,7 @@ def checks(arguments: list[str]) -> dict[str, list[str]]:
         "ruff": [*python, "ruff", "check", "."],
         "mypy": [*python, "mypy"],
         "imports": [str(BIN / "lint-imports")],
-        "pytest": [*python, "pytest", *arguments],
+        "pytest": [*python, "pytest", "-n", WORKERS, "--dist", "loadfile", *arguments],
     }
 
 

@@ -32,7 +32,9 @@ closes = "+13h"
 """
 
 
-def write_plan(place: Path, hosts: Iterable[Host], steps: str, *, name: str = "a night", head: str = "", **more: Mapping[str, Any]) -> Path:
+def write_plan(
+    place: Path, hosts: Iterable[Host], steps: str, *, name: str = "a night", head: str = "", **more: Mapping[str, Any],
+) -> Path:
     """A plan over these hosts, with their keys in the plan's known_hosts. `more`: further keys of a host's section, by name."""
     hosts = list(hosts)
     secret = '[inputs.sudo_password]\nprompt = "sudo"\nsecret = true\n\n' if any(h.sudo == "password" for h in hosts) else ""
@@ -62,13 +64,14 @@ class Cockpit:
     def __call__(self, *args: str, code: int | None = 0, timeout: float = 90, input: str | None = None, **env: str) -> Done:
         done = (self._process if args[0] in ("run", "resume") else self._here)(args, {**self.env, **env}, timeout, input)
         if code is not None and done.returncode != code:
-            raise AssertionError(f"cockpit {' '.join(args)}: exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}\n{self.engine_log()}")
+            said = f"{done.stdout}\n{done.stderr}\n{self.engine_log()}"
+            raise AssertionError(f"cockpit {' '.join(args)}: exit {done.returncode}, not {code}\n{said}")
         return done
 
     def _process(self, args: tuple[str, ...], env: dict[str, str], timeout: float, input: str | None) -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "cockpit", *args], env={**os.environ, **env}, capture_output=True, timeout=timeout,
-            input=(input or "").encode(),
+            input=(input or "").encode(), check=False,
         )
         return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), done.stdout)
 

@@ -14,8 +14,8 @@ COMMITS = (
     "after CheckFinished", "after GateAnswered", "before NightEnded",
 )
 EFFECTS = (
-    "after claim#1", "before job.start#2", "after job.start", "after output#2", "after job.end", "copy.route-made", "copy.job-started",
-    "copy.job-ended",
+    "after claim#1", "before job.start#2", "after job.start", "after output#2", "after job.end", "copy.route-made",
+    "copy.job-started", "copy.job-ended",
 )
 
 

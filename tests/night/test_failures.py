@@ -105,7 +105,7 @@ run = "echo two >> /srv/runs; test $(grep -c two /srv/runs) -gt 1 || sleep 100"
 
 def kill_jobs(host: Host) -> None:
     """SIGKILL every job with its wrapper, as a memory hog's end does: nobody is left to record anything."""
-    assert host.space.signal(signal.SIGKILL, lambda pid: _is_job(pid)), "no job runs"
+    assert host.space.signal(signal.SIGKILL, _is_job), "no job runs"
 
 
 def _is_job(pid: int) -> bool:

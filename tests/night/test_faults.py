@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -204,7 +205,7 @@ def test_a_stopped_follower_changes_nothing(cockpit: Cockpit, hosts: Hosts, plac
     reader = Reader.open(cockpit.session().journal_path)
     samples = reader.samples("engine", 0, time.time())
     reader.close()
-    gaps = [b.at - a.at for a, b in zip(samples, samples[1:], strict=False) if a.at > stopped]
+    gaps = [b.at - a.at for a, b in pairwise(samples) if a.at > stopped]
     assert gaps and max(gaps) < 4.0, gaps
     cockpit.do("go", "end", as_="maria")
     assert cockpit.ended() == "done"

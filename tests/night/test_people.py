@@ -168,7 +168,8 @@ def test_cancel_drop_and_backout_while_running(cockpit: Cockpit, hosts: Hosts, p
 
     assert "reason" in cockpit.do("drop", "web01", code=2)
     cockpit.do("drop", "web01", why="it burns", as_="maria")
-    assert {t: s for t, s in cockpit.states().items() if "web01" in t and "back" not in t} == {"long@web01": "cancelled", "after@web01": "skipped"}
+    states = cockpit.states()
+    assert (states["long@web01"], states["after@web01"]) == ("cancelled", "skipped")
     assert "was dropped" in cockpit.do("retry", "web01", code=2)
     assert "was dropped" in cockpit.do("retry", "long@web01", code=2)
 
