@@ -21,7 +21,7 @@ from cockpit.fleet.api import FleetError, Remote
 from cockpit.fleet.files import BROKEN
 from cockpit.fleet.stream import BLOCK, WINDOW
 
-FILES = 4  # at once
+FILES = 16  # at once: of small ones most of the time is the way there and back
 DIRECTORIES = 16
 
 
@@ -87,23 +87,23 @@ class _Walk:
 
 
 async def digests(
-    remote: Remote, paths: Sequence[bytes], heard: Callable[[int], None]
+    remote: Remote, files: Sequence[tuple[bytes, int]], heard: Callable[[int], None]
 ) -> list[tuple[bytes, Entry] | str]:
-    """Of each file, in this order: its sha256 and how it was seen afterwards, or why it could not be read. heard: told of bytes
-    as they arrive. Raises FleetError, Lost."""
-    found: list[tuple[bytes, Entry] | str] = [""] * len(paths)
+    """Of each file (path, and bytes that it was seen to have), in this order: the sha256 of so many bytes and how it was seen
+    afterwards, or why it could not be read. heard: told of bytes as they arrive. Raises FleetError, Lost."""
+    found: list[tuple[bytes, Entry] | str] = [""] * len(files)
 
-    async def work(sftp: Any, left: Iterator[tuple[int, bytes]]) -> None:
-        for i, path in left:
+    async def work(sftp: Any, left: Iterator[tuple[int, tuple[bytes, int]]]) -> None:
+        for i, (path, size) in left:
             try:
-                found[i] = await _digest(sftp, path, heard), _entry(b"", await sftp.stat(path))
+                found[i] = await _digest(sftp, path, size, heard), _entry(b"", await sftp.stat(path))
             except BROKEN:
                 raise
             except asyncssh.SFTPError as problem:
                 found[i] = problem.reason or type(problem).__name__
 
     async with remote.sftp() as sftp:
-        left = iter(enumerate(paths))
+        left = iter(enumerate(files))
         workers = [asyncio.create_task(work(sftp, left)) for _ in range(FILES)]
         try:
             await asyncio.gather(*workers)
@@ -114,17 +114,16 @@ async def digests(
     return found
 
 
-async def _digest(sftp: Any, path: bytes, heard: Callable[[int], None]) -> bytes:
-    """Reads to the file's end, wherever that is by then: blocks ahead in parallel, hashed in their order."""
+async def _digest(sftp: Any, path: bytes, size: int, heard: Callable[[int], None]) -> bytes:
+    """Blocks ahead in parallel, hashed in their order."""
     found, under_way = hashlib.sha256(), deque[asyncio.Task[bytes]]()
     async with await sftp.open(path, "rb", encoding=None, block_size=0) as file:
-        size = (await file.stat()).size or 0
         block = min(BLOCK, sftp.limits.max_read_len or BLOCK)
-        offsets = iter(range(0, size + 1, block))  # the last of them finds the end, or what was written behind it
+        offsets = iter(range(0, size, block))
         try:
             while True:
                 while len(under_way) < WINDOW and (offset := next(offsets, None)) is not None:
-                    under_way.append(asyncio.create_task(_read(file, offset, block)))
+                    under_way.append(asyncio.create_task(_read(file, offset, min(block, size - offset))))
                 if not under_way:
                     return found.digest()
                 data = await under_way.popleft()
@@ -137,7 +136,7 @@ async def _digest(sftp: Any, path: bytes, heard: Callable[[int], None]) -> bytes
 
 
 async def _read(file: Any, offset: int, n: int) -> bytes:
-    """n bytes by as many requests as the server needs, fewer only at the end of the file."""
+    """n bytes by as many requests as the server needs; fewer where the file ends before."""
     data = b""
     while len(data) < n and (more := bytes(await file.read(n - len(data), offset + len(data)))):
         data += more

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cockpit.plan.model import Gate, split_task
 from cockpit.state.model import DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, Prompt, Task
 from cockpit.ui.dialogs import Choice, Question, Reason
 from cockpit.units import clock
 from cockpit.views.model import Night
+from cockpit.views.needs import question
+from cockpit.views.now import proof_counts
+from cockpit.views.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ _PROMPT_WORDS = {
     "accept": "accept: believe this from now on",
     "refuse": "refuse: the server stays held",
 }
+_ASKED = {"input": "Something the night has to know", "secret": "A secret", "sudo": "Password for sudo", "password": "Password",
+          "passphrase": "Passphrase of a key", "host-key": "Host key", "lock": "Another session's lock"}
 _REASONED = {"skip", "no-go", "backout", "drop", "accept"}
 _NAMED = {"go", "no-go", "backout"}
 
@@ -224,8 +230,8 @@ def answer(night: Night, prompt_id: str) -> Proposal:
     if prompt is None:
         raise NotNow("That question is answered already, or no longer asked.")
     task = night.state.tasks.get(prompt.task or "")
-    title = describe(night, task) if task else f"{prompt.kind}" + (f" for {prompt.server}" if prompt.server else "")
-    body = [prompt.text, *_gate_lines(night, prompt), f"Asked since {clock(prompt.since, night.state.utc_offset)}."]
+    title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + (f" for {prompt.server}" if prompt.server else "")
+    body = [question(night, prompt) if task else prompt.text, *_gate_lines(night, prompt), f"Asked since {clock(prompt.since, night.state.utc_offset)}."]
     if prompt.choices:
         choices = _choices(prompt)
     else:
@@ -260,10 +266,20 @@ def _gate_lines(night: Night, prompt: Prompt) -> list[str]:
     if prompt.kind not in ("gate", "no-go"):
         return []
     said = [f"{who} said {what}" for who, what in night.state.gates.get(prompt.task or "", [])]
-    lines = ["; ".join(said) + "."] if said else []
+    lines = [*_proven(night, prompt.task or ""), *(["; ".join(said) + "."] if said else [])]
     if night.forecast.backout_latest is not None:
         lines.append(f"Turn back by {clock(night.forecast.backout_latest, night.state.utc_offset)}.")
     return lines
+
+
+def _proven(night: Night, task: str) -> list[str]:
+    """What the proofs say that this gate requires."""
+    action = next((s.action for s in (*night.plan.steps, *night.plan.backout) if s.id == split_task(task)[0]), None)
+    found = []
+    for step in action.requires if isinstance(action, Gate) else ():
+        good, wanted = proof_counts(night, [t.id for t in night.state.tasks.values() if t.step == step])
+        found.append(f"{step}: {good} of {plural(wanted, 'check')} pass and are fresh.")
+    return found
 
 
 _ACTIONS = {

@@ -112,7 +112,17 @@ class CockpitApp(InTurn):
         if self.source.controls is not None:
             self.exit("Left the replay.")
         else:
-            self.exit(f"Left the screen; the work goes on. Come back with: cockpit attach {self.source.session}")
+            self.exit(self._farewell())
+
+    def _farewell(self) -> str:
+        """What goes on without this screen, and how to see it again."""
+        night, session = self.board.night, self.source.session
+        if night is not None and night.state.outcome is not None:
+            return (f"Left the screen; the night has ended: {night.state.outcome}. "
+                    f"See it again with: cockpit replay {session}, or cockpit report {session}")
+        if night is not None and night.engine.alive is False:
+            return f"Left the screen; NO ENGINE RUNS, so nothing new starts. Go on with: cockpit resume {session}"
+        return f"Left the screen; the work goes on. Come back with: cockpit attach {session}"
 
     async def action_quit(self) -> None:
         self.action_leave()
@@ -153,7 +163,7 @@ def run_ui(session_dir: Path, *, who: str, read_only: bool = False) -> int:
         commander = Commander(session.socket_path, who)
         reader = Reader.open(session.journal_path)
         acting = None if read_only else commander
-        return Source(reader, LiveClock(), acting, Pulse(commander), who=who, session=session.id)
+        return Source(reader, LiveClock(), acting, Pulse(commander), who="" if read_only else who, session=session.id)
 
     return _run(source, Memory(session.path, who))
 

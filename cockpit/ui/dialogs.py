@@ -115,7 +115,9 @@ class Dialog(ModalScreen[Answer | None]):
             self.query_one("#hint", Static).update("Esc  leave it as it is")
         else:
             self.query_one("#choices", Static).update(f"\n{self.chosen.words}")
-            self.query_one("#hint", Static).update("Enter  do it      Tab  next field      Esc  leave it as it is")
+            several = len([i for i in self.query(Input) if not i.has_class("-off")]) > 1
+            tab = "Tab  next field      " if several else ""
+            self.query_one("#hint", Static).update(f"Enter  do it      {tab}Esc  leave it as it is")
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape":

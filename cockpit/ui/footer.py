@@ -5,6 +5,7 @@ Knows the registry and the bindings in force; refuses to know what they do.
 
 from __future__ import annotations
 
+from textual.timer import Timer
 from textual.widgets import Input
 
 from cockpit.ui.actions import ACTIONS
@@ -12,16 +13,24 @@ from cockpit.ui.painting import Drawn, Painted
 from cockpit.views.model import Cell, Tone
 
 
+STAYS = 6.0  # seconds that an answer hides the keys
+COMPLAINT_STAYS = 15.0  # the same where it says that something did not work
+
+
 class Footer(Painted):
-    """`say(text, tone)` puts a sentence in the place of the keys until the next key is pressed."""
+    """`say(text, tone)` puts a sentence in the place of the keys, until the next key is pressed or it has stood long enough."""
 
     def __init__(self) -> None:
         super().__init__(id="footer")
         self._said: Cell | None = None
         self._label = ""
+        self._going: Timer | None = None
 
     def say(self, text: str, tone: Tone = "strong") -> None:
         self._said = Cell(" " + " ".join(text.split()), tone)
+        if self._going is not None:
+            self._going.stop()
+        self._going = self.set_timer(COMPLAINT_STAYS if tone in ("warn", "bad") else STAYS, self.hush)
         self.paint()
 
     def hush(self) -> None:

@@ -21,7 +21,12 @@ def opens(night: Night) -> Line:
         return (Cell(at),)
     if left <= -1:
         return Cell(at, "bad"), Cell(f" {format_countdown(-left)} AGO", "bad")
-    return Cell(at, "strong"), Cell(f" in {format_countdown(left)}", "warn" if left < 3600 else "")
+    return Cell(at, "strong"), Cell(f" in {format_countdown(left)}", "warn" if left < 2 * thin(night) else "")
+
+
+def thin(night: Night) -> float:
+    """Below so many seconds a margin is small: half an hour of a night, less of a rehearsal that is itself not much longer."""
+    return min(1800.0, (night.state.closes - night.state.opens) / 8)
 
 
 def finish(night: Night, *, wide: bool) -> Line:
@@ -29,22 +34,23 @@ def finish(night: Night, *, wide: bool) -> Line:
     if state.outcome is not None:
         at = f" {clock_day(forecast.finish, night.now, state.utc_offset)}" if forecast.finish is not None else ""
         tone: Tone = "good" if state.outcome == "done" else "bad"
-        return (Cell(f"{state.outcome.upper()}{at}", tone), *_slack(forecast.slack))
+        return (Cell(f"{state.outcome.upper()}{at}", tone), *_slack(night))
     if forecast.finish is None:
         because = f" {unknown_because(night)}" if wide else ""
         return (Cell(f"FIN not known{because}" if wide else "FIN ?", "unknown"),)
     text = f"FIN {clock_day(forecast.finish, night.now, state.utc_offset)}"
     if wide and forecast.finish_p90 is not None:
         text += f" (to {clock_day(forecast.finish_p90, night.now, state.utc_offset)})"
-    return Cell(text, "strong"), *_slack(forecast.slack)
+    return Cell(text, "strong"), *_slack(night)
 
 
-def _slack(slack: float | None) -> Line:
+def _slack(night: Night) -> Line:
+    slack = night.forecast.slack
     if slack is None:
         return ()
     if slack <= -1:
         return (Cell(f" LATE {format_slack(slack)}", "bad"),)
-    return (Cell(f" {format_slack(slack)}", "good" if slack >= 1800 else "warn"),)
+    return (Cell(f" {format_slack(slack)}", "good" if slack >= thin(night) else "warn"),)
 
 
 def unknown_because(night: Night) -> str:

@@ -70,12 +70,12 @@ def _waits(night: Night, task: Task) -> Iterator[Said]:
 
 def _moves(night: Night, task: Task) -> Iterator[Said]:
     m = night.forecast.transfers.get(task.id)
-    if m is None:
+    if m is None or (task.kind != "copy" and task.ended is not None):
         return
     total = f" of {format_size(m.bytes_total)}" if m.bytes_total is not None else ", total not known yet"
     files = f", {plural(m.files_done, 'file')}" if m.files_done is not None else ""
     left = f", {eta_words(m, night.now)} left" if m.eta is not None else f", {eta_words(m, night.now)}"
-    yield f"Moved: {format_size(m.bytes_done)}{total}{files} ({m.phase}){left if task.ended is None else ''}", "run"
+    yield f"{'Moved' if task.kind == 'copy' else 'Read'}: {format_size(m.bytes_done)}{total}{files} ({m.phase}){left if task.ended is None else ''}", "run"
 
 
 def _attempts(night: Night, task: Task) -> Iterator[Said]:

@@ -54,7 +54,7 @@ def _texts(night: Night) -> list[str]:
     found = [f"Open ({len(needs)}):" if needs else "Nothing is open:"]
     for need in needs:
         age = f", for {format_duration(night.now - need.since)}" if need.since is not None else ""
-        found.append(f"[{need.number}] {need.where}: {need.what}{age}".replace(" : ", " "))
+        found.append(f"[{need.number}] {need.sentence}{age}")
     found.append("Under way:")
     found += _under_way(night)
     if state.held:

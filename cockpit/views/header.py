@@ -77,7 +77,7 @@ def _clock(night: Night) -> Part:
 
 
 def _who(night: Night, *, host: bool) -> Part:
-    at_host = f"@{night.state.engine_host}" if host and night.state.engine_host else ""
+    at_host = f"{'@' if night.who else ''}{night.state.engine_host}" if host and night.state.engine_host else ""
     who = f" {night.who}{at_host}" if night.who or at_host else ""
     return (*_mode(night), Cell(f"{who} "), *_clock(night))
 
@@ -102,7 +102,7 @@ def _fit_needs(needs: list[Need], night: Night, room: int, *, least: int) -> Lin
     """All of these in so many cells, the words of each cut evenly; () where less than `least` cells of words
     remain."""
     ages = [f" {format_duration(night.now - n.since)}" if n.since is not None else "" for n in needs]
-    texts = [": ".join(filter(None, [n.where, n.what])) for n in needs]
+    texts = [n.sentence for n in needs]
     fixed = sum(len(f"[{n.number}] ") + len(age) for n, age in zip(needs, ages, strict=True)) + 2 * (len(needs) - 1)
     spare = room - fixed
     if spare < least * len(needs):

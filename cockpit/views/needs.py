@@ -20,6 +20,7 @@ from cockpit.views.words import plural
 
 LOST_ALARM = 30.0  # s without contact until it needs a person; keepalive and reconnection mend shorter ones
 STALL_ALARM = 60.0  # s without a byte
+VERBS = ("failed", "was ")  # how a text goes on that has the task for its subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ class Need:
         """Who and where, shortest first: "fs02 copy-out"."""
         step, server = split_task(self.task) if self.task else ("", None)
         return " ".join(filter(None, [self.server or server, step]))
+
+    @property
+    def sentence(self) -> str:
+        """Where and what in one: "fs02 prove failed: 3 files differ", "fs02: host key changed"."""
+        between = " " if self.what.startswith(VERBS) else ": "
+        return between.join(filter(None, [self.where, self.what]))
 
 
 HINTS = {
@@ -71,13 +78,22 @@ def decisions(night: Night) -> list[Need]:
 
 def _prompts(night: Night) -> Iterator[Need]:
     if night.state.outcome is None:
-        yield from (_prompt(prompt) for prompt in night.state.prompts.values())
+        yield from (_prompt(night, prompt) for prompt in night.state.prompts.values())
 
 
-def _prompt(p: Prompt) -> Need:
+def question(night: Night, p: Prompt) -> str:
+    """The question without the name of its task, which the screen says beside it: in a headless run it stands alone."""
+    task = night.state.tasks.get(p.task or "")
+    text = one_line(p.text)
+    for name in (f"{task.id}: ", f"{task.id} ", f"{task.title}: ") if task else ():
+        text = text.removeprefix(name)
+    return text
+
+
+def _prompt(night: Night, p: Prompt) -> Need:
     hint = HINTS.get(p.kind) or ("type the answer" if not p.choices else "choose")
     server = p.server or (split_task(p.task)[1] if p.task else None)
-    return Need(p.id, p.kind, one_line(p.text), p.since, p.task, server, tuple(p.choices), hint, p.secret)
+    return Need(p.id, p.kind, question(night, p), p.since, p.task, server, tuple(p.choices), hint, p.secret)
 
 
 def _unasked(night: Night) -> Iterator[Need]:
@@ -91,14 +107,14 @@ def _unasked(night: Night) -> Iterator[Need]:
             continue
         if standing.word == "waiting" and not standing.why.startswith("for the input"):
             kind = "start" if "start" in standing.why else "gate" if task.kind == "gate" else "manual"
-            yield Need(task_id, kind, f"{task.title}: waits {standing.why}", task.started, task_id, task.server,
+            yield Need(task_id, kind, f"{task.title}, waits {standing.why}", task.started, task_id, task.server,
                        hint=HINTS[kind])
         elif task.state == FAILED and _holds(night, task.step):
             error = task.attempt.error if task.attempt and task.attempt.error else "failed"
-            yield Need(task_id, "failed", f"{task.title}: {one_line(error)}", task.ended, task_id, task.server,
+            yield Need(task_id, "failed", f"failed: {one_line(error)}", task.ended, task_id, task.server,
                        ("retry", "skip"), HINTS["failed"])
         elif task.state == UNKNOWN and task.unknown_reason not in ("lost", "asking"):
-            yield Need(task_id, "unknown", f"{task.title}: outcome not known ({task.unknown_reason or 'no record'})",
+            yield Need(task_id, "unknown", f"outcome not known ({task.unknown_reason or 'no record'})",
                        task.started, task_id, task.server, ("done", "retry", "skip"), HINTS["unknown"])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Plan, Step
 from cockpit.state.model import FAILED, State, Task
 from cockpit.state.standing import dropped
@@ -33,6 +34,12 @@ def word(night: Night, task: Task) -> str:
 def is_running(night: Night, task_id: str) -> bool:
     task = night.state.tasks.get(task_id)
     return task is not None and word(night, task) == "running"
+
+
+def copies(night: Night) -> list[TransferNow]:
+    """What moves or has moved bytes from place to place; a proof only reads them."""
+    tasks = night.state.tasks
+    return [m for m in night.forecast.transfers.values() if m.task in tasks and tasks[m.task].kind == "copy"]
 
 
 def steps_of_phase(plan: Plan, state: State) -> tuple[Step, ...]:

@@ -6,14 +6,17 @@ A server that has not been heard of for too long is STALE, and its numbers go bl
 
 from __future__ import annotations
 
+from cockpit.forecast.rates import STALL_AFTER
 from cockpit.state.model import Task
 from cockpit.units import clock, format_duration, format_slack, percent, short_rate, short_size
+from cockpit.views.deadline import thin
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Column, Night, Row, Table
 from cockpit.views.now import (
     believed,
     by_server,
     checks,
+    copies,
     current,
     is_running,
     number,
@@ -29,6 +32,7 @@ from cockpit.views.words import cut, plural, spark
 
 ALL = "ALL"
 UNKNOWN = "--"
+KEEPALIVE = 10.0  # s between two signs of life of an idle server; its QUIET climbs to that in the best of nights
 
 _SIZES = {"STATE": 8, "DONE": 5, "RATE": 5, "TREND": 6, "LEFT": 7, "FINISH": 6, "QUIET": 6, "SLACK": 6,
           "OWNER": 10, "10MIN": 5, "MOVED": 5, "PROVED": 7}
@@ -37,7 +41,7 @@ _LEFT_ALIGNED = ("SERVER", "STEP", "STATE", "TREND", "OWNER", "NOTE")
 
 def table(night: Night, width: int) -> Table:
     """Rows are keyed by server, in the plan's order; the last is ALL. STEP takes what the others leave."""
-    titles = _titles(width)
+    titles = [t for t in _titles(width) if t != "OWNER" or any(step.owner for step in night.plan.steps)]
     longest = max((len(name) for name in night.plan.servers), default=3)
     columns = tuple(_column(title, min(longest, 16 if width >= 100 else 9), "NOTE" in titles) for title in titles)
     tasks = by_server(night.state)
@@ -80,13 +84,19 @@ def _row(night: Night, name: str, tasks: list[Task], titles: list[str]) -> Row:
         "STEP": Cell(_step(night, task, short="RATE" not in titles)),
         "STATE": mark.narrow(),
         "QUIET": Cell(format_duration(silence) if silence is not None and not over else "",
-                      "warn" if silence is not None and silence > 10 else ""),
+                      "warn" if silence is not None and silence > _loud(night, task) else "dim"),
         "OWNER": Cell(_owner(night, task), "dim"),
         "PROVED": _proved(night, tasks), "NOTE": Cell(_note(night, name, task), "dim"),
     }
     if believed(night, name) and not over:
-        cells["SLACK"] = _slack(night.forecast.server_slack.get(name))
+        cells["SLACK"] = _slack(night, night.forecast.server_slack.get(name))
     return Row(name, tuple(cells.get(title, Cell("" if over else UNKNOWN, "dim")) for title in titles))
+
+
+def _loud(night: Night, task: Task | None) -> float:
+    """Seconds of silence that are worth a look: where bytes should move soon, elsewhere when two keepalives were missed."""
+    moving = task is not None and task.kind == "copy" and is_running(night, task.id)
+    return STALL_AFTER if moving else 2 * KEEPALIVE
 
 
 def _step(night: Night, task: Task | None, *, short: bool) -> str:
@@ -136,7 +146,7 @@ def _done(night: Night, task: Task) -> str:
     if word(night, task) == "done":
         return "100%"
     moving = night.forecast.transfers.get(task.id)
-    if moving is not None:
+    if moving is not None and (task.kind == "copy" or is_running(night, task.id)):
         return percent(moving.share)
     if checks(night.plan, task.id) and word(night, task) in ("running", "failed"):
         good, all_of_them = proof_counts(night, [task.id])
@@ -156,10 +166,10 @@ def _owner(night: Night, task: Task | None) -> str:
         return ""
 
 
-def _slack(slack: float | None) -> Cell:
+def _slack(night: Night, slack: float | None) -> Cell:
     if slack is None:
         return Cell(UNKNOWN, "dim")
-    return Cell(format_slack(slack), "bad" if slack < 0 else "warn" if slack < 1800 else "")
+    return Cell(format_slack(slack), "bad" if slack < 0 else "warn" if slack < thin(night) else "")
 
 
 def _all(night: Night, titles: list[str]) -> Row:
@@ -168,7 +178,8 @@ def _all(night: Night, titles: list[str]) -> Row:
     phase = {step.id for step in steps_of_phase(night.plan, state)}
     words = [word(night, t) for t in state.tasks.values() if t.step in phase]
     over = sum(w in ("done", "skipped") for w in words)
-    running = [m for m in forecast.transfers.values() if is_running(night, m.task)]
+    moved = copies(night)
+    running = [m for m in moved if is_running(night, m.task)]
     bad = sum(w in ("failed", "unknown", "waiting", "cancelled") for w in words)
     cells = {
         "SERVER": Cell(ALL, "strong"),
@@ -180,8 +191,8 @@ def _all(night: Night, titles: list[str]) -> Row:
         "RATE": Cell(short_rate(sum(m.rate or 0.0 for m in running)) if running else ""),
         "TREND": Cell(spark(_sum([m.trend for m in running]), _SIZES["TREND"])),
         "10MIN": Cell(short_rate(sum(m.rate_10m or 0.0 for m in running)) if running else ""),
-        "MOVED": Cell(short_size(sum(m.bytes_done for m in forecast.transfers.values())) if forecast.transfers else ""),
-        "SLACK": _slack(forecast.slack),
+        "MOVED": Cell(short_size(sum(m.bytes_done for m in moved)) if moved else ""),
+        "SLACK": _slack(night, forecast.slack),
     }
     if forecast.finish is not None:
         left = format_duration(forecast.finish - night.now) if state.outcome is None else ""

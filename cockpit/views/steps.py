@@ -35,7 +35,7 @@ def checklist(night: Night, server: str | None, width: int) -> Table:
 
 def _columns(width: int) -> tuple[Column, ...]:
     head = (Column("", 1), Column("NO", 2, right=True), Column("STEP", 22 if width < WIDE else 26))
-    times = (Column("WHEN", 6, right=True), Column("TOOK", 7, right=True))
+    times = (Column("WHEN", 6, right=True), Column("TOOK", 6, right=True))
     if width < WIDE:
         return (*head, *times, Column("NOTE", 0))
     plan = (Column("PLANNED", 11), Column("ACTUAL", 11), Column("FORECAST", 12))

@@ -7,14 +7,15 @@ from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import split_task
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
 from cockpit.views.model import Cell, Column, Night, Row, Table
-from cockpit.views.now import believed, is_running, word
+from cockpit.views.now import believed, copies, is_running, word
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
 
 
 def table(night: Night, width: int) -> Table:
-    """Running ones first, then those that wait for a turn, then the newest that are over. Rows are keyed by task."""
+    """Running ones first, then those that wait for a turn, then the newest that are over. Rows are keyed by task.
+    A proof stands among them while it reads; what it found is the proofs' pane's."""
     wide = width >= 110
     columns = [Column("TRANSFER", 0), Column("STATE", 8), Column("DONE", 4, right=True), Column("BYTES", 5, right=True),
                Column("TOTAL", 5, right=True), Column("RATE", 5, right=True), Column("TREND", 12 if wide else 6),
@@ -26,16 +27,20 @@ def table(night: Night, width: int) -> Table:
 
 
 def _sorted(night: Night) -> list[TransferNow]:
-    found = list(night.forecast.transfers.values())
+    found = copies(night)
+    found += [m for m in night.forecast.transfers.values() if m not in found and is_running(night, m.task)]
     return sorted(found, key=lambda m: (0, m.task) if is_running(night, m.task) else (1, -m.at))
 
 
 def _title(night: Night) -> str:
-    running = [m for m in night.forecast.transfers.values() if is_running(night, m.task)]
+    moving = copies(night)
+    running = [m for m in moving if is_running(night, m.task)]
+    proofs = sum(is_running(night, m.task) for m in night.forecast.transfers.values()) - len(running)
+    reading = f"{plural(proofs, 'proof')} {'reads' if proofs == 1 else 'read'}" if proofs else ""
     if not running:
-        return "no transfer is running"
-    rate = sum(m.rate or 0.0 for m in running)
-    return f"{len(running)} of at most {plural(night.plan.limits.transfers, 'transfer')}, {format_rate(rate)}"
+        return "no transfer is running" + (f", {reading}" if reading else "")
+    rate = format_rate(sum(m.rate or 0.0 for m in running))
+    return ", ".join(filter(None, [f"{len(running)} of at most {plural(night.plan.limits.transfers, 'transfer')}", rate, reading]))
 
 
 def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:

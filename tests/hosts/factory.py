@@ -17,8 +17,9 @@ from tests.hosts.host import Host
 class Hosts:
     """`hosts("fs01", shell="csh")` makes and starts one; `close` ends all of them and removes their disks."""
 
-    def __init__(self) -> None:
-        self._place = Path(tempfile.mkdtemp(prefix="hosts-"))
+    def __init__(self, beside: Path | None = None) -> None:
+        """beside: the folder in which the disks are made (None: the machine's usual one)."""
+        self._place = Path(tempfile.mkdtemp(prefix="hosts-", dir=beside))
         self._place.chmod(0o755)
         self._all: list[Host] = []
 

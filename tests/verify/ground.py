@@ -34,14 +34,15 @@ class Verdict:
 @dataclass
 class Verifying(Context):
     verdicts: list[Verdict] = field(default_factory=list)
+    listed: asyncio.Event = field(default_factory=asyncio.Event)  # set when content begins to be read
 
     async def verdict(self, *told: Any) -> None:
         self.verdicts.append(Verdict(*told))
 
     def progress(self, phase: str, bytes_done: int, *more: Any) -> None:
         super().progress(phase, bytes_done, *more)
-        if phase == "verify" and bytes_done:
-            self.moved.set()
+        if phase == "verify":
+            (self.moved if bytes_done else self.listed).set()
 
 
 @dataclass

@@ -177,25 +177,22 @@ async def test_a_file_that_changes_while_it_is_read(kind: str, hosts: Hosts, tmp
         assert told.result == "not-tested" and "CHANGED-DURING the check at two:/srv/data: d/f" in told.evidence, told
 
 
-async def test_a_file_that_grows_while_sftp_reads_it(hosts: Hosts, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [+1, -1])
+async def test_a_file_that_changes_while_sftp_reads_it(size: int, hosts: Hosts, tmp_path: Path) -> None:
     one, two = hosts("one", user="root"), hosts("two", sftp_only=True)
     for host in (one, two):
-        root = plant(host, "/srv/data", {"f": DATA * 100})
-    done = asyncio.Event()
-
-    async def grow() -> None:
-        while not done.is_set():
-            with (root / "f").open("ab") as file:
-                file.write(b"more")
-            os.truncate(root / "f", len(DATA) * 100)
-            await asyncio.sleep(0.001)
-
+        root = plant(host, "/srv/data", {})
+        with (root / "f").open("wb") as file:
+            file.truncate(100 << 20)
     async with bench([one, two], tmp_path) as b:
-        growing = asyncio.create_task(grow())
-        told = await b.compare("/srv/data", "two:/srv/data")
-        done.set()
-        await growing
-    assert told.result != "pass", told
+        ctx = b.attempt(comparing("/srv/data", "two:/srv/data"), on="one")
+        running = asyncio.create_task(verify.run(ctx))
+        await asyncio.wait_for(ctx.listed.wait(), 30)
+        os.truncate(root / "f", (100 << 20) + size)
+        await asyncio.wait_for(running, 60)
+        (told,) = ctx.verdicts
+    assert told.result != "pass" and "f" in told.evidence, told
+    assert size < 0 or told.evidence == "CHANGED-DURING the check at two:/srv/data: f", told
 
 
 async def test_more_names_than_fit_are_not_tested(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,7 +211,7 @@ async def test_all_are_run_and_one_that_waits_takes_no_room(hosts: Hosts, tmp_pa
         outcome, ctx = await b.run(*waiting, check("run", "touch /srv/flag", "make"), check("run", "exit 1", "bad"))
         results = {v.check: v.result for v in ctx.verdicts}
         assert results == {f"wait{i}": "pass" for i in range(6)} | {"make": "pass", "bad": "fail"}
-        assert outcome.result == "failed" and (outcome.error or "").startswith("bad failed: exit 1")
+        assert outcome.result == "failed" and (outcome.error or "").startswith("bad: exit 1")
 
 
 async def test_contact_lost_in_the_middle_is_the_engines(hosts: Hosts, tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ async def run(ctx: StepContext, check: Check) -> Finding:
     done = await _asked(ctx, ctx.render(check.value))
     text = done.stdout.decode(errors="replace")
     if done.exit != check.exit:
-        return judged(False, f"exit {done.exit}, not {check.exit}: {short(done.stdout + b' ' + done.stderr) or 'no word'}")
+        said = short(done.stdout + b" " + done.stderr)
+        return judged(False, f"exit {done.exit}, not {check.exit}" + (f": {said}" if said else ", and no word"))
     if check.expect is not None:
         expect = ctx.render(check.expect)
         if done.truncated:

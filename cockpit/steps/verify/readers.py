@@ -122,13 +122,13 @@ class BySftp:
             real, seen, unread = await reading.listing(self._remote, self._path)
         except FileNotFoundError as problem:
             raise Missing from problem
-        entries = {each.path: _entry(each) for each in seen}
-        return Listing(real, entries, unread)
+        self._entries = {each.path: _entry(each) for each in seen}
+        return Listing(real, self._entries, unread)
 
     async def digests(self, names: Sequence[bytes]) -> list[Read]:
         root = self._path.encode(errors="surrogateescape")
-        paths = [posixpath.join(root, name) if name else root for name in names]
-        found = await reading.digests(self._remote, paths, self._heard)
+        files = [(posixpath.join(root, name) if name else root, self._entries[name].size) for name in names]
+        found = await reading.digests(self._remote, files, self._heard)
         return [Read(error=each) if isinstance(each, str) else Read(each[0], _mark(each[1])) for each in found]
 
 

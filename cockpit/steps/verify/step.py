@@ -57,8 +57,8 @@ def _outcome(checks: Sequence[Check], findings: Sequence[Finding]) -> Outcome:
         return Outcome("done")
     check, finding = bad[0]
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    word = "failed" if finding.result == "fail" else "could not be tested"
-    return Outcome("failed", error=f"{check.name} {word}: {finding.evidence}{more}")
+    word = "" if finding.result == "fail" else " could not be tested"
+    return Outcome("failed", error=f"{check.name}{word}: {finding.evidence}{more}")
 
 
 class _Checked:
