@@ -209,7 +209,8 @@ class Attempt(Context):
         elif skip:
             await self.engine.append(TaskSkipped(self.task, True, str(skip)))
         else:
-            ended = AttemptEnded(self.task, self.n, outcome.result, outcome.exit, outcome.error, dict(outcome.detail))
+            error = self.engine.vault.masked(outcome.error) if outcome.error else None
+            ended = AttemptEnded(self.task, self.n, outcome.result, outcome.exit, error, dict(outcome.detail))
             await self.engine.append(*await self._capture(outcome), ended, *self._passing(outcome))
 
     def _passing(self, outcome: Outcome) -> list[Event]:

@@ -81,8 +81,7 @@ class Context:
         return self.engine.output_offsets(self.task, self.n)
 
     def say(self, text: str) -> None:
-        masker = Masker(self.engine.vault.literals(), 0)
-        data = b"".join((masker.feed(text.encode() + b"\n")[1], masker.finish()[1]))
+        data = self.engine.vault.masked(text).encode() + b"\n"
         offset, self._note_offset = self._note_offset, self._note_offset + len(data)
         output = Output(time.time(), self.task, self.n, "note", offset, data)
         self.engine.background(self.engine.writer.output(output))
@@ -110,8 +109,8 @@ class Context:
         self, check: str, kind: str, result: Literal["pass", "fail", "not-tested"], evidence: str, started: float,
         paths: list[tuple[str, str]],
     ) -> None:
-        spoken_of = [list(p) for p in paths]
-        await self.engine.append(CheckFinished(self.task, self.n, check, kind, result, evidence, started, spoken_of))
+        spoken_of, shown = [list(p) for p in paths], self.engine.vault.masked(evidence)
+        await self.engine.append(CheckFinished(self.task, self.n, check, kind, result, shown, started, spoken_of))
 
     def cancelled(self) -> bool:
         return self._cancel.is_set()

@@ -45,6 +45,11 @@ class Vault:
             found.update(line.encode() for line in [value, *value.split("\n")] if len(line) >= SHORTEST)
         return sorted(found, key=len, reverse=True)
 
+    def masked(self, text: str) -> str:
+        """The text with every secret in it starred out, for what is journaled whole: evidence, errors, notes."""
+        masker = Masker(self.literals(), 0)
+        return b"".join((masker.feed(text.encode())[1], masker.finish()[1])).decode(errors="replace")
+
 
 class Masker:
     """One stream of one attempt. Bytes that may be the start of a secret are held back until the next read decides."""

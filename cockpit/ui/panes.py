@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from cockpit.journal.reader import Reader
 from cockpit.plan.model import split_task
 from cockpit.ui.acts import Target
 from cockpit.ui.logpane import LogPane
 from cockpit.ui.matrixpane import MatrixPane
+from cockpit.ui.painting import Drawn
 from cockpit.ui.pane import Pane
 from cockpit.ui.prosepane import ProsePane
 from cockpit.ui.source import Source
 from cockpit.ui.tablepane import TablePane
-from cockpit.views import detail, handover, needs, proofs, servers, steps, timeline, transfers
-from cockpit.views.model import Line, Night, Table
+from cockpit.views import detail, handover, needs, proofs, servers, steps, throughput, timeline, transfers
+from cockpit.views.model import Cell, Line, Night, Table
 from cockpit.views.now import by_server, current
 
 
@@ -46,7 +49,7 @@ class StepsPane(TablePane):
     def __init__(self, id: str) -> None:
         super().__init__(id)
         self._server: str | None = None
-        self._aims = False  # the cursor is to go to the present step
+        self._aims = False  # the cursor goes with the present step, until a person moves it
 
     def table(self, night: Night, width: int) -> Table:
         return steps.checklist(night, self._server, width)
@@ -61,8 +64,20 @@ class StepsPane(TablePane):
         if self._aims and self._server is not None:
             at = current(night, by_server(night.state).get(self._server, []))
             self.keep(at.id if at else None)
-            self._aims = False
         super().show(night)
+
+    def select(self, key: str | None) -> None:
+        self._aims = False
+        super().select(key)
+
+    def restore(self, place: dict[str, Any]) -> None:
+        super().restore(place)
+        self._aims = self._aims and not place.get("key")
+
+    def on_focus(self) -> None:
+        """Nothing moves under the keys."""
+        self._aims = False
+        super().on_focus()
 
     def target(self, server: str | None) -> Target:
         if self.night and self.selected in self.night.state.tasks:
@@ -85,6 +100,7 @@ class TaskTablePane(TablePane):
 class TransfersPane(TaskTablePane):
     TITLE = "transfers"
     EMPTY = "nothing is being copied"
+    RESTS = True
     SPARE = ("10MIN", "TREND", "TOTAL", "RATE")
 
     def table(self, night: Night, width: int) -> Table:
@@ -145,12 +161,33 @@ class DetailPane(ProsePane):
         return Target(task=self._about, server=split_task(self._about)[1])
 
 
+class ThroughputPane(Pane):
+    """Bars as high as there is room."""
+
+    TITLE = "an hour of throughput"
+    can_filter = False
+
+    def __init__(self, id: str, reader: Reader) -> None:
+        super().__init__(id)
+        self._hour = throughput.Hour(reader)
+        self._rates: list[float] = []
+
+    def show(self, night: Night) -> None:
+        self._rates = self._hour.rates(night)
+        super().show(night)
+
+    def lines(self, width: int, height: int) -> list[Drawn]:
+        drawn = throughput.lines(self._rates, self.night, width - 2, height - 1) if self.night else []
+        return [self.title_line(width), *(Drawn((Cell(" "), *line)) for line in drawn)]
+
+
 def compose_panes(source: Source) -> Iterator[Pane]:
-    """In the order in which Tab reaches them and a layout places them."""
+    """In the order in which a layout places them."""
     yield ServersPane("servers")
-    yield StepsPane("steps")
     yield TransfersPane("transfers")
+    yield StepsPane("steps")
     yield LogPane("log", source.reader, source.clock)
+    yield ThroughputPane("throughput", source.reader)
     yield NeedsPane("needs")
     yield ProofsPane("proofs")
     yield MatrixPane("matrix")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cockpit.ui.board import Board
 
 HOME = "servers"
+ROUND = ("servers", "steps", "transfers", "log", "needs", "proofs", "matrix", "throughput", "handover", "detail", "timeline")
 
 
 class Places:
@@ -77,10 +78,10 @@ class Places:
     # --- the keys
 
     def order(self) -> list[str]:
-        """Ids of the panes that Tab reaches in this layout."""
+        """Ids of the panes that Tab reaches in this layout, in its order."""
         turns = self._layout.turns if self._layout else ()
         zoomed = self.zoomed
-        return [p.id or "" for p in self._board.panes if p.id in turns or p.display or zoomed]
+        return [n for n in ROUND if n in turns or self._board.pane(n).display or zoomed]
 
     def go_to(self, name: str) -> None:
         """Give a pane the keys; one that takes turns with others comes to the front."""

@@ -20,6 +20,7 @@ class TablePane(Pane):
     EMPTY = "nothing yet"
     SPARE: ClassVar[tuple[str, ...]] = ()  # titles of columns that go, in this order, where the open column gets too narrow
     LEAST = 14  # cells that the open column needs
+    RESTS: ClassVar[bool] = False  # without the keys its first rows are seen, whatever was selected in it before
     BINDINGS = bindings("down", "up", "top", "bottom", "page_down", "page_up", "open")
 
     def __init__(self, id: str) -> None:
@@ -72,6 +73,8 @@ class TablePane(Pane):
     def _settle(self) -> None:
         """Find the key's row again; where it is gone, the row that took its place."""
         at = next((i for i, row in enumerate(self._rows) if row.key == self._key), None)
+        if self.RESTS and not self.has_focus and self._rows:
+            at, self._key = 0, self._rows[0].key
         if at is None and self._rows:
             at = min(self._index, len(self._rows) - 1)
             self._key = self._rows[at].key

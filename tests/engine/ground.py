@@ -1,0 +1,87 @@
+"""A real engine inside the test's process: real journal, real socket, this machine as `local`, and servers that nobody answers for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from cockpit.engine.options import Options, create_session
+from cockpit.engine.start import run_engine
+from cockpit.journal.events import Fact
+from cockpit.journal.lease import SessionDir
+from cockpit.journal.reader import Reader
+from cockpit.plan.reader import load
+from cockpit.state.model import State
+from cockpit.state.tail import Tail
+
+HEAD = """
+[plan]
+version = 1
+name = "a night"
+
+[window]
+opens = "+0s"
+closes = "+13h"
+
+"""
+
+
+def session_of(place: Path, text: str) -> SessionDir:
+    """A session with this plan; no engine has it yet."""
+    plan = place / "night.toml"
+    plan.write_text(HEAD + text)
+    return create_session(load(plan), Options("maria"))
+
+
+class Night:
+    """One engine's session from outside: its socket, and what its journal says."""
+
+    def __init__(self, session: SessionDir) -> None:
+        self.session = session
+
+    async def do(self, verb: str, target: str = "", **more: str) -> dict[str, Any]:
+        reader, writer = await asyncio.open_unix_connection(self.session.socket_path)
+        writer.write(json.dumps({"verb": verb, "target": target, "as": "maria", **more}).encode() + b"\n")
+        said: dict[str, Any] = json.loads(await reader.readline())
+        writer.close()
+        return said
+
+    @property
+    def state(self) -> State:
+        reader = Reader.open(self.session.journal_path)
+        tail = Tail(reader)
+        tail.seek()
+        reader.close()
+        return tail.state
+
+    @property
+    def facts(self) -> list[Fact]:
+        reader = Reader.open(self.session.journal_path)
+        found = list(reader.facts(0, limit=5000))
+        reader.close()
+        return found
+
+    async def until(self, what: Callable[[State], object], seconds: float = 20) -> State:
+        """The first state of which it holds."""
+        async with asyncio.timeout(seconds):
+            while not self.session.journal_path.exists() or not what(state := self.state):
+                await asyncio.sleep(0.02)
+        return state
+
+
+@asynccontextmanager
+async def night(session: SessionDir, secrets: dict[str, str] | None = None) -> AsyncIterator[Night]:
+    """The engine runs while this is open; it is stopped as `cockpit stop` does."""
+    running = asyncio.create_task(run_engine(session, secrets or {}))
+    there = Night(session)
+    try:
+        await there.until(lambda s: s.engine_running)
+        yield there
+    finally:
+        if not running.done():
+            await there.do("stop")
+        await asyncio.wait_for(running, 20)

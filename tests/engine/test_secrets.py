@@ -1,0 +1,32 @@
+"""Secrets are starred out of whatever is stored, however the bytes arrive, and nothing else is touched."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cockpit.engine.secrets import Masker, Vault
+
+SECRET = b"opensesame"
+
+
+@given(st.lists(st.sampled_from([SECRET, b"open", b"sesame", b"\n", b"\xff", b"opensesam"]), max_size=12), st.data())
+def test_however_it_is_cut_the_same_is_stored(parts: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    masker, stored = Masker([SECRET], 0), b""
+    for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+        offset, piece = masker.feed(whole[start:end])
+        assert offset == len(stored)
+        stored += piece
+    stored += masker.finish()[1]
+    assert stored == whole.replace(SECRET, b"*" * len(SECRET))
+
+
+def test_a_secret_of_several_lines_is_starred_line_by_line() -> None:
+    vault = Vault({"key": "first line\nsecond line"})
+    assert vault.masked("it printed: second line, and first line") == "it printed: ***********, and **********"
+
+
+def test_without_secrets_a_text_stays_as_it_is() -> None:
+    assert Vault({}).masked("nothing to hide") == "nothing to hide"

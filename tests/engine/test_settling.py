@@ -1,0 +1,47 @@
+"""What becomes of attempts whose end nobody saw, and of words that come too late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.engine.ground import night, session_of
+
+UNDO = """
+[[steps]]
+id = "work"
+on = "local"
+run = "true"
+undo = "kill -9 $PPID; kill -9 $$"
+
+[[steps]]
+id = "talk"
+manual = "Call the customer"
+"""
+
+
+async def test_an_undo_whose_end_nobody_saw_does_not_hold_the_night_for_ever(tmp_path: Path) -> None:
+    async with night(session_of(tmp_path, UNDO)) as here:
+        await here.until(lambda s: s.tasks["work@local"].state == "done")
+        assert (await here.do("undo", "work@local"))["ok"]
+        state = await here.until(lambda s: len(s.tasks["work@local"].attempts) == 2 and s.tasks["work@local"].attempts[1].ended)
+        attempt = state.tasks["work@local"].attempts[1]
+        assert attempt.result == "failed" and "not known" in str(attempt.error)
+        assert state.tasks["work@local"].state == "done", "nobody saw that it was undone"
+        assert (await here.do("undo", "work@local"))["ok"], "it can be asked for again"
+
+
+UNKNOWN = """
+[[steps]]
+id = "work"
+on = "local"
+run = "kill -9 $PPID; kill -9 $$"
+"""
+
+
+async def test_what_is_not_known_to_run_cannot_be_cancelled(tmp_path: Path) -> None:
+    async with night(session_of(tmp_path, UNKNOWN)) as here:
+        await here.until(lambda s: "unknown-work@local" in s.prompts)
+        said = await here.do("cancel", "work@local")
+        assert not said["ok"] and "done, failed" in said["text"]
+        assert not here.state.tasks["work@local"].cancel_asked
+        assert (await here.do("failed", "work@local"))["ok"]
