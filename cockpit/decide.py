@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cockpit.plan.model import Gate, Manual, Plan, Step
-from cockpit.state.model import CANCELLED, DONE, FAILED, RUNNING, SKIPPED, UNDONE, UNKNOWN, Prompt, State, Task
+from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNDONE, UNKNOWN, Prompt, State, Task
 from cockpit.state.seen import words
 from cockpit.state.standing import Standing, chart, dropped, missing_inputs, no_go, settled, undoing
 
@@ -103,7 +103,9 @@ def may_retry(step: Step, task: Task) -> bool:
 
 def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str | None:
     """done, failed or backed-out once every task of the phase is settled; None while there is something left."""
-    if not state.tasks or any(t.state in (RUNNING, UNKNOWN) or t.undo_asked or undoing(t) for t in state.tasks.values()):
+    if not state.tasks or any(t.state in (RUNNING, UNKNOWN) for t in state.tasks.values()):
+        return None
+    if any(t.undo_asked or undoing(t) for t in state.tasks.values()):
         return None
     steps = chart(plan).steps
     tasks = [t for t in state.tasks.values() if t.step in steps and steps[t.step].phase == _phase(state)]
@@ -125,8 +127,12 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing]) -> dict
         asked = plan.inputs[name]
         wanted.add(Ask(f"input-{name}", "secret" if asked.secret else "input", asked.prompt, secret=asked.secret))
     for task in state.tasks.values():
+        if task.state in (DONE, SKIPPED):
+            continue
         step = steps.get(task.step)
-        if step is not None and not dropped(state, task.server):
+        if step is None or (task.state == PENDING and standings[task.id].word != "waiting"):
+            continue
+        if not dropped(state, task.server):
             ask = _ask_about(plan, task, step, state, standings[task.id])
             if ask is not None:
                 wanted.add(ask)
@@ -135,6 +141,8 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing]) -> dict
 
 def _inputs_missing(plan: Plan, state: State, standings: Mapping[str, Standing]) -> list[str]:
     """Inputs are asked once, at the start; only the steps that name them wait."""
+    if not plan.inputs:
+        return []
     unsettled = {t.step for t in state.tasks.values() if t.state not in (DONE, SKIPPED) or t.undo_asked or undoing(t)}
     steps = [s for s in (*plan.steps, *plan.backout) if s.id in unsettled]
     return list(dict.fromkeys(n for s in steps for n in missing_inputs(plan, s, state)))

@@ -23,6 +23,10 @@ class TerminalAsk:
         self._nobody = nobody
         self._turn = asyncio.Lock()
 
+    def busy(self) -> bool:
+        """A question is open."""
+        return self._turn.locked()
+
     async def __call__(
         self, kind: str, text: str, *, name: str = "", secret: bool = True, again: bool = False, **_: object,
     ) -> str | None:

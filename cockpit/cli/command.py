@@ -15,8 +15,8 @@ import click
 from cockpit.cli.errors import MEND, STUCK, plainly, stop
 from cockpit.cli.night import begun, state_of
 from cockpit.cli.screens import person
+from cockpit.engine.amend import all_differences
 from cockpit.journal.lease import SessionDir
-from cockpit.plan.diff import differences
 from cockpit.plan.reader import load, loads
 from cockpit.state.model import PENDING
 
@@ -106,7 +106,7 @@ def amend(session: str, plan_path: Path, yes: bool, why: str | None, who: str | 
     found = SessionDir.find(session)
     state = state_of(found)
     begun = {t.step for t in state.tasks.values() if t.state != PENDING or t.attempts}
-    changes = differences(loads(state.plan_text, str(found.plan_path)), load(plan_path), begun)
+    changes = all_differences(found, loads(state.plan_text, str(found.plan_path), base=found.files_path), load(plan_path), begun)
     for change in changes:
         click.echo(change)
     if not changes:

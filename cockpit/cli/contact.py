@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import click
@@ -28,11 +30,21 @@ from cockpit.preflight.finding import Finding, good, warn
 from cockpit.preflight.machine import forwarded_agent
 from cockpit.preflight.servers import look_at_all
 
+CLOSING = 10.0  # seconds in which connections may end politely
 
-def fleet_of(plan: Plan, ask: TerminalAsk, on_contact: Callable[[Contact], None]) -> Fleet:
+
+@asynccontextmanager
+async def fleet_of(
+    plan: Plan, ask: TerminalAsk, on_contact: Callable[[Contact], None] = lambda _: None,
+) -> AsyncIterator[Fleet]:
     """The plan's servers, believed as a session would believe them. Nothing is accepted: there is no session's file."""
     known = (trust_file(Path(plan.path)), Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts"))
-    return Fleet(targets(plan), known_hosts=known, session_known_hosts=None, ask=ask, on_contact=on_contact)
+    fleet = Fleet(targets(plan), known_hosts=known, session_known_hosts=None, ask=ask, on_contact=on_contact)
+    try:
+        yield fleet
+    finally:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(fleet.close(), CLOSING)
 
 
 @click.command("trust", epilog="Example: cockpit trust night.toml")
@@ -48,11 +60,8 @@ def trust(plan_path: Path, yes: bool) -> None:
 
 
 async def _trust(plan: Plan, trusting: Trusting) -> int:
-    fleet = fleet_of(plan, TerminalAsk(secrets_for(plan, None)), lambda _: None)
-    try:
+    async with fleet_of(plan, TerminalAsk(secrets_for(plan, None))) as fleet:
         return await trusting.all(plan, fleet)
-    finally:
-        await fleet.close()
 
 
 @click.command("preflight", epilog="Example: cockpit preflight night.toml")
@@ -74,16 +83,14 @@ def preflight(plan_path: Path, as_json: bool) -> None:
 
 
 async def _preflight(plan: Plan) -> Preflight:
-    at, ask, contacts = time.time(), TerminalAsk(secrets_for(plan, None)), Contacts()
-    fleet = fleet_of(plan, ask, contacts.changed)
-    await fleet.start()
-    try:
+    at, ask = time.time(), TerminalAsk(secrets_for(plan, None))
+    contacts = Contacts(ask.busy)
+    async with fleet_of(plan, ask, contacts.changed) as fleet:
+        await fleet.start()
         servers = await look_at_all(plan, contacts, fleet)
         up = {look.name for look in servers if look.up} | {LOCAL}
         copies = trips(plan, at)
         room = await look_at_copies(plan, copies, fleet, up, _say)
-    finally:
-        await fleet.close()
     here = await _agent(plan, up - {LOCAL})
     return Preflight(plan, at, servers, copies, room, here)
 
@@ -100,12 +107,11 @@ async def _agent(plan: Plan, up: set[str]) -> list[Finding]:
         return []
     contacts = Contacts()
     sock = os.environ.pop("SSH_AUTH_SOCK")
-    fleet = fleet_of(plan, TerminalAsk(nobody=True), contacts.changed)
-    await fleet.start()
     try:
-        depend = [name for name in sorted(up) if not (await contacts.settled(name)).up]
+        async with fleet_of(plan, TerminalAsk(nobody=True), contacts.changed) as fleet:
+            await fleet.start()
+            depend = [name for name in sorted(up) if (await contacts.settled(name)).problem == "auth"]
     finally:
-        await fleet.close()
         os.environ["SSH_AUTH_SOCK"] = sock
     if not depend:
         return [good("agent", "it is forwarded, and no login depends on it")]

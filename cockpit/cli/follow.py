@@ -14,7 +14,7 @@ from cockpit.journal.reader import Reader
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import loads
 from cockpit.state.model import State
-from cockpit.state.standing import only_a_person_can, standings
+from cockpit.state.standing import only_a_person_can, shut_out, standings
 from cockpit.state.tail import Tail
 from cockpit.views.facts import line
 
@@ -73,6 +73,9 @@ def _needs_person(session: SessionDir, state: State) -> int:
     for prompt in state.prompts.values():
         choices = f" ({' | '.join(prompt.choices)})" if prompt.choices else ""
         click.echo(f"needs a person: [{prompt.id}] {prompt.text}{choices}", err=True)
+    for name, server in state.servers.items():
+        if shut_out(state, name):
+            click.echo(f"needs a person: {name}: {server.text}", err=True)
     click.echo(f"the engine goes on; cockpit attach {session.id}, or cockpit do {session.id} answer ID --value ANSWER", err=True)
     return PERSON
 

@@ -27,11 +27,11 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 @click.command("report", epilog="Example: cockpit report 20261127 -o night.html")
-@click.argument("session")
+@click.argument("session", required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="A .html or .md file; left out, Markdown to stdout.")
 @plainly
-def report(session: str, output: Path | None) -> None:
+def report(session: str | None, output: Path | None) -> None:
     """Planned against actual, transfers, proofs, decisions and who made them."""
     if output is not None and output.suffix not in (".html", ".md"):
         stop(MEND, f"{output} is neither .html nor .md: give a name that ends in one of them")

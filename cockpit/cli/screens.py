@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import sys
@@ -27,10 +28,15 @@ def needs_terminal(instead: str) -> None:
         stop(MEND, f"TERM is {name!r}, in which no full screen can be drawn: log in with a terminal, or start tmux; {instead}")
 
 
+SELDOM = 50_000  # new objects between two looks for garbage; Python's 700 make a sixth of opening a screen out of looking
+
+
 def show(session: SessionDir, *, who: str, read_only: bool = False) -> NoReturn:
     """The screen, until it is left."""
+    gc.set_threshold(SELDOM)
     from cockpit.ui.app import run_ui  # Textual takes 0.2 s to import, which a headless command need not pay
 
+    gc.freeze()  # what was imported stays
     raise SystemExit(run_ui(session.path, who=who, read_only=read_only))
 
 
@@ -54,12 +60,12 @@ def watch(session: str | None) -> None:
 
 
 @click.command("replay", epilog="Example: cockpit replay 20261127 --at 03:12 --speed 60")
-@click.argument("session")
+@click.argument("session", required=False)
 @click.option("--at", help="Where to begin: HH:MM or HH:MM:SS on the plan's clock.")
 @click.option("--speed", type=click.FloatRange(0, 100_000, min_open=True), default=1.0, show_default=True,
               help="Seconds of the night per second.")
 @plainly
-def replay(session: str, at: str | None, speed: float) -> None:
+def replay(session: str | None, at: str | None, speed: float) -> None:
     """The same screens, from the journal alone."""
     needs_terminal("cockpit log and cockpit report tell the same")
     from cockpit.ui.app import run_replay

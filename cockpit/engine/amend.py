@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit.engine.options import plan_files
+from cockpit.engine.options import TRUSTED, keep_trusted, plan_files, trust_file
 from cockpit.fleet.api import Target
 from cockpit.journal.events import PlanAdopted
-from cockpit.plan.diff import differences
-from cockpit.plan.model import Plan
+from cockpit.journal.lease import SessionDir
+from cockpit.plan.diff import AmendRefused, differences
+from cockpit.plan.model import Plan, Script
 from cockpit.plan.reader import load, loads
 from cockpit.plan.schedule import schedule
 from cockpit.state.model import PENDING
@@ -41,13 +42,40 @@ async def amend(engine: Engine, path: str, **said: Any) -> list[str]:
     """Adopt the plan at `path`; the words of what changed. Raises PlanProblems, or AmendRefused when a started step changed."""
     new = load(Path(path))
     begun = {t.step for t in engine.state.tasks.values() if t.state != PENDING or t.attempts}
-    changes = differences(engine.plan, new, begun)
+    changes = all_differences(engine.session, engine.plan, new, begun)
     engine.session.freeze(new.text, plan_files(new))
+    keep_trusted(engine.session, new)
     frozen = loads(new.text, str(engine.session.plan_path), base=engine.session.files_path)
     await engine.append(adoption(frozen, engine.state.started, amended=True, changes=changes), **said)
     engine.plan = frozen
     engine.fleet.update(targets(frozen))
+    engine.leave_dropped()
     return changes
+
+
+def all_differences(session: SessionDir, old: Plan, new: Plan, begun: set[str]) -> list[str]:
+    """The plan's, and those of what lies beside it: its scripts, and the host keys that `cockpit trust` wrote since."""
+    changes, refused = differences(old, new, begun), []
+    files = plan_files(new)
+    for step in (*new.steps, *new.backout):
+        if isinstance(step.action, Script) and files[step.action.path] != _kept(session, old, step.action.path):
+            if step.id in begun:
+                refused.append(f"step {step.id} has started and its script {step.action.path} can't be changed")
+            changes.append(f"script {step.action.path} of step {step.id} changed")
+    if refused:
+        raise AmendRefused(refused)
+    trusted = trust_file(Path(new.path))
+    if trusted.exists() and trusted.read_bytes() != _bytes(session.path / TRUSTED):
+        changes.append("host keys were trusted since")
+    return changes
+
+
+def _kept(session: SessionDir, old: Plan, script: str) -> bytes | None:
+    return session.read_file(script) if any(script == s.action.path for s in old.steps if isinstance(s.action, Script)) else None
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def targets(plan: Plan) -> list[Target]:

@@ -20,11 +20,12 @@ from cockpit.engine.dryrun import in_words, only_looks
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.journal.events import AttemptEnded, AttemptUnknown, Event, RetryAsked, TaskSkipped, ValueCaptured
 from cockpit.journal.schema import JournalProblem
-from cockpit.plan.model import LOCAL, Run
+from cockpit.plan.model import LOCAL, Copy, Run
 from cockpit.plan.templates import TemplateProblem
 from cockpit.state.model import UNKNOWN
 from cockpit.steps import kinds
 from cockpit.steps.api import Outcome
+from cockpit.steps.job import rebooted
 
 log = logging.getLogger(__name__)
 PROBE_LIMIT = 120.0  # seconds that a probe or a `when` may take
@@ -65,6 +66,9 @@ class Attempt(Context):
         except JournalProblem as problem:
             log.warning("%s: %s", self.attempt, problem)
             self.engine.wake.set()
+        except Exception as error:  # else its task would show as running, with nobody at work
+            log.exception("%s: a fault of cockpit's own", self.attempt)
+            await self._unknown(f"ask: a fault of cockpit's own, see engine.log: {error!r}")
 
     async def _outcome(self) -> Outcome:
         try:
@@ -152,7 +156,7 @@ class Attempt(Context):
         phase = (await self.remote().inspect_job(self.attempt, become=self.become())).phase
         if phase == "running":
             await self.found()
-        return phase not in ("absent", "prepared")
+        return phase not in ("absent", "prepared") or (phase == "absent" and await rebooted(self, self.remote()))
 
     async def _before(self) -> Outcome | None:
         """What may make the attempt needless: `when`, a probe that says it has been done, a dry run. No effect so far."""
@@ -163,14 +167,20 @@ class Attempt(Context):
         if changes and self.engine.state.mode == "dry-run":
             self.say(in_words(self.step, self.render, self.purpose))
             return Outcome("done", detail={"dry_run": True})
-        if changes and self.server and self.server != LOCAL:
-            await self.engine.claim(self.server)
+        for server in self._changes() if changes else ():
+            await self.engine.claim(server)
         for name in self.step.secrets:
             await self.engine.secret(name)
         if not self._is_job():
             await self.note(begun_step=True)
         await self.found()
         return None
+
+    def _changes(self) -> set[str]:
+        """The servers on which it leaves something: a copy also on its other side."""
+        action = self.step.action
+        sides = (action.source.server, action.target.server) if isinstance(action, Copy) else ()
+        return {server for server in (self.server, *sides) if server and server != LOCAL}
 
     async def _needless(self) -> Outcome | None:
         if self.step.when:
@@ -233,11 +243,14 @@ class Attempt(Context):
 
     async def _settle_unknown(self, reason: str) -> None:
         """Ask the probe; without one, retry only where the plan says that it may run twice; else a person decides."""
-        again = not self.step.once and self.purpose == "do"
-        limit = self.step.retries
+        if self.purpose == "undo":  # its task is still what it was, and a person may ask for it again
+            ended = AttemptEnded(self.task, self.n, "failed", None, f"what it undid is not known: {reason}")
+            await self.engine.append(ended)
+            return
+        again, limit = not self.step.once, self.step.retries
         if self.step.kind in ("copy", "verify"):
             limit = max(limit, SAFE_RETRIES)  # what has arrived stays
-        if self.step.probe and self.purpose == "do":
+        if self.step.probe:
             answer, words = await self._ask_probe()
             reason += words
             if answer == 0:

@@ -156,7 +156,8 @@ class Commands:
             self.engine.fleet.retry(command.target)
             return Answer(f"{command.target} is tried again now")
         task = self.task(command)
-        if task.state not in (FAILED, CANCELLED, UNKNOWN, UNDONE):
+        proof = task.state == DONE and self.step(task).kind == "verify"  # repeated where its data changed since
+        if task.state not in (FAILED, CANCELLED, UNKNOWN, UNDONE) and not proof:
             raise self.refuse(task, "retried")
         if dropped(self.engine.state, task.server):
             raise Refused(f"{task.server} was dropped from this night")
@@ -191,10 +192,11 @@ class Commands:
             raise Refused(f"{task.id} waits for a person; there is nothing to cancel")
         if task.cancel_asked:
             raise Refused(f"{task.id} is being cancelled already")
-        await self.say(command, CancelAsked(task.id))
         attempt = self.engine.attempts.get(task.id)
-        if attempt is not None:
-            attempt.cancel()
+        if attempt is None:
+            raise Refused(f"nothing of {task.id} is known to run: say done, failed or retry")
+        await self.say(command, CancelAsked(task.id))
+        attempt.cancel()
         return Answer(f"{task.id}: its process group is being ended")
 
     async def undo(self, command: Command) -> Answer:
@@ -315,6 +317,7 @@ class Commands:
         ends = [AttemptEnded(t.id, len(t.attempts), "cancelled", None, left) for t in under_way]
         await self.say(command, *ends, ServerDropped(server))
         self.engine.fleet.drop(server)
+        await self.engine.prompter.leave(server)
         return Answer(f"{server} has left the night: {command.why}. Nobody waits for it any longer")
 
     async def note(self, command: Command) -> Answer:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cockpit.fleet.api import Contact
+from cockpit.fleet.api import Contact, FleetError
 from cockpit.journal.events import HostKeyAccepted, HostKeyOffered, ServerContacted, ServerLost
+from cockpit.state.standing import dropped
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
@@ -17,30 +18,49 @@ class Contacts:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._fenced: set[str] = set()
+        self._newest: dict[str, tuple[str | None, ...]] = {}  # what was last journaled, or is on its way there
 
     def changed(self, contact: Contact) -> None:
         """Called by the fleet, from the loop; journaling goes on behind."""
         self.engine.background(self._journal(contact))
 
     async def _journal(self, contact: Contact) -> None:
-        if contact.up:
-            await self.engine.append(ServerContacted(contact.server, contact.boot_id, dict(contact.facts)))
-            await self._fence(contact.server)
+        if dropped(self.engine.state, contact.server):
             return
-        known = self.engine.state.servers.get(contact.server)
-        if known is None or (known.contact, known.problem, known.text) != ("lost", contact.problem, contact.text):
+        if contact.up:
+            self._newest[contact.server] = ("up",)
+            await self.engine.append(ServerContacted(contact.server, contact.boot_id, dict(contact.facts)))
+            await self._make_ready(contact.server)
+            return
+        if self._is_news(contact):
             await self.engine.append(ServerLost(contact.server, contact.problem, contact.text))
         if contact.offered_key and self.engine.fleet.expects_new_key(contact.server):
             await self._offered(contact, contact.offered_key, contact.offered_fingerprint or "")
 
-    async def _fence(self, server: str) -> None:
-        """An engine that took over says so on each server, before an older one that wakes up can start anything there."""
+    def _is_news(self, lost: Contact) -> bool:
+        """Against the newest word, also one that is not durable yet: a contact that comes and goes at once is lost."""
+        said, known = ("lost", lost.problem, lost.text), self.engine.state.servers.get(lost.server)
+        before = self._newest.get(lost.server, (known.contact, known.problem, known.text) if known else None)
+        self._newest[lost.server] = said
+        return said != before
+
+    async def _make_ready(self, server: str) -> None:
+        """An engine that took over says so on each server, before an older one that wakes up can start anything there.
+        The first one opens the control shell, so that the first job need not wait for it; a dry run leaves nothing behind."""
         state = self.engine.state
-        if state.epoch <= 1 or server in self._fenced:
+        if server in self._fenced:
             return
         self._fenced.add(server)
-        if not await self.engine.fleet.remote(server).serve(state.session, state.epoch):
-            self.engine.stop("a newer engine has been on the servers")
+        if state.epoch <= 1 and state.mode == "dry-run":
+            return
+        try:
+            if state.epoch <= 1:
+                await self.engine.fleet.remote(server).boot_id()
+            elif not await self.engine.fleet.remote(server).serve(state.session, state.epoch):
+                self.engine.stop("a newer engine has been on the servers")
+        except FleetError:
+            self._fenced.discard(server)  # it is said at the next contact
+            raise
 
     async def _offered(self, contact: Contact, key: str, fingerprint: str) -> None:
         server = contact.server

@@ -60,16 +60,17 @@ class Control:
 
     async def _reply(self, line: bytes, peer: dict[str, Any]) -> dict[str, Any]:
         try:
-            request = json.loads(line)
-            if request.get("verb") == "health":
-                return {"ok": True, "text": "", "data": self.engine.health()}
-            answer = await self.commands.obey(command(request, peer))
-        except (Refused, AmendRefused, PlanProblems, OSError) as refused:
-            return {"ok": False, "text": str(refused)}
+            asked = command(json.loads(line), peer)
         except (ValueError, AttributeError, TypeError) as error:
             return {"ok": False, "text": f"not a request: {error}"}
+        if asked.verb == "health":
+            return {"ok": True, "text": "", "data": self.engine.health()}
+        try:
+            answer = await self.commands.obey(asked)
+        except (Refused, AmendRefused, PlanProblems, OSError) as refused:
+            return {"ok": False, "text": str(refused)}
         except Exception as error:
-            log.exception("a command failed: %r", line[:200])
+            log.exception("a command failed: %s %s", asked.verb, asked.target)  # never its value: that may be a secret
             return {"ok": False, "text": f"a fault of cockpit's own, see engine.log: {error!r}"}
         return {"ok": True, "text": answer.text, "data": answer.data}
 

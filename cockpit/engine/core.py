@@ -43,7 +43,7 @@ from cockpit.plan.model import Gate, Manual, Plan
 from cockpit.state.fold import apply
 from cockpit.state.model import RUNNING, UNKNOWN, State, Task
 from cockpit.state.snapshot import digest, pack
-from cockpit.state.standing import chart, standings, undoing
+from cockpit.state.standing import chart, dropped, standings, undoing
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -78,6 +78,7 @@ class Engine:
         self._early: dict[int, Fact] = {}
         self._checkpointed = state.seq
         self._trouble: str | None = None
+        self._main: asyncio.Task[Any] | None = None
 
     # --- observe and append
 
@@ -115,6 +116,7 @@ class Engine:
 
     async def run(self) -> str | None:
         """The night's outcome, or None when it was stopped before its end."""
+        self._main = asyncio.current_task()
         try:
             async with self.deciding:
                 await self._begin()
@@ -125,6 +127,10 @@ class Engine:
                 await self._decide_and_act()
                 if not self.wake.is_set():
                     await self._sleep()
+        except asyncio.CancelledError:
+            if self.stopping is None or self._main is None:
+                raise
+            self._main.uncancel()
         finally:
             await self._end()
         return self.state.outcome
@@ -144,6 +150,7 @@ class Engine:
         await self.append(started, *given, *(PromptWithdrawn(p.id, "the engine was restarted") for p in orphans))
         self.background(self.lag.watch())
         self.background(self._sample())
+        self.leave_dropped()
         await self.fleet.start()
         steps = chart(self.plan).steps
         for task in list(self.state.tasks.values()):
@@ -154,13 +161,17 @@ class Engine:
             if (task.state in (RUNNING, UNKNOWN) or undoing(task)) and not self._is_a_persons(task):
                 self._go(task, resumed=True)
 
+    def leave_dropped(self) -> None:
+        """A fleet that was made anew, or a server of it, knows nothing of who has left the night."""
+        for name in self.plan.servers:
+            if dropped(self.state, name):
+                self.fleet.drop(name)
+
     async def _end(self) -> None:
         """What runs on the servers goes on. A journal that cannot be written must not keep the engine from ending."""
         for attempt in self.attempts.values():
             attempt.abandon()
         await asyncio.gather(*(a.over() for a in self.attempts.values()), return_exceptions=True)
-        if self.state.outcome is not None:
-            await self.claims.release()
         try:
             if self._owns():
                 reason = self.stopping or f"the night has ended: {self.state.outcome}"
@@ -179,6 +190,7 @@ class Engine:
     def stop(self, reason: str) -> None:
         self.stopping = reason
         self.wake.set()
+        self._stop_waiting()
 
     def _troubled(self, problem: str | None) -> None:
         """The journal cannot be written (or can again): said in the log and over the socket now, journaled when it can be."""
@@ -186,6 +198,12 @@ class Engine:
         if problem is None and self._trouble is not None:
             self.background(self.append(EngineTroubled(self._trouble), EngineTroubled(None)))
         self._trouble = problem
+        self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        """A decision that waits for a journal that cannot be written must not keep the engine from stopping."""
+        if self.stopping is not None and self.writer.problem is not None and self._main is not None:
+            self._main.cancel()
 
     # --- what attempts ask of it
 
@@ -259,6 +277,8 @@ class Engine:
             now = time.time()
             actions = decide(self.plan, self.state, standings(self.plan, self.state, now), now)
             events = [e for a in actions if (e := self._intent(a)) is not None]
+            if any(isinstance(event, NightEnded) for event in events):
+                await self.claims.release()  # before its last fact: nobody resumes an ended night to take the locks away
             if events:
                 await self.append(*events)
         for event in events:
@@ -281,7 +301,9 @@ class Engine:
 
     def _attempt(self, task: Task, purpose: str) -> AttemptStarted:
         n = len(task.attempts) + 1
-        return AttemptStarted(task.id, n, f"{self.state.session}.{task.id}.{n}", purpose)
+        server = self.state.servers.get(task.server or "")
+        spec = {"boot": server.boot_id} if server and server.boot_id else {}
+        return AttemptStarted(task.id, n, f"{self.state.session}.{task.id}.{n}", purpose, spec)
 
     def _act(self, event: AttemptStarted) -> None:
         task = self.state.tasks[event.task]
@@ -295,6 +317,8 @@ class Engine:
         return step is None or (isinstance(step.action, Gate | Manual) and not undoing)
 
     def _go(self, task: Task, *, resumed: bool) -> None:
+        if not resumed and task.attempt is not None:  # its intent is a moment old: nothing can be journaled of it yet
+            self.offsets[task.id, task.attempt.n, "out"] = self.offsets[task.id, task.attempt.n, "err"] = 0
         attempt = Attempt(self, chart(self.plan).steps[task.step], task, resumed=resumed)
         self.attempts[task.id] = attempt
         attempt.start(lambda: self._ended(task.id, attempt))

@@ -15,6 +15,7 @@ from typing import Any
 
 from cockpit.journal.lease import SessionDir
 
+SECRET = "COCKPIT_SECRET_"  # variables that the engine gets on its standard input instead: jobs on this machine inherit its own
 START_LIMIT = 20.0  # seconds until a started engine must answer on its socket
 
 
@@ -30,6 +31,7 @@ def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: 
         process = subprocess.Popen(
             [*_scope(), sys.executable, "-m", "cockpit.engine", str(session.path), *(["--take-over"] if take_over else [])],
             stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True, cwd="/",
+            env={name: value for name, value in os.environ.items() if not name.startswith(SECRET)},
         )
     assert process.stdin is not None
     process.stdin.write(json.dumps(dict(secrets)).encode())

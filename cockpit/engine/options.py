@@ -28,11 +28,16 @@ class Options:
 def create_session(plan: Plan, options: Options) -> SessionDir:
     """A session directory with the frozen plan, its scripts, and the host keys that `cockpit trust` wrote beside it."""
     session = SessionDir.create(plan.name, plan.text, plan_files(plan))
+    keep_trusted(session, plan)
+    (session.path / OPTIONS).write_text(json.dumps(asdict(options)))
+    return session
+
+
+def keep_trusted(session: SessionDir, plan: Plan) -> None:
+    """The session's own copy of what `cockpit trust` wrote beside this plan."""
     trusted = trust_file(Path(plan.path))
     if trusted.exists():
         (session.path / TRUSTED).write_bytes(trusted.read_bytes())
-    (session.path / OPTIONS).write_text(json.dumps(asdict(options)))
-    return session
 
 
 def trust_file(plan: Path) -> Path:
@@ -41,9 +46,8 @@ def trust_file(plan: Path) -> Path:
 
 
 def known_hosts(session: SessionDir) -> list[Path]:
-    """What this night believes of host keys, beside what it accepts itself."""
-    places = (session.path / TRUSTED, Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts"))
-    return [p for p in places if p.exists()]
+    """What this night believes of host keys, beside what it accepts itself; any of them may come to be only later."""
+    return [session.path / TRUSTED, Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts")]
 
 
 def plan_files(plan: Plan) -> dict[str, bytes]:

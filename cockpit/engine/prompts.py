@@ -22,6 +22,7 @@ class Prompter:
         self._append, self._vault = append, vault
         self._open: dict[str, asyncio.Future[str | None]] = {}
         self._kinds: dict[str, tuple[str, bool]] = {}  # id -> (name, secret)
+        self._servers: dict[str, str | None] = {}  # id -> who asked first
 
     async def ask(
         self, kind: str, text: str, *, server: str | None = None, name: str = "", secret: bool = False,
@@ -37,7 +38,7 @@ class Prompter:
         future = self._open.get(identity)
         if future is None:
             future = asyncio.get_running_loop().create_future()
-            self._open[identity], self._kinds[identity] = future, (name, secret)
+            self._open[identity], self._kinds[identity], self._servers[identity] = future, (name, secret), server
             await self._append(PromptOpened(identity, kind, text, task, server, list(choices or []), secret))
         return await asyncio.shield(future)
 
@@ -62,13 +63,16 @@ class Prompter:
             await self._append(PromptWithdrawn(identity, "given"))
             self._resolve(identity, value)
 
-    async def withdraw(self, identity: str, reason: str) -> None:
-        if identity in self._open:
-            await self._append(PromptWithdrawn(identity, reason))
+    async def leave(self, server: str) -> None:
+        """The server has left the night, and its questions with it. Whoever else waits for the same answer asks anew: a
+        question that was forgotten while it stays open here would never be asked again."""
+        for identity in [i for i, asked in self._servers.items() if asked == server]:
+            await self._append(PromptWithdrawn(identity, f"{server} was dropped"))
             self._resolve(identity, None)
 
     def _resolve(self, identity: str, value: str | None) -> None:
         future = self._open.pop(identity, None)
         self._kinds.pop(identity, None)
+        self._servers.pop(identity, None)
         if future is not None and not future.done():
             future.set_result(value)

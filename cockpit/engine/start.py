@@ -90,7 +90,7 @@ async def _work(
 
     fleet = Fleet(
         targets(plan), known_hosts=known_hosts(session), session_known_hosts=session.known_hosts_path, ask=ask,
-        on_contact=contact,
+        on_contact=contact, serves=(session.id, writer.epoch) if writer.epoch > 1 else None,
     )
     engine = Engine(session, options.person, plan, writer, state, fleet, vault, lease.held)
     heard.append(Contacts(engine))

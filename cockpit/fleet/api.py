@@ -118,7 +118,8 @@ class Remote(Protocol):
         limit: int = 1 << 20, env: Mapping[str, str] | None = None, cwd: str | None = None,
         heard: Callable[[bytes], None] | None = None,
     ) -> Completed:
-        """A short command through /bin/sh in a session of its own (probes, checks). `timeout` raises TimeoutError.
+        """A short command through /bin/sh in a session of its own (probes, checks). `timeout` raises TimeoutError,
+        counted from where it begins to run.
         become None: as the target says. heard: told of each piece of stderr as it comes. Not for anything that must
         not be repeated."""
         ...

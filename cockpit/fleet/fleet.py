@@ -26,19 +26,20 @@ class Fleet:
     def __init__(
         self, targets: Sequence[Target], *, known_hosts: Sequence[Path], session_known_hosts: Path | None, ask: Ask,
         on_contact: OnContact, max_handshakes: int = 8, ssh_config: Sequence[Path] | None = None,
-        keepalive: float = 10.0, keepalive_count: int = 3,
+        keepalive: float = 10.0, keepalive_count: int = 3, serves: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         """known_hosts: read in this order; an earlier file wins. session_known_hosts: what is accepted tonight is written
-        there, and wins over all. ssh_config: None for the person's and the machine's. keepalive: seconds."""
+        there, and wins over all. ssh_config: None for the person's and the machine's. keepalive: seconds. serves: session and
+        epoch of the engine that replaced another; servers are told before anything is looked at there."""
         answers = Answers(ask)
         self._services = Services(
             answers, Keyring(answers), HostKeys(known_hosts, session_known_hosts), Handshakes(max_handshakes),
             default_config() if ssh_config is None else list(ssh_config), keepalive, keepalive_count,
         )  # fmt: skip
-        self._host = ServerHost(self._services, self._find, on_contact)
+        self._host = ServerHost(self._services, self._find, on_contact, serves)
         self._servers: dict[str, Server] = {}
         self._jumps: dict[str, Server] = {}
-        self._local = LocalRemote()
+        self._local = LocalRemote(serves=serves)
         self._started = False
         self.update(targets)
 
@@ -66,8 +67,13 @@ class Fleet:
 
     async def wait_contact(self, name: str) -> None:
         """Returns when the server is in contact. FleetError when it was dropped or the fleet closed."""
-        if name != LOCAL:
-            await self._servers[name].wait_up()
+        while name != LOCAL:
+            server = self._servers[name]
+            try:
+                return await server.wait_up()
+            except FleetError:
+                if self._servers.get(name, server) is server:  # else an amended plan made it anew: that one is waited for
+                    raise
 
     def drop(self, name: str) -> None:
         """Leave it alone from now on: its connections end, nobody dials it. `retry` takes it back."""
@@ -99,7 +105,7 @@ class Fleet:
 
     async def close(self) -> None:
         everyone = [*self._servers.values(), *self._jumps.values()]
-        await asyncio.gather(*(server.close() for server in everyone))
+        await asyncio.gather(self._local.close(), *(server.close() for server in everyone))
 
     def _find(self, name: str, target: Target | None) -> Server:
         """A server of the plan (`via`), or (`target`) a jump host that only ssh_config knows; those are shared too."""

@@ -42,10 +42,12 @@ class Claim:
 class Jobs:
     """Every method raises Lost when contact or the control shell breaks; asking again is safe, and opens a new one."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, link: Link, serves: tuple[str, int] | None = None) -> None:
+        """serves: session and epoch that are left on the server before anything else is asked of a control shell there, so
+        that what is looked at stays so: an older engine that wakes up afterwards starts nothing."""
+        self._link, self._serves = link, serves
         self._desks: dict[bool, _Desk] = {}
-        self._opening = asyncio.Lock()
+        self._opening = {False: asyncio.Lock(), True: asyncio.Lock()}  # sudo may wait for a person, and only root with it
 
     async def start_job(self, spec: JobSpec) -> JobReport:
         """Start it, or find it started: by any engine, at any time. One round trip, and one more for each 32 KiB of program.
@@ -143,15 +145,17 @@ class Jobs:
         return [] if self._link.target.sftp_only else sorted({False, self._link.target.become, *self._desks})
 
     async def _serve(self, become: bool, session: str, epoch: int) -> str:
-        desk = await self._desk(become)
-        before = b"ck_ses=%s ck_epo=%d" % (words.quote(words.file_name(session)), epoch)
-        return (await desk.shell.request("ck_epoch", before=before))[0].words[1]
+        return await (await self._desk(become)).serve(session, epoch)
 
     async def _desk(self, become: bool) -> _Desk:
-        async with self._opening:
+        async with self._opening[become]:
             desk = self._desks.get(become)
             if desk is None or not desk.shell.alive:
-                desk = self._desks[become] = await _Desk.open(self._link, become)
+                desk = await _Desk.open(self._link, become)
+                if self._serves is not None and await desk.serve(*self._serves) == "stale":
+                    await desk.close()
+                    raise FleetError(self._link.target.name, "other", "a newer engine of this session has been there")
+                self._desks[become] = desk
             return desk
 
 
@@ -191,6 +195,11 @@ class _Desk:
         notice = self._notices.pop(name, None)
         due = 0.0 if notice else self._started.pop(name, 0.0) + SOON
         return self.followers.follow(Follower(name, out, err, due, notice))
+
+    async def serve(self, session: str, epoch: int) -> str:
+        """ok | stale | record: left, refused by a newer one, or nowhere to write it."""
+        before = b"ck_ses=%s ck_epo=%d" % (words.quote(words.file_name(session)), epoch)
+        return (await self.shell.request("ck_epoch", before=before))[0].words[1]
 
     async def look(self, request: str) -> JobReport:
         size, job = await self.shell.request(request)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from cockpit.fleet.api import JobSpec
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ODD = re.compile(r"[^A-Za-z0-9_@=,+.-]")
 LINE = 8  # bytes: the shortest line of a secret of several lines that is hidden by itself as well
 CHUNK = 32768  # bytes of a program in one request
 SHOWN = 1000  # characters of the command in its record: a shell reads it a byte at a time whenever it looks
@@ -28,7 +29,7 @@ def quote(text: str) -> bytes:
 
 def file_name(text: str) -> str:
     """A file name for an id, the same every time: letters, digits and `_@=,+-.` stay, the rest becomes %XX."""
-    name = "".join(c if re.fullmatch(r"[A-Za-z0-9_@=,+.-]", c) else "".join(f"%{b:02X}" for b in c.encode()) for c in text)
+    name = ODD.sub(lambda odd: "".join(f"%{b:02X}" for b in odd[0].encode()), text)
     if name.startswith((".", "-")):
         name = f"%{ord(name[0]):02X}{name[1:]}"
     if not name:

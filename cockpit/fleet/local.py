@@ -102,5 +102,5 @@ def _defaults() -> None:
 class LocalRemote(ServerRemote):
     """`api.Remote` for `local` steps."""
 
-    def __init__(self, *, sudo: Sudo | None = None) -> None:
-        super().__init__(LocalLink(Target(LOCAL, "localhost"), sudo=sudo))
+    def __init__(self, *, sudo: Sudo | None = None, serves: tuple[str, int] | None = None) -> None:
+        super().__init__(LocalLink(Target(LOCAL, "localhost"), sudo=sudo), serves)

@@ -33,10 +33,10 @@ class AnyLink(Protocol):
 class ServerRemote:
     """See `api.Remote` for the promises of each method."""
 
-    def __init__(self, link: AnyLink) -> None:
+    def __init__(self, link: AnyLink, serves: tuple[str, int] | None = None) -> None:
         self.link = link
         self.target = link.target
-        self._jobs = Jobs(link)
+        self._jobs = Jobs(link, serves)
 
     @property
     def host_key(self) -> str | None:
@@ -48,13 +48,13 @@ class ServerRemote:
         heard: Callable[[bytes], None] | None = None,
     ) -> Completed:  # fmt: skip
         become = self.target.become if become is None else become
-        async with asyncio.timeout(timeout):
-            async with await self.link.open_process(within(command, env or {}, cwd), become=become) as process:
-                try:
+        async with await self.link.open_process(within(command, env or {}, cwd), become=become) as process:
+            try:
+                async with asyncio.timeout(timeout):  # from its beginning: sudo may wait for a person's password before that
                     return await complete(process, stdin, limit, heard)
-                except BaseException:
-                    process.terminate()  # nobody waits for it any longer
-                    raise
+            except BaseException:
+                process.terminate()  # nobody waits for it any longer
+                raise
 
     async def boot_id(self) -> str | None:
         return await self._jobs.boot_id()

@@ -39,6 +39,7 @@ class ServerHost:
     services: Services
     find: Callable[[str, Target | None], Server]
     on_contact: Callable[[Contact], None]
+    serves: tuple[str, int] | None = None
 
 
 class _Password:
@@ -62,7 +63,7 @@ class Server:
         password = target.become_password
         sudo = _Password(target.name, password, host.services.answers) if password else None
         self.link = Link(target, self._dial, sudo=sudo, key=lambda: self.dialer.shown_key)
-        self.remote = ServerRemote(self.link)
+        self.remote = ServerRemote(self.link, host.serves)
         self.expects_new_key = False
         self._dropped = self._closed = False
         self._offered: KeyProblem | None = None

@@ -34,6 +34,7 @@ class Route:
     alias: str | None  # HostKeyAlias: the name under which known_hosts has it
     known_hosts: tuple[Path, ...]
     host_key_algorithms: bool  # ssh_config names them: they aren't ours to order
+    ciphers: bool  # likewise
     family: int
     local: tuple[str, int] | None
     proxied: bool  # by a ProxyCommand
@@ -62,8 +63,8 @@ def resolve(target: Target, config: Sequence[Path]) -> Route:
         agent=_agent(read.get("IdentityAgent")),
         jumps=tuple(part.strip() for part in jumps.split(",") if part.strip()),
         alias=options.host_key_alias, known_hosts=tuple(_path(file) for file in files if file.lower() != "none"),
-        host_key_algorithms=bool(read.get("HostKeyAlgorithms")), family=options.family, local=options.local_addr,
-        proxied=target.via is None and not jumps and bool(options.proxy_command),
+        host_key_algorithms=bool(read.get("HostKeyAlgorithms")), ciphers=bool(read.get("Ciphers")),
+        family=options.family, local=options.local_addr, proxied=target.via is None and not jumps and bool(options.proxy_command),
     )  # fmt: skip
 
 

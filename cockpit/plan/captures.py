@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cockpit.plan.model import Plan, Run, Step, task_id
 from cockpit.plan.needs import Group, Needs, Waiting, effective_needs
-from cockpit.plan.sandbox import Captured, Values
+from cockpit.plan.values import Captured, Values
 
 
 class Captures:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-import tree_sitter_toml
-from tree_sitter import Language, Node, Parser
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 Path = tuple[str | int, ...]
 
-_TOML = Language(tree_sitter_toml.language())
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 _DEEP = 20  # no key of a plan lies deeper; a key with a million dots must not cost their square
 _TABLES = ("table", "table_array_element")
@@ -36,7 +36,10 @@ class Positions:
 
 def locate(text: str) -> Positions:
     """Positions of all keys of a text that tomllib has accepted."""
-    root = Parser(_TOML).parse(text.encode("utf-8", "replace")).root_node
+    import tree_sitter_toml  # here: a plan of the journal is read without positions
+    from tree_sitter import Language, Parser
+
+    root = Parser(Language(tree_sitter_toml.language())).parse(text.encode("utf-8", "replace")).root_node
     lines: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     for node in root.children:

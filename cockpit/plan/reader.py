@@ -16,9 +16,8 @@ from cockpit.plan.fields import Sink, Table
 from cockpit.plan.model import Limits, Moment, Plan, Window
 from cockpit.plan.positions import Positions, locate
 from cockpit.plan.problems import PlanProblems, Problem
-from cockpit.plan.rules import check_rules
 from cockpit.plan.servers import read_inputs, read_servers
-from cockpit.plan.steps import read_steps
+from cockpit.plan.steps import Read, read_steps
 from cockpit.plan.times import MOMENT_FORMS, moment, offset_of
 from cockpit.units import parse_rate
 
@@ -50,11 +49,23 @@ def load(path: Path) -> Plan:
 def loads(text: str, path: str, *, base: Path | None = None) -> Plan:
     """The plan of a TOML text; `path` names it in problems. `base`: the folder in which its scripts must exist, None
     where that is not asked. Raises PlanProblems."""
-    sink = Sink(path, Positions({}))
+    from cockpit.plan.rules import check_rules  # with Jinja2, which `adopted` does without
+
     data = _parse(text, path)
-    sink.positions = locate(text)
+    sink = Sink(path, locate(text))
     root = Table(sink, (), data, "the plan")
-    plan = _plan(root, text, path, base)
+    plan, steps, window_known = _plan(root, text, path)
+    check_rules(plan, steps, base, window_known=window_known)
+    if sink.problems:
+        raise PlanProblems(sink.problems)
+    return plan
+
+
+def adopted(text: str, path: str) -> Plan:
+    """The plan of a text that an engine has adopted: its rules and templates were checked then. Raises PlanProblems
+    where this cockpit can't read it at all."""
+    sink = Sink(path, Positions({}))
+    plan, *_ = _plan(Table(sink, (), _parse(text, path), "the plan"), text, path)
     if sink.problems:
         raise PlanProblems(sink.problems)
     return plan
@@ -75,7 +86,8 @@ def _parse(text: str, path: str) -> dict[str, Any]:
         raise PlanProblems([Problem(path, 1, f"not TOML: {error}", "write a smaller number")]) from None
 
 
-def _plan(root: Table, text: str, path: str, base: Path | None) -> Plan:
+def _plan(root: Table, text: str, path: str) -> tuple[Plan, list[Read], bool]:
+    """The plan, its steps with their tables, and whether its window could be read."""
     name, lead, contact = _head(root)
     window = _window(root)
     limits = _limits(root)
@@ -90,8 +102,7 @@ def _plan(root: Table, text: str, path: str, base: Path | None) -> Plan:
         tuple(read.step for read in steps), tuple(read.step for read in backout),
         lead, contact, limits, inputs, path, text,
     )
-    check_rules(plan, [*steps, *backout], base, window_known=window is not None)
-    return plan
+    return plan, [*steps, *backout], window is not None
 
 
 def _head(root: Table) -> tuple[str, str | None, str | None]:

@@ -8,17 +8,14 @@ and is refused in paths. Knows neither plan nor state: `plan.templates` brings t
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cockpit.plan.problems import nearest
-
-Scope = Mapping[str, Any]
+from cockpit.plan.values import Captured, Scope, TemplateProblem, Values, has_template
 
 ROOTS = ("server", "inputs", "captured", "plan", "window")
 FILTERS = (
@@ -30,35 +27,6 @@ MAX_LENGTH = 100_000  # characters of one template; more is no command that a pe
 _OFF = "\ue000off"  # a private character: the delimiters that Jinja2 can't be told to do without
 _BRACES = "where the braces are the command's own, write {{ '{{' }} for each opening pair"
 _SIMPLER = "write something simpler"
-
-
-class TemplateProblem(Exception):
-    """The operator's: this template can't be used as it is written (or with what was captured)."""
-
-    def __init__(self, what: str, instead: str = "") -> None:
-        super().__init__(f"{what}; {instead}" if instead else what)
-        self.what, self.instead = what, instead
-
-
-class Captured(str):
-    """A server's own words. Marked, so that the way out of a template can quote them."""
-
-
-class Values(SimpleNamespace):
-    """One root of a scope: `label` for messages, what `{{ label }}` itself gives (None: refused), and for names
-    that exist but may not be used here, what to write instead."""
-
-    def __init__(
-        self, label: str, values: Mapping[str, Any], text: str | None = None, refused: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(**values)
-        self._label, self._text, self._refused = label, text, refused or {}
-
-    def _missing(self, name: str) -> tuple[str, str]:
-        if name in self._refused:
-            return f"{self._label}.{name} can't be used here", self._refused[name]
-        known = [key for key in vars(self) if not key.startswith("_")]
-        return f"{self._label}.{name} is not known here", nearest(name, known, write="write " + self._label + ".{}")
 
 
 class _Missing(StrictUndefined):
@@ -128,10 +96,6 @@ def _environment(finalize: Any) -> _Sandbox:
 _ENVIRONMENTS = {False: _environment(_text), True: _environment(_path)}
 
 
-def has_template(text: str) -> bool:
-    return "{{" in text
-
-
 @lru_cache(maxsize=8192)
 def _compiled(text: str, path: bool) -> Template:
     if len(text) > MAX_LENGTH or _OFF in text:
@@ -175,9 +139,7 @@ def _root(expression: nodes.Node | None) -> nodes.Node | None:
 
 
 def render(text: str, scope: Scope, *, path: bool = False) -> str:
-    """The text with its values put in. `path`: captured values and empty values are refused. Raises TemplateProblem."""
-    if not has_template(text):
-        return text
+    """See `templates.render`."""
     template = _compiled(text, path)
     try:
         return template.render(scope)

@@ -9,9 +9,8 @@ import posixpath
 from collections.abc import Callable
 
 from cockpit.plan.model import Copy, Place, Step
-from cockpit.plan.sandbox import Scope
 from cockpit.plan.steps import Read
-from cockpit.plan.templates import TemplateProblem, render, target_path
+from cockpit.plan.templates import Scope, TemplateProblem, render, target_path
 
 OfServer = Callable[[Step, str | None], Scope]
 Writers = dict[tuple[str, str], str]

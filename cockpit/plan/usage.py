@@ -13,11 +13,12 @@ from cockpit.plan.fields import Table
 from cockpit.plan.model import LOCAL, Plan, Step
 from cockpit.plan.places import split_place
 from cockpit.plan.positions import Path
-from cockpit.plan.sandbox import captured_in_quotes, has_template, uses_captured
+from cockpit.plan.sandbox import captured_in_quotes, uses_captured
 from cockpit.plan.steps import Read
 from cockpit.plan.targets import check_targets
 from cockpit.plan.templates import Scope, TemplateProblem, render, scope
 from cockpit.plan.times import hours
+from cockpit.plan.values import has_template
 
 Use = Literal["shell", "text", "path", "never"]
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from cockpit.fleet.api import Contact
 from cockpit.preflight.finding import Finding, bad, good
 
+LONGEST = 90.0  # seconds without a word, while nobody is being asked anything
 GRACE = 5.0  # seconds in which an unreachable server may still answer: a full MaxStartups drops the first try
 
 
 class Contacts:
     """`changed` is the fleet's on_contact; `settled` gives what it came to."""
 
-    def __init__(self) -> None:
+    def __init__(self, asking: Callable[[], bool] = lambda: False) -> None:
+        """asking: whether a person is being asked something now, which takes as long as it takes."""
+        self._asking = asking
         self._last: dict[str, Contact] = {}
         self._news: dict[str, asyncio.Event] = {}
 
@@ -27,7 +31,8 @@ class Contacts:
     async def settled(self, name: str) -> Contact:
         """In contact, or refused for good; an unreachable one is given a little longer."""
         event = self._event(name)
-        await event.wait()
+        if not await self._heard(event):
+            return Contact(name, False, "unreachable", f"{name}: nothing was heard of it within {LONGEST:.0f} s")
         try:
             async with asyncio.timeout(GRACE):
                 while self._last[name].problem == "unreachable":
@@ -36,6 +41,17 @@ class Contacts:
         except TimeoutError:
             pass
         return self._last[name]
+
+
+    async def _heard(self, event: asyncio.Event) -> bool:
+        left = LONGEST
+        while left > 0:
+            try:
+                await asyncio.wait_for(event.wait(), 1.0)
+                return True
+            except TimeoutError:
+                left -= 0.0 if self._asking() else 1.0
+        return False
 
 
 _INSTEAD = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cockpit.plan.model import Gate, Plan
+from cockpit.plan.model import Gate, Plan, Verify
 from cockpit.state.model import DONE, SKIPPED, State, Task
 from cockpit.state.standing import dropped, stale_since
 
@@ -35,6 +35,8 @@ def _task(plan: Plan, state: State, task: Task, check: str, found: NotGreen) -> 
         return
     if task.state != DONE:
         found.red.append(f"{task.id} is {task.state}")
+    wanted = [f"{task.id}/{name}" for name in _checks(plan, task, check)]
+    found.red += [f"{key} was never tested" for key in wanted if key not in state.proofs]
     for key, proof in state.proofs.items():
         if proof.task != task.id or (check and proof.check != check):
             continue
@@ -42,3 +44,9 @@ def _task(plan: Plan, state: State, task: Task, check: str, found: NotGreen) -> 
             found.red.append(f"{key} is {proof.result}: {proof.evidence}")
         elif stale_since(plan, state, key) is not None:
             found.red.append(f"{key} is stale: its data changed since")
+
+
+def _checks(plan: Plan, task: Task, check: str) -> list[str]:
+    """The checks of a verify step, or the one that is asked for: a person's word that a task is done is no proof."""
+    action = plan.step(task.step).action
+    return [c.name for c in action.checks if check in ("", c.name)] if isinstance(action, Verify) else []

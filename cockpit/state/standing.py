@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 from cockpit.plan.model import LOCAL, Gate, Manual, Plan, Step
 from cockpit.plan.times import clock_time
@@ -17,6 +19,7 @@ from cockpit.state.chart import chart as chart
 from cockpit.state.fresh import stale_since as stale_since
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, State, Task
 
+SHUT_OUT = ("key-changed", "key-unknown", "auth")  # problems of `ServerLost` that no waiting mends
 PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person and take no slot
 
 
@@ -28,6 +31,19 @@ class Standing:
     why: str = ""
     needs: tuple[str, ...] = ()  # unmet needs, task ids
     startable: bool = False  # nothing is in the way: the engine starts it now
+
+
+# The same few words for most tasks in every pass: made once.
+
+
+@lru_cache
+def _plain(word: str) -> Standing:
+    return Standing(word)
+
+
+@lru_cache(8192)
+def _after_one(need: str) -> Standing:
+    return Standing("blocked", f"after {need}", (need,))
 
 
 def standings(plan: Plan, state: State, now: float) -> dict[str, Standing]:
@@ -80,11 +96,21 @@ class _Walk:
         self.unmet_of: dict[int, tuple[str, ...]] = {}  # group -> those of it that are not met
         self.jobs: dict[str | None, int] = {}
         self.all_jobs = self.transfers = 0
+        self.open = self._open()
+        self.moving = [t for t in state.tasks.values() if t.state not in (PENDING, DONE, SKIPPED)]
         self.halt = self._halt()
         self.troubled = self._troubled()
-        for task in state.tasks.values():
+        for task in self.moving:
             if task.state in (RUNNING, UNKNOWN):
                 self._take(self.chart.steps.get(task.step), task.server)
+
+    def _open(self) -> set[str]:
+        """The tasks that what needs them still waits for."""
+        steps, state = self.chart.steps, self.state
+        return {
+            t.id for t in state.tasks.values()
+            if t.state not in (DONE, SKIPPED) and (step := steps.get(t.step)) is not None and not settled(t, step, state)
+        }
 
     def all(self) -> dict[str, Standing]:
         return {t: self._one(self.state.tasks[t]) for t in self.chart.order if t in self.state.tasks}
@@ -94,14 +120,15 @@ class _Walk:
         if task.state == RUNNING:
             return self._running(task, step)
         if task.state != PENDING:
-            return Standing(task.state, task.why or self._ended(task))
+            why = task.why or self._ended(task)
+            return Standing(task.state, why) if why else _plain(task.state)
         if dropped(self.state, task.server):
             return Standing(SKIPPED, f"{task.server} was dropped")
         return self._pending(task, step)
 
     def _running(self, task: Task, step: Step) -> Standing:
         if not isinstance(step.action, PERSON_KINDS):
-            return Standing(RUNNING, "being cancelled" if task.cancel_asked else "")
+            return Standing(RUNNING, "being cancelled") if task.cancel_asked else _plain(RUNNING)
         naysayer = no_go(self.state, task.id)
         if naysayer is not None:
             return Standing("waiting", f"no-go by {naysayer}: hold or back out")
@@ -119,7 +146,7 @@ class _Walk:
             return Standing("blocked", "only in a backout" if step.phase == "backout" else "backing out")
         unmet = self._unmet(task.id)
         if unmet:
-            return Standing("blocked", self._after(unmet), unmet)
+            return _after_one(*unmet) if len(unmet) == 1 else Standing("blocked", self._after(unmet), unmet)
         too_early = self._too_early(step)
         if too_early:
             return Standing("blocked", too_early)
@@ -143,21 +170,19 @@ class _Walk:
     def _unmet(self, task: str) -> tuple[str, ...]:
         """Large shared groups (a gate's) are walked once per pass: 17 steps on 338 servers would be quadratic.
         `id` names a group safely, since the chart's needs keep every group alive."""
-        found: list[str] = []
-        for group in self.chart.needs.groups(task):
-            if id(group) not in self.unmet_of:
-                self.unmet_of[id(group)] = tuple(n for n in group if not self._met(n))
-            found += self.unmet_of[id(group)]
-        return tuple(dict.fromkeys(found))
+        found = [unmet for group in self.chart.needs.groups(task) if (unmet := self._unmet_of(group))]
+        return tuple(dict.fromkeys(chain.from_iterable(found))) if len(found) > 1 else found[0] if found else ()
 
-    def _met(self, need: str) -> bool:
-        task = self.state.tasks.get(need)
-        return task is None or settled(task, self.chart.steps[task.step], self.state)
+    def _unmet_of(self, group: tuple[str, ...]) -> tuple[str, ...]:
+        if len(group) == 1:
+            return group if group[0] in self.open else ()
+        if id(group) not in self.unmet_of:
+            self.unmet_of[id(group)] = tuple(n for n in group if n in self.open)
+        return self.unmet_of[id(group)]
 
     @staticmethod
     def _after(unmet: tuple[str, ...]) -> str:
-        more = f" and {len(unmet) - 1} more" if len(unmet) > 1 else ""
-        return f"after {unmet[0]}{more}"
+        return f"after {unmet[0]} and {len(unmet) - 1} more"
 
     def _too_early(self, step: Step) -> str:
         state = self.state
@@ -235,7 +260,7 @@ class _Walk:
 
     def _halt(self) -> tuple[str, str] | None:
         """The task that stopped everything, if one did: a failure under `stop`, or a no-go of a gate that holds everyone."""
-        for task in self.state.tasks.values():
+        for task in self.moving:
             step = self.chart.steps.get(task.step)
             if step is None or (step.phase == "night") == self.state.backout:
                 continue
@@ -248,7 +273,7 @@ class _Walk:
     def _troubled(self) -> dict[str, str]:
         """Server -> the task on it that a person has to decide about before anything new starts there."""
         found: dict[str, str] = {}
-        for task in self.state.tasks.values():
+        for task in self.moving:
             step = self.chart.steps.get(task.step)
             if step is None or (step.phase == "night") == self.state.backout or dropped(self.state, task.server):
                 continue
@@ -282,12 +307,20 @@ def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool
     """Whether nothing goes on, and nothing will by itself: what is open waits for a person's word."""
     if not state.prompts and not state.held and all(s.contact != "lost" for s in state.servers.values()):
         return False
-    return not any(_goes_on(state.tasks[t], s) for t, s in standing_of.items())
+    return not any(_goes_on(state, state.tasks[t], s) for t, s in standing_of.items())
 
 
-def _goes_on(task: Task, standing: Standing) -> bool:
+def shut_out(state: State, server: str | None) -> bool:
+    """Whether contact to this server comes back only by a person: its host key or our login is refused."""
+    known = state.servers.get(server or "")
+    return known is not None and known.contact == "lost" and known.problem in SHUT_OUT
+
+
+def _goes_on(state: State, task: Task, standing: Standing) -> bool:
     if task.undo_asked or undoing(task) or standing.word in (RUNNING, "queued") or standing.startable:
         return True
+    if shut_out(state, task.server):
+        return False
     if task.state == UNKNOWN:
         return not (task.unknown_reason or "").startswith("ask: ")
     return standing.why.startswith("until ") or (standing.word == "ready" and standing.why.startswith("no contact"))

@@ -33,6 +33,8 @@ async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
             found = ended(await collect(ctx, remote, spec))
             crash.point("after job.adopt")
             return found
+        if report.phase == "absent" and await rebooted(ctx, remote):
+            return Outcome("unknown", error="the server was rebooted since, and has no record of it")
     crash.point("before job.start")
     report = await remote.start_job(spec)
     crash.point("after job.start")
@@ -43,6 +45,13 @@ async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
     found = ended(await collect(ctx, remote, spec))
     crash.point("after job.end")
     return found
+
+
+async def rebooted(ctx: StepContext, remote: Remote) -> bool:
+    """Whether the server is in another boot than when this attempt was begun: a power cut may take the youngest records with
+    it, so that a job of which there is none may have run all the same."""
+    before = ctx.detail.get("boot")
+    return before is not None and before != await remote.boot_id()
 
 
 async def collect(ctx: StepContext, remote: Remote, spec: JobSpec) -> JobReport:

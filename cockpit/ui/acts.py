@@ -230,8 +230,10 @@ def answer(night: Night, prompt_id: str) -> Proposal:
     if prompt is None:
         raise NotNow("That question is answered already, or no longer asked.")
     task = night.state.tasks.get(prompt.task or "")
-    title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + (f" for {prompt.server}" if prompt.server else "")
-    body = [question(night, prompt) if task else prompt.text, *_gate_lines(night, prompt), f"Asked since {clock(prompt.since, night.state.utc_offset)}."]
+    place = f" for {prompt.server}" if prompt.server else ""
+    title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + place
+    since = f"Asked since {clock(prompt.since, night.state.utc_offset)}."
+    body = [question(night, prompt) if task else prompt.text, *_gate_lines(night, prompt), since]
     if prompt.choices:
         choices = _choices(prompt)
     else:

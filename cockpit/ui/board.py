@@ -180,7 +180,7 @@ class Board(Screen[None]):
         self.restore(self._remembered)
         if not self.deck.may_act:
             self.query_one(Footer).label("only looking: acting keys are off")
-        self.call_after_refresh(self.look)
+        self.call_next(self.look)  # before the first layout: panes that know their night are measured and drawn once
         self.set_interval(DRAW_EVERY, self.look)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -12,7 +12,6 @@ from cockpit.ui.actions import ACTIONS
 from cockpit.ui.painting import Drawn, Painted
 from cockpit.views.model import Cell, Tone
 
-
 STAYS = 6.0  # seconds that an answer hides the keys
 COMPLAINT_STAYS = 15.0  # the same where it says that something did not work
 

@@ -26,7 +26,7 @@ class ServersPane(TablePane):
     OPENS = "steps"
 
     def heading(self) -> str:
-        return ", ".join(filter(None, [self.TITLE, super().heading() if self.night else ""]))
+        return ", ".join(filter(None, [self.TITLE, self._table.title]))
 
     def table(self, night: Night, width: int) -> Table:
         return servers.table(night, width)
@@ -70,9 +70,12 @@ class StepsPane(TablePane):
         self._aims = False
         super().select(key)
 
+    def place(self) -> dict[str, Any]:
+        return {**super().place(), "aims": self._aims}
+
     def restore(self, place: dict[str, Any]) -> None:
         super().restore(place)
-        self._aims = self._aims and not place.get("key")
+        self._aims = bool(place.get("aims", True))
 
     def on_focus(self) -> None:
         """Nothing moves under the keys."""

@@ -10,8 +10,6 @@ import os
 import socket
 import time
 
-import psutil
-
 from cockpit.state.model import State
 from cockpit.ui.commander import Commander
 from cockpit.views.model import Engine
@@ -63,4 +61,6 @@ def _process_lives(state: State) -> bool:
     """Whether the engine's process exists. On another machine it can't be seen: then only the socket counts."""
     if not state.engine_running or state.engine_pid is None or state.engine_host not in (None, socket.gethostname()):
         return False
+    import psutil  # here: asked only of an engine that is silent, and nobody waits for it when a screen opens
+
     return state.engine_pid == os.getpid() or psutil.pid_exists(state.engine_pid)

@@ -75,7 +75,8 @@ def _moves(night: Night, task: Task) -> Iterator[Said]:
     total = f" of {format_size(m.bytes_total)}" if m.bytes_total is not None else ", total not known yet"
     files = f", {plural(m.files_done, 'file')}" if m.files_done is not None else ""
     left = f", {eta_words(m, night.now)} left" if m.eta is not None else f", {eta_words(m, night.now)}"
-    yield f"{'Moved' if task.kind == 'copy' else 'Read'}: {format_size(m.bytes_done)}{total}{files} ({m.phase}){left if task.ended is None else ''}", "run"
+    verb = "Moved" if task.kind == "copy" else "Read"
+    yield f"{verb}: {format_size(m.bytes_done)}{total}{files} ({m.phase}){left if task.ended is None else ''}", "run"
 
 
 def _attempts(night: Night, task: Task) -> Iterator[Said]:

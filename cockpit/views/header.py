@@ -13,7 +13,8 @@ from cockpit.views.deadline import finish, opens, testing, turn_back
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Line, Night
 from cockpit.views.needs import Need, items
-from cockpit.views.words import cut, first_that_fits, join, width_of
+from cockpit.views.now import silent
+from cockpit.views.words import cut, first_that_fits, join, plural, width_of
 
 Part = tuple[Cell, ...]
 BAR = " | "
@@ -128,6 +129,11 @@ def _share(texts: list[str], spare: int) -> list[int]:
 def _quiet(night: Night, width: int) -> Line:
     texts = [*_next_words(night), ""]
     quiet = Cell("Nothing needs you", "good") if night.state.outcome is None else Cell(_ended(night), "strong")
+    gone = silent(night) if night.state.outcome is None else []
+    if gone:
+        names = f": {', '.join(gone)}" if len(gone) < len(night.plan.servers) or len(gone) == 1 else ""
+        texts = [f"{plural(len(gone), 'server')} without contact{names}{more}" for more in (". Trying again by itself", "")]
+        return first_that_fits(((Cell(text, "bad"),) for text in (*texts, f"{plural(len(gone), 'server')} without contact")), width)
     return first_that_fits(((quiet, Cell(f". {text}" if text else "")) for text in texts), width)
 
 

@@ -36,7 +36,7 @@ def legend(night: Night, width: int) -> list[Line]:
     """The glyphs, then the steps by number, in as many columns as fit."""
     nos = numbers(night.plan)
     steps = [f"{nos[s.id].partition('/')[0]} {s.title}" for s in steps_of_phase(night.plan, night.state)]
-    size = 22 if 66 <= width < 84 else 28  # a third column is worth a cut title
+    size = 22 if 66 <= width < 75 else 28  # a third column is worth a cut title
     return [*_flow(glyph_legend(), width, 12), *_flow([Cell(s, "dim") for s in steps], width, size)]
 
 

@@ -17,7 +17,7 @@ from cockpit.journal.events import Fact
 from cockpit.journal.reader import Reader
 from cockpit.journal.records import Sample
 from cockpit.plan.model import Moment, Plan, Window
-from cockpit.plan.reader import loads
+from cockpit.plan.reader import adopted
 from cockpit.state.model import RUNNING, UNKNOWN, State
 from cockpit.state.standing import stale_since, standings
 from cockpit.state.tail import Tail
@@ -32,7 +32,7 @@ class NightBuilder:
     """`night()` reads what is new and returns the present moment; call it once or twice a second."""
 
     def __init__(
-        self, tail: Tail, reader: Reader, clock: Clock, *, load: Callable[[str, str], Plan] = loads, who: str = "",
+        self, tail: Tail, reader: Reader, clock: Clock, *, load: Callable[[str, str], Plan] = adopted, who: str = "",
     ) -> None:
         self.tail, self.reader, self.clock, self.who = tail, reader, clock, who
         self.facts: list[Fact] = []  # those that the newest `night()` applied; [] after a jump

@@ -124,6 +124,13 @@ def believed(night: Night, server: str | None) -> bool:
     return known is None or (known.contact == "up" and not stale(night, known.name))
 
 
+def silent(night: Night) -> list[str]:
+    """The servers that were there and of which nothing can be believed now: contact lost, or stale."""
+    known = night.state.servers
+    gone = [name for name in night.plan.servers if name in known and (known[name].contact == "lost" or stale(night, name))]
+    return [name for name in gone if not dropped(night.state, name)]
+
+
 def held(state: State, server: str | None, task: Task | None = None) -> bool:
     targets = {"", server, *((task.id, task.step) if task else ())}
     return any(target in targets for target in state.held)

@@ -24,6 +24,7 @@ from cockpit.views.now import (
     proof_counts,
     quiet,
     server_mark,
+    silent,
     steps_of_phase,
     word,
 )
@@ -181,10 +182,11 @@ def _all(night: Night, titles: list[str]) -> Row:
     moved = copies(night)
     running = [m for m in moved if is_running(night, m.task)]
     bad = sum(w in ("failed", "unknown", "waiting", "cancelled") for w in words)
+    bad += sum(m.stalled_since is not None for m in running)
     cells = {
         "SERVER": Cell(ALL, "strong"),
         "STEP": Cell(f"{over}/{plural(len(words), 'task')}{_fleet_step(night)}"),
-        "STATE": Cell(f"!{bad} att" if bad else "ok", "warn" if bad else "good"),
+        "STATE": _fleet_state(night, bad),
         "DONE": Cell(percent(over / len(words)) if words else ""),
         "QUIET": Cell(""), "OWNER": Cell(""), "NOTE": Cell(""),
         "PROVED": _proved(night, list(state.tasks.values())),
@@ -198,6 +200,14 @@ def _all(night: Night, titles: list[str]) -> Row:
         left = format_duration(forecast.finish - night.now) if state.outcome is None else ""
         cells |= {"LEFT": Cell(left), "FINISH": Cell(clock(forecast.finish, state.utc_offset))}
     return Row(ALL, tuple(cells.get(title, Cell(UNKNOWN, "dim")) for title in titles))
+
+
+def _fleet_state(night: Night, bad: int) -> Cell:
+    """ "ok" is said only where every server answers."""
+    gone = len(silent(night)) if night.state.outcome is None else 0
+    if gone:
+        return Cell(f"x{gone} lost", "bad")
+    return Cell(f"!{bad} att", "warn") if bad else Cell("ok", "good")
 
 
 def _fleet_step(night: Night) -> str:

@@ -48,7 +48,8 @@ def _row(night: Night, task: Task, width: int) -> Row:
     head = (mark.dot(), Cell(no, "dim"), Cell(task.title, "strong" if word(night, task) == "running" else ""))
     note = Cell(remark(night, task), mark.tone if mark.word.isupper() else "dim")
     if width < WIDE:
-        name = "" if mark.word in ("done", "running", "blocked") else f"{mark.word}: " if note.text else mark.word
+        between = " " if note.text.startswith("for ") else ": " if note.text else ""
+        name = "" if mark.word in ("done", "running", "blocked") else mark.word + between
         by = f"by {task.who}  " if task.who else ""
         narrow = Cell(name + by + note.text, note.tone)
         return Row(task.id, (*head, Cell(when(night, task)), Cell(took(night, task)), narrow))
@@ -95,7 +96,7 @@ def _ahead(night: Night, task: Task) -> str:
 
 
 def remark(night: Night, task: Task) -> str:
-    """Why it waits, what went wrong, who decided what; one line."""
+    """Why it waits, what went wrong, who decided what; one line. Steps of its own server go without the server's name."""
     standing = night.standings.get(task.id)
     attempt = task.attempt
     if attempt is not None and attempt.error and task.state in ("failed", "cancelled", "unknown"):
@@ -103,7 +104,8 @@ def remark(night: Night, task: Task) -> str:
     if task.why:
         return task.why
     tries = f"attempt {attempt.n}" if attempt is not None and attempt.n > 1 else ""
-    return (standing.why if standing else "") or tries
+    why = standing.why if standing else ""
+    return (why.replace(f"@{task.server}", "") if task.server else why) or tries
 
 
 def _fleet(night: Night, width: int) -> Table:

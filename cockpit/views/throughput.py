@@ -65,7 +65,7 @@ def lines(rates: list[float], night: Night, width: int, height: int) -> list[Lin
 
 
 def _bar(share: float, rows: int) -> list[str]:
-    """One minute from the top row to the lowest; a minute in which something moved is never empty, one in which nothing did is."""
+    """One minute from the top row to the lowest; it is empty only where nothing moved."""
     eighths = max(1, round(share * rows * 8)) if share > 0 else 0
     cells = [min(8, max(0, eighths - 8 * row)) for row in range(rows)]
     return [BARS[n - 1] if n else " " for n in reversed(cells)]

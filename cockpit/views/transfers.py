@@ -40,7 +40,8 @@ def _title(night: Night) -> str:
     if not running:
         return "no transfer is running" + (f", {reading}" if reading else "")
     rate = format_rate(sum(m.rate or 0.0 for m in running))
-    return ", ".join(filter(None, [f"{len(running)} of at most {plural(night.plan.limits.transfers, 'transfer')}", rate, reading]))
+    count = f"{len(running)} of at most {plural(night.plan.limits.transfers, 'transfer')}"
+    return ", ".join(filter(None, [count, rate, reading]))
 
 
 def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:

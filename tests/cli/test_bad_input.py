@@ -56,7 +56,11 @@ def plan(place: Path) -> Path:
 @pytest.fixture
 def night(cockpit: Cockpit, plan: Path) -> str:
     """A session whose engine waits for a person."""
-    return session_of(cockpit("run", str(plan), "--headless", "--input", "ticket=1", code=4, COCKPIT_SECRET_WORD="x").stdout)
+    follower = cockpit.start(plan, "--input", "ticket=1", COCKPIT_SECRET_WORD="x")
+    cockpit.needs("manual-look")
+    follower.kill()
+    follower.communicate()
+    return cockpit.session().id
 
 
 def refused(cockpit: Cockpit, line: str, code: int = 2, **env: str) -> str:

@@ -24,7 +24,7 @@ def test_a_good_place_is_good(cockpit: Cockpit) -> None:
 
 
 def test_no_screen_can_be_drawn_in_a_dumb_terminal(cockpit: Cockpit) -> None:
-    said = cockpit("doctor", code=1, TERM="dumb", LANG="C").stdout
+    said = cockpit("doctor", code=1, TERM="dumb", LANG="C", LC_ALL="C").stdout
     assert "x FAIL TERM" in said and "1 will not work" in said
     assert "! WARN locale" in said
 

@@ -80,7 +80,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_whole_night_is_in_it(cockpit: Cockpit, night: str, place: Path) -> None:
+def test_the_whole_night_is_in_it_and_only_our_markup(cockpit: Cockpit, night: str, place: Path) -> None:
     said = cockpit("report", night).stdout
     cockpit("report", night, "-o", str(place / "r.html"))
     page = Page((place / "r.html").read_text())
@@ -95,18 +95,16 @@ def test_the_whole_night_is_in_it(cockpit: Cockpit, night: str, place: Path) -> 
         assert "The customer called." in text and "Test host fs01" in text
         assert "prove/same" in text and "prove/hostile" in text and "FAIL" in text
     assert "\x1b" not in said + page.text
-
-
-def test_markdown_is_only_our_markup(cockpit: Cockpit, night: str, place: Path) -> None:
     cockpit("report", night, "-o", str(place / "r.md"))
-    text = (place / "r.md").read_text()
+    only_our_markup((place / "r.md").read_text())
+    assert ".html nor .md" in cockpit("report", night, "-o", str(place / "r.pdf"), code=2).stderr
+    assert "where you may write" in cockpit("report", night, "-o", str(place / "no" / "r.md"), code=2).stderr
+
+
+def only_our_markup(text: str) -> None:
+    """No tag, and every row of a table has as many columns as its head."""
     assert "<script" not in text.replace("\\<", "") and "Fill \\| it" in text
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     for table in tables:
         widths = {len(row.replace("\\|", "").split("|")) for row in table}
         assert len(widths) == 1, table
-
-
-def test_where_it_cannot_be_written(cockpit: Cockpit, night: str, place: Path) -> None:
-    assert ".html nor .md" in cockpit("report", night, "-o", str(place / "r.pdf"), code=2).stderr
-    assert "where you may write" in cockpit("report", night, "-o", str(place / "no" / "r.md"), code=2).stderr

@@ -153,7 +153,7 @@ async def test_a_rate_is_kept_and_may_change(tmp_path: Path) -> None:
     src, dst = tmp_path / "src", tmp_path / "dst"
     rate = [2_000_000.0]
     async with serving(src) as source, serving(dst) as target:
-        (src / "f").write_bytes(os.urandom(4 << 20))
+        (src / "f").write_bytes(os.urandom(16 << 20))
         loop = asyncio.get_running_loop()
         began = loop.time()
 
@@ -162,4 +162,4 @@ async def test_a_rate_is_kept_and_may_change(tmp_path: Path) -> None:
                 rate[0] = 1e9
 
         await relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell)
-        assert 0.5 < loop.time() - began < 2.0, "slow for its first part only"
+        assert 0.5 < loop.time() - began < 6.0, "slow for its first part only: all of it would take 8 s"

@@ -1,4 +1,4 @@
-"""A real engine inside the test's process: real journal, real socket, this machine as `local`, and servers that nobody answers for."""
+"""A real engine inside the test's process: real journal, real socket, this machine as `local`; no other server answers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Night:
     async def until(self, what: Callable[[State], object], seconds: float = 20) -> State:
         """The first state of which it holds."""
         async with asyncio.timeout(seconds):
-            while not self.session.journal_path.exists() or not what(state := self.state):
+            while not self.session.journal_path.exists() or not what(state := self.state):  # noqa: ASYNC110: a file tells nobody
                 await asyncio.sleep(0.02)
         return state
 

@@ -45,3 +45,19 @@ async def test_what_is_not_known_to_run_cannot_be_cancelled(tmp_path: Path) -> N
         assert not said["ok"] and "done, failed" in said["text"]
         assert not here.state.tasks["work@local"].cancel_asked
         assert (await here.do("failed", "work@local"))["ok"]
+
+
+WAITS = """
+[[steps]]
+id = "wait"
+on = "local"
+env = { WORD = "here" }
+cwd = "/proc/self"
+wait = { for = "test \\"$WORD\\" = here && test -e status", timeout = "4s" }
+"""
+
+
+async def test_the_condition_of_a_wait_has_the_environment_and_place_of_its_step(tmp_path: Path) -> None:
+    async with night(session_of(tmp_path, WAITS)) as here:
+        state = await here.until(lambda s: s.tasks["wait@local"].attempts and s.tasks["wait@local"].attempts[0].ended)
+        assert state.tasks["wait@local"].state == "done"

@@ -29,9 +29,9 @@ def link_to(host: Host) -> Link:
 
 
 @asynccontextmanager
-async def jobs_on(host: Host) -> AsyncIterator[Jobs]:
+async def jobs_on(host: Host, serves: tuple[str, int] | None = None) -> AsyncIterator[Jobs]:
     link = link_to(host)
-    jobs = Jobs(link)
+    jobs = Jobs(link, serves)
     try:
         yield jobs
     finally:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cockpit.fleet.api import JobReport
+from cockpit.fleet.api import FleetError, JobReport
 from tests.fleet.ssh_link import jobs_on, kill, spec, whole
 from tests.hosts import Host, Hosts
 
@@ -66,6 +66,16 @@ async def test_a_stale_engine_starts_nothing(host: Host) -> None:
         await whole(new, "after")
         await new.remove_jobs("s2")
         assert (await old.start_job(spec("late", LINE, session="s2", epoch=1))).how == "stale-epoch", "after the night too"
+    assert started(host) == 0
+
+
+async def test_who_replaced_an_engine_says_so_before_it_looks(host: Host) -> None:
+    async with jobs_on(host) as old, jobs_on(host, serves=("s4", 2)) as new:
+        assert (await new.inspect_job("asked-about", become=False)).phase == "absent"
+        assert (await old.start_job(spec("asked-about", LINE, session="s4", epoch=1))).how == "stale-epoch"
+        async with jobs_on(host, serves=("s4", 1)) as stale:
+            with pytest.raises(FleetError, match="newer engine"):
+                await stale.inspect_job("asked-about", become=False)
     assert started(host) == 0
 
 

@@ -131,7 +131,7 @@ async def test_a_password_is_hidden_while_it_is_typed_and_reaches_the_engine(tmp
 async def test_a_numbered_item_opens_its_question_with_its_choices(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         text = await _open(c, "2")
-        assert "host-key for fs02" in text and "old SHA256:9yQ" in text and "a  accept" in text
+        assert "Host key for fs02" in text and "old SHA256:9yQ" in text and "a  accept" in text
         await c.press("a", "enter")
         await c.sees("A reason is needed")
         await c.type("compared by phone")

@@ -170,3 +170,15 @@ def test_the_night_is_shown_on_the_plans_own_clock() -> None:
     night = quiet_night()
     assert night.now == OPENS + 600
     assert "20:10:00" in first(night)
+
+
+def test_lost_servers_are_told_before_they_are_an_alarm() -> None:
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    story.tell(20, e.ServerLost("fs01", "unreachable", "timed out"))
+    assert second(story.night(25)) == "1 server without contact: fs01. Trying again by itself"
+    assert second(story.night(25), 60) == "1 server without contact: fs01. Trying again by itself"
+
+
+def test_nobody_is_named_where_nobody_is_at_the_keys() -> None:
+    assert first(the_night().night(1500, who="", replay="WATCH")).startswith("WATCH con1 20:25:00")

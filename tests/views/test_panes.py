@@ -182,3 +182,25 @@ def test_every_pane_fits(cells: int) -> None:
         for i, column in enumerate(table.columns):
             if column.right and column.width:
                 assert all(width(r.cells[i].text) <= column.width for r in table.rows)
+
+
+def test_a_question_does_not_repeat_the_task_that_stands_beside_it() -> None:
+    story = the_night()
+    story.tell(1302, e.PromptOpened("p2", "failed", "verify@dc01 failed: same: exit 1, not 0", "verify@dc01", "dc01", ["retry"]))
+    story.tell(1303, e.PromptOpened("p3", "gate", "Go on with the move?: go or no-go? Needs 1 approval.", "backup-ok", None, ["go"]))
+    found = {need.key: need.sentence for need in needs.items(story.night(1500))}
+    assert found["p2"] == "dc01 verify failed: same: exit 1, not 0"
+    assert found["p3"] == "backup-ok: go or no-go? Needs 1 approval."
+
+
+def test_a_proof_stands_among_the_transfers_only_while_it_reads() -> None:
+    story = the_night()
+    story.begin(1300, "verify@dc01")
+    for second in range(1301, 1500):
+        story.moved(second, "verify@dc01", second * 1000, 2_000_000, "verify")
+    table = transfers.table(story.night(1500), 120)
+    assert "verify@dc01" in [r.key for r in table.rows]
+    assert table.title == "3 of at most 4 transfers, 290 MB/s, 1 proof reads"
+    story.end(1500, "verify@dc01")
+    assert "verify@dc01" not in [r.key for r in transfers.table(story.night(1501), 120).rows]
+    assert "Moved" not in text(story.night(1501), "verify@dc01")

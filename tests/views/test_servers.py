@@ -162,3 +162,17 @@ def test_the_matrix_has_a_glyph_for_each_task() -> None:
     legend = "\n".join(text_of(line) for line in matrix.legend(night, 80))
     assert "x FAILED" in legend
     assert "04 Rebuild to the baseline" in legend
+
+
+def test_the_fleet_is_not_ok_while_a_server_is_lost() -> None:
+    story = Story()
+    assert "ok" in draw(servers.table(story.night(60), 120), 120)[-1]
+    story.tell(50, e.ServerLost("mail1", "unreachable", "timed out"))
+    assert "x1 lost" in draw(servers.table(story.night(60), 120), 120)[-1]
+
+
+def test_an_idle_servers_quiet_is_no_trouble() -> None:
+    story = Story()
+    story.hear(60)
+    tones = {at: {r.key: c.tone for r in servers.table(story.night(at), 80).rows for c in r.cells[8:9]} for at in (72, 85)}
+    assert tones[72]["dc01"] == "dim" and tones[85]["dc01"] == "warn"

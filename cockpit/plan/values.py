@@ -1,0 +1,44 @@
+"""What templates are given, and what is said of one that can't be used. Knows no Jinja2: a screen reads plans without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from cockpit.plan.problems import nearest
+
+Scope = Mapping[str, Any]
+
+
+def has_template(text: str) -> bool:
+    return "{{" in text
+
+
+class TemplateProblem(Exception):
+    """The operator's: this template can't be used as it is written (or with what was captured)."""
+
+    def __init__(self, what: str, instead: str = "") -> None:
+        super().__init__(f"{what}; {instead}" if instead else what)
+        self.what, self.instead = what, instead
+
+
+class Captured(str):
+    """A server's own words. Marked, so that the way out of a template can quote them."""
+
+
+class Values(SimpleNamespace):
+    """One root of a scope: `label` for messages, what `{{ label }}` itself gives (None: refused), and for names
+    that exist but may not be used here, what to write instead."""
+
+    def __init__(
+        self, label: str, values: Mapping[str, Any], text: str | None = None, refused: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(**values)
+        self._label, self._text, self._refused = label, text, refused or {}
+
+    def _missing(self, name: str) -> tuple[str, str]:
+        if name in self._refused:
+            return f"{self._label}.{name} can't be used here", self._refused[name]
+        known = [key for key in vars(self) if not key.startswith("_")]
+        return f"{self._label}.{name} is not known here", nearest(name, known, write="write " + self._label + ".{}")
