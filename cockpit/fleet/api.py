@@ -73,7 +73,8 @@ class JobSpec:
 
 JobPhase = Literal["absent", "prepared", "running", "ended", "gone", "rebooted"]
 """absent: no directory. prepared: a directory, the command never recorded as starting. running: pid, start time and boot
-id match. ended: a result is there. gone: started here in this boot, process gone, no result. rebooted: another boot id, no result."""
+id match. ended: a result is there. gone: started here in this boot, process gone, no result. rebooted: another boot id, no
+result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,8 @@ class ValueCaptured(Event):
 @kind
 class PromptOpened(Event):
     """Something only a person can give. kind: passphrase | password | sudo | input | secret | host-key | gate | manual |
-    unknown | failed | no-go | lock | start. choices: the answers it takes, [] for free text. secret answers are never journaled."""
+    unknown | failed | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
+    journaled."""
 
     id: str
     kind: str

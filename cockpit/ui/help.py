@@ -30,7 +30,7 @@ class Help(ModalScreen[None]):
             yield Static("\n".join(self._text()), markup=False)
 
     def _text(self) -> list[str]:
-        lines = ["Every key is one unmodified key and works in tmux. j and k scroll, Esc closes.", ""]
+        lines = ["Every key works in tmux, and none needs Ctrl or Alt. j and k scroll, Esc closes.", ""]
         for group in dict.fromkeys(a.group for a in ACTIONS):
             of_group = [a for a in ACTIONS if a.group == group and self._here(a)]
             if of_group:

@@ -63,4 +63,9 @@ def _process_lives(state: State) -> bool:
         return False
     import psutil  # here: asked only of an engine that is silent, and nobody waits for it when a screen opens
 
-    return state.engine_pid == os.getpid() or psutil.pid_exists(state.engine_pid)
+    if state.engine_pid == os.getpid():
+        return True
+    try:
+        return psutil.Process(state.engine_pid).status() != psutil.STATUS_ZOMBIE  # dead, though its parent has not looked yet
+    except psutil.Error:
+        return False

@@ -131,9 +131,9 @@ def _quiet(night: Night, width: int) -> Line:
     quiet = Cell("Nothing needs you", "good") if night.state.outcome is None else Cell(_ended(night), "strong")
     gone = silent(night) if night.state.outcome is None else []
     if gone:
-        names = f": {', '.join(gone)}" if len(gone) < len(night.plan.servers) or len(gone) == 1 else ""
-        texts = [f"{plural(len(gone), 'server')} without contact{names}{more}" for more in (". Trying again by itself", "")]
-        return first_that_fits(((Cell(text, "bad"),) for text in (*texts, f"{plural(len(gone), 'server')} without contact")), width)
+        lost, names = f"{plural(len(gone), 'server')} without contact", f": {', '.join(gone)}"
+        wordings = (f"{lost}{names}. Trying again by itself", f"{lost}{names}", f"{lost}. Trying again by itself", lost)
+        return first_that_fits(((Cell(text, "bad"),) for text in wordings), width)
     return first_that_fits(((quiet, Cell(f". {text}" if text else "")) for text in texts), width)
 
 

@@ -209,9 +209,12 @@ def test_amend_without_an_answer_changes_nothing(cockpit: Cockpit, plan: Path, n
 
 @pytest.fixture
 def ended(cockpit: Cockpit, night: str) -> Path:
-    """The directory of a session that was stopped."""
+    """The directory of a session that was stopped, all of its journal in one file."""
     cockpit("stop", night)
-    return Path(os.environ["XDG_STATE_HOME"], SESSIONS, night)
+    directory = Path(os.environ["XDG_STATE_HOME"], SESSIONS, night)
+    with sqlite3.connect(directory / "journal.db") as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return directory
 
 
 def broken(kind: str, directory: Path) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from cockpit.decide import Ask, End, Retry, Start, Withdraw, decide
 from cockpit.engine.amend import adoption
 from cockpit.journal.events import (
-    AttemptEnded, AttemptStarted, Event, Fact, NightEnded, PromptOpened, PromptWithdrawn, RetryAsked, ServerContacted, SessionStarted,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    Fact,
+    NightEnded,
+    PromptOpened,
+    PromptWithdrawn,
+    RetryAsked,
+    ServerContacted,
+    SessionStarted,
 )
 from cockpit.plan.model import Gate, Manual, Plan
 from cockpit.state.fold import apply

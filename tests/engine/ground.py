@@ -68,7 +68,7 @@ class Night:
     async def until(self, what: Callable[[State], object], seconds: float = 20) -> State:
         """The first state of which it holds."""
         async with asyncio.timeout(seconds):
-            while not self.session.journal_path.exists() or not what(state := self.state):  # noqa: ASYNC110: a file tells nobody
+            while not self.session.journal_path.exists() or not what(state := self.state):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -14,24 +15,33 @@ from tests.engine.ground import Night, session_of
 from tests.journal.test_disk_full import fill, small_disk
 
 __all__ = ["small_disk"]
-TALK = '\n[[steps]]\nid = "talk"\nmanual = "Call the customer"\n'
+ROOM = 100_000  # bytes: enough for the engine's pulse, and not for the question
+TALK = f"""
+[[steps]]
+id = "pause"
+on = "local"
+run = "sleep 2"
+
+[[steps]]
+id = "talk"
+manual = "{'x' * 300_000}"
+"""
 
 
-async def test_an_engine_that_waits_for_room_can_be_stopped(
+async def test_an_engine_whose_decision_waits_for_room_can_be_stopped(
     tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(small_disk))
     session = session_of(tmp_path, TALK)
     running = asyncio.create_task(run_engine(session, {}))
     here = Night(session)
-    await here.until(lambda s: "manual-talk" in s.prompts)
-    fill(small_disk)
-    waiting = asyncio.create_task(here.do("done", "talk", why="x" * 500_000))
+    await here.until(lambda s: "pause@local" in s.tasks and s.tasks["pause@local"].attempts)
+    ballast = fill(small_disk)
+    os.truncate(ballast, ballast.stat().st_size - ROOM)
+    await here.until(lambda s: s.tasks["talk"].attempts)
     async with asyncio.timeout(20):
         while not ((said := await health(session.socket_path)) and said["problem"]):
             pass
-    assert not waiting.done()
     assert (await here.do("stop"))["ok"]
-    with pytest.raises(JournalProblem):
-        await asyncio.wait_for(running, 20)
-    waiting.cancel()
+    await asyncio.wait({running}, timeout=15)
+    assert running.done() and isinstance(running.exception(), JournalProblem)

@@ -23,6 +23,7 @@ async def test_a_later_answer_has_its_own_time(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(footer, "STAYS", 0.3)
     async with console(tmp_path) as c:
         await c.press("L")
+        await c.sees("layout narrow")
         c.app.board.say("refused", "bad")  # a complaint stays longer than what stood there before
         await c.pilot.pause(0.6)
         assert "refused" in c.rows()[-1]
@@ -36,8 +37,8 @@ async def test_leaving_says_what_goes_on(tmp_path: Path) -> None:
 
 async def test_leaving_an_ended_night_says_so(tmp_path: Path) -> None:
     night, clock = await middle(tmp_path)
-    await night.writer.append(NightEnded("failed"))
     async with console(tmp_path, night=(night, clock)) as c:
+        await night.writer.append(NightEnded("failed"))
         await c.sees("The night has ended: failed")
         await c.press("q")
     said = str(c.app.return_value)

@@ -187,7 +187,8 @@ def test_every_pane_fits(cells: int) -> None:
 def test_a_question_does_not_repeat_the_task_that_stands_beside_it() -> None:
     story = the_night()
     story.tell(1302, e.PromptOpened("p2", "failed", "verify@dc01 failed: same: exit 1, not 0", "verify@dc01", "dc01", ["retry"]))
-    story.tell(1303, e.PromptOpened("p3", "gate", "Go on with the move?: go or no-go? Needs 1 approval.", "backup-ok", None, ["go"]))
+    asked = "Go on with the move?: go or no-go? Needs 1 approval."
+    story.tell(1303, e.PromptOpened("p3", "gate", asked, "backup-ok", None, ["go"]))
     found = {need.key: need.sentence for need in needs.items(story.night(1500))}
     assert found["p2"] == "dc01 verify failed: same: exit 1, not 0"
     assert found["p3"] == "backup-ok: go or no-go? Needs 1 approval."
