@@ -102,7 +102,8 @@ def may_retry(step: Step, task: Task) -> bool:
 
 
 def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str | None:
-    """done, failed or backed-out once every task of the phase is settled; None while there is something left."""
+    """done, failed, backed-out or abandoned (every server was dropped) once every task of the phase is settled; None while
+    there is something left."""
     if not state.tasks or any(t.state in (RUNNING, UNKNOWN) for t in state.tasks.values()):
         return None
     if any(t.undo_asked or undoing(t) for t in state.tasks.values()):
@@ -113,6 +114,8 @@ def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str
         return None
     if state.backout:
         return "backed-out"
+    if plan.servers and all(dropped(state, name) for name in plan.servers):
+        return "abandoned"
     return "failed" if any(t.state == FAILED and not dropped(state, t.server) for t in tasks) else "done"
 
 

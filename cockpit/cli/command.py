@@ -73,17 +73,21 @@ def do(session: str, verb: str, target: str, why: str | None, who: str | None, v
           answer note drop ack backout
     TARGET: STEP[@SERVER], SERVER, or the id of a question (cockpit status)"""
     found = SessionDir.find(session)
-    if verb == "answer" and value is None:
-        value = _ask(found, target)
+    if verb == "answer":
+        value = _answer(found, target, value)
     reply = send(found, {"verb": verb, "target": target, "why": why, "as": who or person(), "value": value})
     if not reply.ok:
         stop(MEND, f"refused: {reply.text}")
     click.echo(reply.text)
 
 
-def _ask(session: SessionDir, identity: str) -> str:
-    """The answer from the keyboard (hidden where it is secret), or the first line of standard input."""
+def _answer(session: SessionDir, identity: str, value: str | None) -> str:
+    """`value` as it was given, else from the keyboard (hidden where it is secret), or the first line of standard input."""
     prompt = state_of(session).prompts.get(identity)
+    if value is not None:
+        if prompt is not None and prompt.secret:
+            stop(MEND, f"{identity} is secret and must not stand on a command line: leave --value out and type it, or pipe it in")
+        return value
     if prompt is None:
         stop(MEND, f"no open question {identity!r}; cockpit status {session.id} lists them")
     if not sys.stdin.isatty():

@@ -309,7 +309,8 @@ class Commands:
             raise Refused(f"{server} was dropped already")
         if not command.why:
             raise Refused("dropping a server needs a reason (--why)")
-        for attempt in [a for a in self.engine.attempts.values() if a.server == server]:
+        left_alone = [a for a in self.engine.attempts.values() if a.server == server]
+        for attempt in left_alone:
             attempt.abandon()
         here = [t for t in self.engine.state.tasks.values() if t.server == server]
         under_way = [t for t in here if t.state in (RUNNING, UNKNOWN) or undoing(t)]
@@ -318,6 +319,8 @@ class Commands:
         await self.say(command, *ends, ServerDropped(server))
         self.engine.fleet.drop(server)
         await self.engine.prompter.leave(server)
+        for attempt in left_alone:
+            self.engine.background(attempt.tidy())
         return Answer(f"{server} has left the night: {command.why}. Nobody waits for it any longer")
 
     async def note(self, command: Command) -> Answer:

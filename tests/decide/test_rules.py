@@ -79,7 +79,7 @@ def test_nothing_starts_early_and_the_night_ends(plan: Plan, chance: random.Rand
 @given(plans(), st.randoms(use_true_random=False))
 def test_with_failures_and_decisions_it_still_ends_and_in_order(plan: Plan, chance: random.Random) -> None:
     world = night(plan, chance, trouble=0.3)
-    assert world.state.outcome in ("done", "failed")
+    assert world.state.outcome in ("done", "failed", "abandoned")
     for task in world.state.tasks.values():
         if task.state == PENDING and task.phase == "night":
             assert task.server and world.state.servers[task.server].contact == "dropped"

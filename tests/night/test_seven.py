@@ -136,7 +136,8 @@ def test_a_night_of_seven(cockpit: Cockpit, seven: dict[str, Host], place: Path)
     assert "[manual-papers]" in said and "CHG-77" in said
     assert "[input-db_password]" in said
     cockpit("do", "seven", "done", "papers", "--as", "maria")
-    cockpit("do", "seven", "answer", "input-db_password", "--value", "hunter2222")
+    assert "command line" in cockpit("do", "seven", "answer", "input-db_password", "--value", "hunter2222", code=2).stderr
+    cockpit("do", "seven", "answer", "input-db_password", input="hunter2222\n")
 
     cockpit.until(lambda s: any(n["id"] == "gate-tear-down" for n in s["needs_you"]), seconds=60)
     cockpit("do", "seven", "go", "tear-down", "--as", "maria")

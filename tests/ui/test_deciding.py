@@ -182,3 +182,12 @@ async def test_without_an_engine_a_command_says_what_to_do(tmp_path: Path) -> No
         await c.sees("No engine listens", "cockpit resume")
 
 
+
+
+async def test_a_gate_shows_what_its_proofs_say(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    await night.writer.append(PromptOpened("gate-go-wipe", "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        text = await _open(c, "o")
+        assert "prove: 0 of 7 checks pass and are fresh." in text
+    await night.writer.close()

@@ -21,7 +21,7 @@ def _body(rows: list[str]) -> list[str]:
 async def test_replay_shows_at_a_moment_what_was_live_then(tmp_path: Path, size: tuple[int, int]) -> None:
     night, clock = await middle(tmp_path)
     async with console(tmp_path, size, acting=False, night=(night, clock)) as c:
-        live = c.rows()
+        live = (await c.sees(" ALL  ")).split("\n")  # the panes have found their heights
     at = clock.at
     clock.at += 300  # the night goes on
     await night.writer.append(AttemptEnded("backup@fs01", 1, "done", 0), NoteAdded("later", ""), who="anna")

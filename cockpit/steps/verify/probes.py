@@ -58,7 +58,7 @@ async def run(ctx: StepContext, check: Check) -> Finding:
     text = done.stdout.decode(errors="replace")
     if done.exit != check.exit:
         said = short(done.stdout + b" " + done.stderr)
-        return judged(False, f"exit {done.exit}, not {check.exit}" + (f": {said}" if said else ", and no word"))
+        return judged(False, f"exit {done.exit}, not {check.exit}" + (f": {said}" if said else ""))
     if check.expect is not None:
         expect = ctx.render(check.expect)
         if done.truncated:
