@@ -213,10 +213,11 @@ class Dialer:
 
 def _algorithms(known: Known) -> list[str]:
     """Those of the keys we know first, as ssh orders them, and then all others: a server rebuilt with another type of key
-    must show it to us as a changed key, and not as "no common algorithm"."""
+    must show it to us as a changed key, and not as "no common algorithm". ed25519 leads those, as OpenSSH has it: asked first
+    for another type, a dropbear with only an ed25519 key dies."""
     mine = [name for key in known.keys for name in key.sig_algorithms]
     certificates = get_default_certificate_algs() if known.authorities else []
-    everything = [*certificates, *mine, *get_default_public_key_algs()]
+    everything = [*certificates, *mine, b"ssh-ed25519", *get_default_public_key_algs()]
     return [name.decode() for name in dict.fromkeys(everything)]
 
 
