@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cockpit.journal.clock import Clock
 from cockpit.journal.events import SessionStarted
 from cockpit.journal.reader import Reader
+from cockpit.state.model import State
 from cockpit.state.tail import Tail
 from cockpit.ui.commander import Commander
 from cockpit.ui.pulse import Pulse
@@ -54,7 +55,7 @@ class Source:
     who: str = ""
     session: str = ""
     _builder: NightBuilder = field(init=False)
-    _drawn: tuple[int, int, Engine | None, str | None] | None = None
+    _drawn: tuple[int, int, str | None, Engine] | None = None
 
     def __post_init__(self) -> None:
         self._builder = NightBuilder(Tail(self.reader), self.reader, self.clock, who=self.who)
@@ -62,14 +63,18 @@ class Source:
     def poll(self) -> Night | None:
         """The night now, or None when nothing can have changed since the last call but the log."""
         now, until = self.clock.now(), self.clock.until()
-        state = self._builder.tail.state
-        engine = self.pulse.engine(state) if self.pulse else None
         seq = self.reader.last_seq() if until is None else self.reader.seq_at(until)
-        mark = (seq, int(now), engine, self._words())
-        if mark == self._drawn:
+        moment = (seq, int(now), self._words())
+        if (*moment, self._engine(self._builder.tail.state)) == self._drawn:
             return None
-        self._drawn = mark
-        return self._builder.night(engine, self._words())
+        night = self._builder.night(replay=self._words())
+        # asked about the state that is shown: what was read last time may not know yet which process is the engine
+        engine = self._engine(night.state)
+        self._drawn = (*moment, engine)
+        return replace(night, engine=engine)
+
+    def _engine(self, state: State) -> Engine:
+        return self.pulse.engine(state) if self.pulse else Engine(alive=None)
 
     def stale(self) -> None:
         """Draw at the next poll whatever stands: somebody moved the clock, or changed the name."""

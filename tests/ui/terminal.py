@@ -37,7 +37,8 @@ class Terminal:
         self.tmux("send-keys", "-t", "night", *keys)
 
     def text(self, *, styled: bool = False) -> str:
-        return self.tmux("capture-pane", "-p", "-t", "night", *(["-e", "-N"] if styled else []))
+        """What stands there; unstyled, a line that the terminal wrapped is one line."""
+        return self.tmux("capture-pane", "-p", "-t", "night", *(["-e", "-N"] if styled else ["-J"]))
 
     def until(self, true: Callable[[], bool], words: str) -> None:
         """Looks again and again; AssertionError with what stands there when it does not come true."""

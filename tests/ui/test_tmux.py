@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.color import Color
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from cockpit.journal.events import EngineStopped, PromptOpened
+from cockpit.journal.events import EngineStarted, EngineStopped, PromptOpened
 from tests.ui.journals import Recorded, begin, to_the_middle
 from tests.ui.terminal import terminal, ui
 
@@ -32,11 +33,21 @@ async def night(tmp_path: Path) -> AsyncIterator[Recorded]:
 
 @pytest.mark.parametrize("key", ["q", "C-c", "C-q"])
 async def test_leaving_says_that_the_work_goes_on(night: Recorded, key: str) -> None:
+    await night.writer.append(EngineStarted(2, os.getpid(), socket.gethostname(), "0.1"))
     with terminal() as t:
         t.start(ui(night.path), (120, 40))
         t.sees("servers, critical")
         t.keys(key)
         t.sees("the work goes on", f"cockpit attach {night.session.id}", "ENDED 0")
+
+
+async def test_leaving_a_night_without_an_engine_says_that_nothing_new_starts(night: Recorded) -> None:
+    await night.writer.append(EngineStopped("asked"))
+    with terminal() as t:
+        t.start(ui(night.path), (120, 40))
+        t.sees("servers, critical", "ENGINE")
+        t.keys("q")
+        t.sees("NO ENGINE RUNS", f"cockpit resume {night.session.id}", "ENDED 0")
 
 
 @pytest.mark.parametrize("key", ["C-c", "C-q"])
