@@ -1,0 +1,218 @@
+"""Servers that follow a script instead of being there, for nights that are too long to wait for: the fleet's seam, and its clock.
+
+Jobs print at a steady pace for as long as their command says and then end well; a proof passes when it has been tried for long
+enough; contact breaks now and then. The engine on this side of the seam is the real one. `Warp` lets its hours pass in minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import selectors
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from cockpit.fleet.api import Completed, Contact, JobOutput, JobReport, JobSpec, Lost, Remote, Target
+from cockpit.journal.clock import LiveClock
+
+PRINTS_EVERY, MOVES_EVERY = 1.0, 0.1  # seconds between two pieces of a command's and of a copy's output
+PROVED_AFTER = 2900.0  # seconds after which a proof that is tried again and again passes
+LOST_EVERY, LOST_FOR = 1200.0, 8.0  # seconds
+
+_LOOKED = b"user root\nconn \nnow 20261127200000\nssh OpenSSH_9.2\nkeygen\nroot\nrsync  version 3.2.7  protocol version 31\n"
+_COUNTED = b"""dir
+Number of files: 9,001 (reg: 9,000, dir: 1)
+Number of regular files transferred: 9,000
+Total file size: 40,000,000,000 bytes
+Total transferred file size: 40,000,000,000 bytes
+"""
+
+
+class Warp:
+    """While it is entered, this process's clocks run `speed` times as fast, from now on; so do its loops made by `loop`."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed, self._real = speed, (time.time, time.monotonic)
+
+    def __enter__(self) -> Warp:
+        at, tick = time.time(), time.monotonic()
+        real, speed = self._real[1], self._speed
+        time.time = lambda: at + (real() - tick) * speed
+        time.monotonic = lambda: tick + (real() - tick) * speed
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        time.time, time.monotonic = self._real
+
+    def journal_clock(self) -> Any:
+        """The journal's clock took hold of the real ones when its module was read."""
+        return patch.object(LiveClock.__init__, "__defaults__", (time.time, time.monotonic))
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(_Selector(self._speed))
+
+
+class _Selector(selectors.EpollSelector):
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(timeout if timeout is None else timeout / self._speed)
+
+
+class ScriptedRemote:
+    """A job's command is "print BYTES SECONDS": it prints that much, evenly, and exits 0."""
+
+    host_key = None
+
+    def __init__(self, target: Target) -> None:
+        self.target, self.up = target, asyncio.Event()
+        self._jobs: dict[str, tuple[JobSpec, float]] = {}
+        self._proofs: dict[str, float] = {}
+
+    def _reached(self) -> None:
+        if not self.up.is_set():
+            raise Lost(self.target.name, "the script says so")
+
+    async def run(self, command: str, **_: Any) -> Completed:
+        self._reached()
+        if "rsync --version" in command:
+            return Completed(0, _LOOKED, b"")
+        if "--stats" in command:
+            return Completed(0, _COUNTED if "echo contents" in command else _COUNTED.partition(b"\n")[2], b"")
+        if found := re.search(r"check (\d+) of (\S+)", command):
+            tried = time.time() - self._proofs.setdefault(found[2], time.time())
+            passing = tried >= PROVED_AFTER or int(found[1]) % 10 > 0
+            return Completed(0 if passing else 1, b"%s of 40 the same\n" % found[1].encode(), b"")
+        return Completed(0, b"", b"")
+
+    async def start_job(self, spec: JobSpec) -> JobReport:
+        self._reached()
+        self._jobs.setdefault(spec.id, (spec, time.time()))
+        return await self.inspect_job(spec.id, become=False)
+
+    async def inspect_job(self, spec_id: str, *, become: bool) -> JobReport:
+        self._reached()
+        if spec_id not in self._jobs:
+            return JobReport("absent")
+        printed, whole = self._printed(spec_id)
+        return JobReport("ended", 0, out=printed) if printed == whole else JobReport("running", out=printed)
+
+    def _printed(self, spec_id: str) -> tuple[int, int]:
+        spec, began = self._jobs[spec_id]
+        size, seconds = _script(spec)
+        return min(size, int(size * (time.time() - began) / seconds)), size
+
+    async def follow_job(self, spec_id: str, *, become: bool, out: int = 0, err: int = 0) -> AsyncIterator[JobOutput | JobReport]:
+        moves = "rsync" in self._jobs[spec_id][0].command
+        text, pause = (_moving, MOVES_EVERY) if moves else (_lines, PRINTS_EVERY)
+        while True:
+            self._reached()
+            printed, whole = self._printed(spec_id)
+            if printed > out:
+                yield JobOutput("out", out, text(out, printed, whole))
+                out = printed
+            if printed == whole:
+                yield await self.inspect_job(spec_id, become=become)
+                return
+            await asyncio.sleep(pause)
+
+    async def cancel_job(self, spec_id: str, *, become: bool, grace: float = 10.0) -> JobReport:
+        spec, _ = self._jobs[spec_id]
+        self._jobs[spec_id] = (replace(spec, command="print 0 1"), 0.0)
+        return JobReport("ended", 143, "cancelled")
+
+    async def tell_job(self, spec_id: str, text: bytes, *, become: bool) -> None:
+        self._reached()
+
+    async def remove_jobs(self, session: str) -> None:
+        self._jobs.clear()
+
+    async def boot_id(self) -> str | None:
+        return f"boot-{self.target.name}"
+
+    async def claim(self, session: str, who: str, *, force: bool = False) -> str | None:
+        return None
+
+    async def serve(self, session: str, epoch: int) -> bool:
+        return True
+
+    async def release_claim(self, session: str) -> None:
+        return None
+
+    def sftp(self) -> Any:
+        raise NotImplementedError("the script has no SFTP")
+
+
+def _script(spec: JobSpec) -> tuple[int, float]:
+    found = re.search(r"print (\d+) (\d+)", spec.command)
+    return (int(found[1]), float(found[2])) if found else (1_600_000, 2900.0)  # a copy: its progress, in lines of 80 bytes
+
+
+def _lines(start: int, end: int, whole: int) -> bytes:
+    """Lines of 1,000 bytes, each with its own place in the stream."""
+    first, last = start // 1000, (end - 1) // 1000
+    text = b"".join(b"%012d " % n + b"x" * 986 + b"\n" for n in range(first, last + 1))
+    return text[start - first * 1000 : end - first * 1000]
+
+
+def _moving(start: int, end: int, whole: int) -> bytes:
+    """rsync's counter, as wide as what was asked for."""
+    share = end / whole
+    line = f"\r{int(40e9 * share):>15} {int(100 * share):>3}% 11.11MB/s 0:00:10 (xfr#{int(9000 * share)}, to-chk=1/9001)"
+    return line.encode().ljust(end - start)[: end - start] if end - start >= len(line) else b" " * (end - start)
+
+
+class ScriptedFleet:
+    """Stands where `cockpit.fleet.fleet.Fleet` does; its servers lose contact in turn."""
+
+    def __init__(self, targets: Sequence[Target], *, on_contact: Callable[[Contact], None], **_: Any) -> None:
+        self._remotes = {t.name: ScriptedRemote(t) for t in targets}
+        self._tell, self._flapping = on_contact, list[asyncio.Task[None]]()
+        self._heard: dict[str, float] = {}
+
+    def remote(self, name: str) -> Remote:
+        return self._remotes[name]
+
+    async def start(self) -> None:
+        for number, name in enumerate(self._remotes):
+            self._flapping.append(asyncio.create_task(self._flap(name, number)))
+
+    async def _flap(self, name: str, number: int) -> None:
+        remote = self._remotes[name]
+        while True:
+            remote.up.set()
+            self._tell(Contact(name, True, boot_id=f"boot-{name}", facts={"os": "scripted"}))
+            await asyncio.sleep(LOST_EVERY + 60.0 * number)
+            remote.up.clear()
+            self._tell(Contact(name, False, "unreachable", "the script says so"))
+            await asyncio.sleep(LOST_FOR)
+
+    async def wait_contact(self, name: str) -> None:
+        await self._remotes[name].up.wait()
+
+    def heard(self, name: str) -> float | None:
+        return time.time() if self._remotes[name].up.is_set() else None
+
+    def latency(self, name: str) -> float | None:
+        return 0.002
+
+    def expect_new_key(self, name: str, expected: bool) -> None: ...
+
+    def expects_new_key(self, name: str) -> bool:
+        return False
+
+    def update(self, targets: Sequence[Target]) -> None: ...
+
+    def drop(self, name: str) -> None: ...
+
+    def retry(self, name: str) -> None: ...
+
+    async def close(self) -> None:
+        for task in self._flapping:
+            task.cancel()
+        await asyncio.gather(*self._flapping, return_exceptions=True)
