@@ -10,6 +10,7 @@ import asyncio
 import re
 import selectors
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,8 +19,9 @@ from unittest.mock import patch
 from cockpit.fleet.api import Completed, Contact, JobOutput, JobReport, JobSpec, Lost, Remote, Target
 from cockpit.journal.clock import LiveClock
 
-PRINTS_EVERY, MOVES_EVERY = 1.0, 0.1  # seconds between two pieces of a command's and of a copy's output
-PROVED_AFTER = 2900.0  # seconds after which a proof that is tried again and again passes
+PRINTS_EVERY = 1.0  # seconds between two pieces of a job's output
+TRIES = 25  # of a proof; the last one passes
+PROGRESS = 80  # bytes of a copy's output that tell of its progress once
 LOST_EVERY, LOST_FOR = 1200.0, 8.0  # seconds
 
 _LOOKED = b"user root\nconn \nnow 20261127200000\nssh OpenSSH_9.2\nkeygen\nroot\nrsync  version 3.2.7  protocol version 31\n"
@@ -72,7 +74,7 @@ class ScriptedRemote:
     def __init__(self, target: Target) -> None:
         self.target, self.up = target, asyncio.Event()
         self._jobs: dict[str, tuple[JobSpec, float]] = {}
-        self._proofs: dict[str, float] = {}
+        self._tries: Counter[str] = Counter()
 
     def _reached(self) -> None:
         if not self.up.is_set():
@@ -85,8 +87,8 @@ class ScriptedRemote:
         if "--stats" in command:
             return Completed(0, _COUNTED if "echo contents" in command else _COUNTED.partition(b"\n")[2], b"")
         if found := re.search(r"check (\d+) of (\S+)", command):
-            tried = time.time() - self._proofs.setdefault(found[2], time.time())
-            passing = tried >= PROVED_AFTER or int(found[1]) % 10 > 0
+            self._tries[found[0]] += 1
+            passing = self._tries[found[0]] >= TRIES or int(found[1]) % 10 > 0
             return Completed(0 if passing else 1, b"%s of 40 the same\n" % found[1].encode(), b"")
         return Completed(0, b"", b"")
 
@@ -109,17 +111,20 @@ class ScriptedRemote:
 
     async def follow_job(self, spec_id: str, *, become: bool, out: int = 0, err: int = 0) -> AsyncIterator[JobOutput | JobReport]:
         moves = "rsync" in self._jobs[spec_id][0].command
-        text, pause = (_moving, MOVES_EVERY) if moves else (_lines, PRINTS_EVERY)
         while True:
             self._reached()
             printed, whole = self._printed(spec_id)
-            if printed > out:
-                yield JobOutput("out", out, text(out, printed, whole))
-                out = printed
+            if moves:
+                printed = printed if printed == whole else printed // PROGRESS * PROGRESS
+                for at in range(out, printed, PROGRESS):
+                    yield JobOutput("out", at, _moving(at + PROGRESS, whole))
+            elif printed > out:
+                yield JobOutput("out", out, _lines(out, printed))
+            out = printed
             if printed == whole:
                 yield await self.inspect_job(spec_id, become=become)
                 return
-            await asyncio.sleep(pause)
+            await asyncio.sleep(PRINTS_EVERY)
 
     async def cancel_job(self, spec_id: str, *, become: bool, grace: float = 10.0) -> JobReport:
         spec, _ = self._jobs[spec_id]
@@ -150,21 +155,21 @@ class ScriptedRemote:
 
 def _script(spec: JobSpec) -> tuple[int, float]:
     found = re.search(r"print (\d+) (\d+)", spec.command)
-    return (int(found[1]), float(found[2])) if found else (1_600_000, 2900.0)  # a copy: its progress, in lines of 80 bytes
+    return (int(found[1]), float(found[2])) if found else (20_000 * PROGRESS, 2900.0)  # a copy
 
 
-def _lines(start: int, end: int, whole: int) -> bytes:
+def _lines(start: int, end: int) -> bytes:
     """Lines of 1,000 bytes, each with its own place in the stream."""
     first, last = start // 1000, (end - 1) // 1000
     text = b"".join(b"%012d " % n + b"x" * 986 + b"\n" for n in range(first, last + 1))
     return text[start - first * 1000 : end - first * 1000]
 
 
-def _moving(start: int, end: int, whole: int) -> bytes:
-    """rsync's counter, as wide as what was asked for."""
+def _moving(end: int, whole: int) -> bytes:
+    """rsync's counter when that much of the output has been printed."""
     share = end / whole
     line = f"\r{int(40e9 * share):>15} {int(100 * share):>3}% 11.11MB/s 0:00:10 (xfr#{int(9000 * share)}, to-chk=1/9001)"
-    return line.encode().ljust(end - start)[: end - start] if end - start >= len(line) else b" " * (end - start)
+    return line.encode().ljust(PROGRESS)
 
 
 class ScriptedFleet:
