@@ -129,8 +129,6 @@ class Attempt(Context):
                 early = Outcome("cancelled", error="cancelled before it was begun")
             if early is not None:
                 return early
-        if self.step.new_host_key and self.server:
-            self.engine.fleet.expect_new_key(self.server, True)
         self._entered = True
         if self.purpose == "undo":
             return await kinds.undo(self)

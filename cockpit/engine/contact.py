@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.fleet.api import Contact, FleetError
 from cockpit.journal.events import HostKeyAccepted, HostKeyOffered, ServerContacted, ServerLost
+from cockpit.state.rebuilt import expects_new_key
 from cockpit.state.standing import dropped
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Contacts:
         if self._is_news(contact):
             await self.engine.append(ServerLost(contact.server, contact.problem, contact.text))
         own = contact.offered_key is not None and not contact.hop  # a jump host's key is not this server's rebuild
-        if own and self.engine.fleet.expects_new_key(contact.server):
+        if own and expects_new_key(self.engine.plan, self.engine.state, contact.server):
             await self._offered(contact, contact.offered_key or "", contact.offered_fingerprint or "")
 
     def _is_news(self, lost: Contact) -> bool:

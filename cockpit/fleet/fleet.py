@@ -85,15 +85,8 @@ class Fleet:
         self._servers[name].drop()
 
     def retry(self, name: str) -> None:
-        """Dial now, whatever its backoff says."""
+        """Dial now, whatever its backoff says. Where that fails, it is said again, also when nothing is new."""
         self._servers[name].retry()
-
-    def expect_new_key(self, name: str, expected: bool) -> None:
-        """A step may give this server a new host key. Nothing is believed for that: the key is still offered for acceptance."""
-        self._servers[name].expects_new_key = expected
-
-    def expects_new_key(self, name: str) -> bool:
-        return name in self._servers and self._servers[name].expects_new_key
 
     def accept_key(self, name: str, key: str, reason: str = "", *, place: str | None = None) -> None:
         """This key is from now on that of `place` (as known_hosts calls it): written to the session's known_hosts in place

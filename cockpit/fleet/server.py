@@ -29,8 +29,8 @@ PAUSES = {"auth": 300.0, "become": 300.0, "other": 10.0}
 PAUSE = 1.0
 FACTS = 20.0  # seconds for the one command of a contact
 HOP = (
-    "It is a jump host's, so nobody is asked to believe it. Compare it on that machine's own console; if it is right, write it "
-    "into ~/.ssh/known_hosts as {place}, take an old one away (ssh-keygen -R '{place}' -f the file named above), and retry {server}"
+    "It is a jump host's, so nobody is asked to believe it. Compare it on that machine's own console; if it is right, take an "
+    "old one away (ssh-keygen -R '{place}' -f the file named above), write it into ~/.ssh/known_hosts, and retry {server}"
 )
 
 _hops: ContextVar[tuple[str, ...]] = ContextVar("hops", default=())
@@ -68,7 +68,6 @@ class Server:
         sudo = _Password(target.name, password, host.services.answers) if password else None
         self.link = Link(target, self._dial, sudo=sudo, key=lambda: self.dialer.shown_key)
         self.remote = ServerRemote(self.link, host.serves)
-        self.expects_new_key = False
         self._dropped = self._closed = False
         self._before: str | None = None  # through whom the newest dial went
         self._offered: KeyProblem | None = None
@@ -107,7 +106,7 @@ class Server:
         if place is None:
             place = offered.place if offered is not None and offered.key == line else self.dialer.place
         self._host.services.host_keys.accept(place, line)
-        self._offered, self.expects_new_key = None, False
+        self._offered = None
         self.retry()
 
     def let_go(self) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from cockpit.journal.events import HostKeyAccepted, HostKeyOffered
+import pytest
+
+from cockpit.journal.events import HostKeyAccepted, HostKeyOffered, ServerContacted
+from cockpit.journal.lease import SessionDir
 from cockpit.state.model import State
 from tests.engine.ground import Night, night, session_of
 from tests.hosts import Host, Hosts, section
@@ -80,3 +83,77 @@ async def test_a_jump_hosts_changed_key_is_not_the_servers_rebuild(hosts: Hosts,
         await here.until(up)
         assert [f.event.key for f in here.facts if isinstance(f.event, HostKeyAccepted)] == [new]
     assert (here.session.known_hosts_path).read_text() == inner.known_hosts
+
+
+async def settled(here: Night) -> None:
+    """What the engine makes of the newest contact is in the journal: it comes before a note that is made now."""
+    assert (await here.do("note", value="here"))["ok"]
+
+
+async def swapped_and_not_asked(here: Night, host: Host) -> None:
+    before, known = asked(here), len(here.facts)
+    await swap(host)
+    await here.until(lambda s: lost(s, "key-changed"))
+    await settled(here)
+    assert asked(here) == before and "host-key-fs01" not in here.state.prompts, here.facts[known:]
+
+
+@pytest.fixture
+def rebuilt(hosts: Hosts, tmp_path: Path, own_home: Path) -> tuple[Host, SessionDir]:
+    """A server whose step of a rebuild is over when /srv/go is there."""
+    host = hosts("fs01", user="root")
+    (own_home / ".ssh/known_hosts").write_text(host.known_hosts)
+    return host, session_of(tmp_path, section(host) + REBUILD)
+
+
+async def over(here: Night, host: Host) -> None:
+    await begun(host)
+    host.path("/srv/go").touch()
+    await here.until(lambda s: s.tasks["rebuild@fs01"].state == "done")
+
+
+async def test_a_new_key_is_expected_only_until_the_next_contact(rebuilt: tuple[Host, SessionDir]) -> None:
+    host, session = rebuilt
+    async with night(session) as here:
+        await over(here, host)
+        epoch = len(here.facts)
+        await asyncio.to_thread(host.drop_connections)
+        await here.until(lambda s: any(isinstance(f.event, ServerContacted) for f in here.facts[epoch:]))
+        await swapped_and_not_asked(here, host)
+    async with night(session) as here:  # nor by an engine that was not there
+        await here.until(lambda s: s.epoch == 2 and lost(s, "key-changed"))
+        await settled(here)
+        assert asked(here) == []
+
+
+async def test_a_new_key_is_accepted_once(rebuilt: tuple[Host, SessionDir]) -> None:
+    host, session = rebuilt
+    async with night(session) as here:
+        await begun(host)
+        new = await swap(host)
+        await here.until(lambda s: "host-key-fs01" in s.prompts)
+        await here.do("answer", "host-key-fs01", value="accept")
+        await here.until(up)
+        await swapped_and_not_asked(here, host)
+        assert asked(here) == [new]
+
+
+async def test_a_key_that_came_while_no_engine_looked_is_asked_about(rebuilt: tuple[Host, SessionDir]) -> None:
+    host, session = rebuilt
+    async with night(session) as here:
+        await over(here, host)
+    new = await swap(host)
+    async with night(session) as here:
+        await here.until(lambda s: "host-key-fs01" in s.prompts)
+        assert asked(here) == [new]
+
+
+async def test_a_person_rebuilds_it_by_hand(hosts: Hosts, tmp_path: Path, own_home: Path) -> None:
+    host = hosts("fs01", user="root")
+    (own_home / ".ssh/known_hosts").write_text(host.known_hosts)
+    steps = '[[steps]]\nid = "rebuild"\non = "fs01"\nnew_host_key = true\nmanual = "Rebuild it"\n'
+    async with night(session_of(tmp_path, section(host) + steps)) as here:
+        await here.until(lambda s: up(s) and "manual-rebuild@fs01" in s.prompts)
+        new = await swap(host)
+        await here.until(lambda s: "host-key-fs01" in s.prompts)
+        assert asked(here) == [new]
