@@ -31,6 +31,7 @@ class Contacts:
         if contact.up:
             self._newest[contact.server] = ("up",)
             await self.engine.append(ServerContacted(contact.server, contact.boot_id, dict(contact.facts)))
+            await self._withdraw(contact.server, "it shows a key that is believed")
             await self._make_ready(contact.server)
             return
         if self._is_news(contact):
@@ -73,10 +74,16 @@ class Contacts:
         known = self.engine.state.servers.get(server)
         if known is not None and known.offered_key == key and self.engine.prompter.waits(f"host-key-{server}"):
             return
+        await self._withdraw(server, "another key is shown now")
         await self.engine.append(HostKeyOffered(server, key, fingerprint))
         text = f"{server} was rebuilt and shows a new host key {fingerprint}. Compare it on the server's own console."
         if await self.engine.prompter.ask("host-key", text, server=server, name=server, choices=["accept", "refuse"]) == "accept":
             await self._accept(contact, key, fingerprint, "person")
+
+    async def _withdraw(self, server: str, why: str) -> None:
+        """An answer is for the key that was asked about, and for no other."""
+        if self.engine.prompter.waits(f"host-key-{server}"):
+            await self.engine.prompter.withdraw(f"host-key-{server}", why)
 
     async def _accept(self, contact: Contact, key: str, fingerprint: str, by: str) -> None:
         await self.engine.append(HostKeyAccepted(contact.server, key, fingerprint, by))

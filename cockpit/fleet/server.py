@@ -90,6 +90,8 @@ class Server:
 
     def retry(self) -> None:
         self._dropped = False
+        if self._told is not None and not self._told.up:
+            self._told = None  # what was told may have been answered with no: it is said, and asked, again
         self._pardon()
         self._wake.set()
         self.watch()

@@ -25,6 +25,7 @@ class Slow:
         self.stop = self.stopped.append
         self.served: list[Any] = []
         self.fleet = SimpleNamespace(remote=lambda name: self)
+        self.prompter = SimpleNamespace(waits=lambda identity: False)
 
     def background(self, work: Any) -> None:
         self.tasks.append(asyncio.create_task(work))

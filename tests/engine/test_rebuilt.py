@@ -148,6 +148,34 @@ async def test_a_key_that_came_while_no_engine_looked_is_asked_about(rebuilt: tu
         assert asked(here) == [new]
 
 
+async def test_a_refused_key_is_asked_about_again_when_a_person_retries(rebuilt: tuple[Host, SessionDir]) -> None:
+    host, session = rebuilt
+    async with night(session) as here:
+        await begun(host)
+        new = await swap(host)
+        await here.until(lambda s: "host-key-fs01" in s.prompts)
+        await here.do("answer", "host-key-fs01", value="refuse")
+        assert (await here.do("retry", "fs01"))["ok"]
+        await here.until(lambda s: "host-key-fs01" in s.prompts)
+        assert asked(here) == [new, new]
+        await here.do("answer", "host-key-fs01", value="accept")
+        await here.until(up)
+
+
+async def test_an_answer_is_for_the_key_that_was_asked_about(rebuilt: tuple[Host, SessionDir]) -> None:
+    host, session = rebuilt
+    async with night(session) as here:
+        await begun(host)
+        await swap(host)
+        first = (await here.until(lambda s: "host-key-fs01" in s.prompts)).prompts["host-key-fs01"].text
+        new = await swap(host)
+        now = await here.until(lambda s: "host-key-fs01" in s.prompts and s.prompts["host-key-fs01"].text != first)
+        assert (now.servers["fs01"].offered_fingerprint or "") in now.prompts["host-key-fs01"].text
+        await here.do("answer", "host-key-fs01", value="accept")
+        await here.until(up)
+        assert [f.event.key for f in here.facts if isinstance(f.event, HostKeyAccepted)] == [new]
+
+
 async def test_a_person_rebuilds_it_by_hand(hosts: Hosts, tmp_path: Path, own_home: Path) -> None:
     host = hosts("fs01", user="root")
     (own_home / ".ssh/known_hosts").write_text(host.known_hosts)
