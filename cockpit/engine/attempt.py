@@ -25,6 +25,7 @@ from cockpit.plan.templates import TemplateProblem
 from cockpit.state.model import UNKNOWN
 from cockpit.steps import kinds
 from cockpit.steps.api import Outcome
+from cockpit.steps.asking import ask
 from cockpit.steps.copy import cleanup
 from cockpit.steps.job import rebooted
 
@@ -204,8 +205,10 @@ class Attempt(Context):
 
     async def _probe(self, command: str) -> int | None:
         """Its exit code; None when it took too long."""
+        for name in self.step.secrets:
+            await self.engine.secret(name)
         try:
-            done = await self.remote().run(self.render(command), become=self.become(), timeout=PROBE_LIMIT)
+            done = await ask(self, self.render(command), PROBE_LIMIT)
         except TimeoutError:
             return None
         return done.exit

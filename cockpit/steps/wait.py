@@ -7,6 +7,7 @@ import time
 
 from cockpit.plan.model import Wait
 from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.asking import ask
 
 PAUSE = 2.0  # seconds between two tries of a condition
 TRY = 30.0  # seconds that one try may take
@@ -60,10 +61,8 @@ async def holds(ctx: StepContext, condition: str) -> str | None:
     kind, _, rest = condition.partition(" ")
     if kind == "tcp":
         return await _tcp(rest.strip())
-    env = {name: ctx.render(value) for name, value in ctx.step.env.items()} | dict(ctx.secrets)
-    cwd = ctx.render(ctx.step.cwd, path=True) if ctx.step.cwd else None
     try:
-        done = await ctx.remote().run(condition, become=ctx.become(), timeout=TRY, env=env, cwd=cwd)
+        done = await ask(ctx, condition, TRY)
     except TimeoutError:
         return f"the command took longer than {TRY:.0f} s"
     return None if done.exit == 0 else f"exit {done.exit}"
