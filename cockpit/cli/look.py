@@ -11,7 +11,7 @@ import click
 
 from cockpit.cli.errors import MEND, document, plainly, run, stop
 from cockpit.cli.follow import exported, say
-from cockpit.cli.night import begun, state_of
+from cockpit.cli.night import begun
 from cockpit.engine.launch import health
 from cockpit.journal.clock import LiveClock
 from cockpit.journal.events import Fact
@@ -20,7 +20,7 @@ from cockpit.journal.reader import Reader
 from cockpit.journal.schema import JournalProblem
 from cockpit.plan.model import split_task
 from cockpit.state.model import State
-from cockpit.state.tail import Tail
+from cockpit.state.tail import Tail, state_of
 from cockpit.units import rfc3339
 from cockpit.views.model import Engine
 from cockpit.views.night import NightBuilder
@@ -120,7 +120,7 @@ def _print(fact: Fact, as_json: bool, tail: Tail) -> None:
 
 
 def _print_output(session: SessionDir, reader: Reader, task: str, stream: str, attempt: int | None) -> None:
-    state = state_of(session)
+    state = state_of(session.journal_path)
     if task not in state.tasks:
         step, _ = split_task(task)
         fitting = [t.id for t in state.tasks.values() if t.step == step]
