@@ -163,6 +163,13 @@ def clock_day(at: float, now: float, utc_offset: float = 0.0) -> str:
     return local.strftime("%H:%M") if abs(at - now) < 18 * 3600 else f"{local.day} {local.strftime('%b %H:%M')}"
 
 
+def ago(at: float, now: float) -> str:
+    """For prose, by its largest unit alone: "now", "2 hours ago", "a day ago"; "5 minutes from now"."""
+    from humanize import naturaltime  # 25 ms of imports, for the few commands that say it
+
+    return naturaltime(timedelta(seconds=now - at))
+
+
 def rfc3339(at: float) -> str:
     """UTC with milliseconds and Z, as `status --json` and `log --json` give times."""
     return _local(at, 0).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(at * 1000) % 1000:03d}Z"

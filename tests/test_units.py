@@ -156,3 +156,11 @@ def test_clocks() -> None:
     assert units.rfc3339(at).endswith(".250Z")
     assert units.clock_day(at, at + 3600) == units.clock(at)
     assert units.clock_day(at, at + 86400) != units.clock(at)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "now"), (75, "a minute ago"), (7200, "2 hours ago"), (3 * 86400, "3 days ago"), (-300, "5 minutes from now")],
+)
+def test_how_long_ago(seconds: float, words: str) -> None:
+    assert units.ago(1_790_000_000.0, 1_790_000_000.0 + seconds) == words

@@ -13,12 +13,13 @@ from typing import Any
 import click
 
 from cockpit.cli.errors import MEND, STUCK, plainly, stop
-from cockpit.cli.night import begun, state_of
+from cockpit.cli.night import begun
 from cockpit.cli.screens import person
 from cockpit.engine.amend import all_differences
 from cockpit.journal.lease import SessionDir
 from cockpit.plan.reader import load, loads
 from cockpit.state.model import PENDING
+from cockpit.state.tail import state_of
 
 VERBS = (
     "start", "done", "failed", "retry", "skip", "cancel", "undo", "go", "no-go", "hold", "release", "answer", "note", "drop",
@@ -83,7 +84,7 @@ def do(session: str, verb: str, target: str, why: str | None, who: str | None, v
 
 def _answer(session: SessionDir, identity: str, value: str | None) -> str:
     """`value` as it was given, else from the keyboard (hidden where it is secret), or the first line of standard input."""
-    prompt = state_of(session).prompts.get(identity)
+    prompt = state_of(session.journal_path).prompts.get(identity)
     if value is not None:
         if prompt is not None and prompt.secret:
             stop(MEND, f"{identity} is secret and must not stand on a command line: leave --value out and type it, or pipe it in")
@@ -108,7 +109,7 @@ def _answer(session: SessionDir, identity: str, value: str | None) -> str:
 def amend(session: str, plan_path: Path, yes: bool, why: str | None, who: str | None) -> None:
     """Show what PLAN changes, and adopt it for steps that have not started."""
     found = SessionDir.find(session)
-    state = state_of(found)
+    state = state_of(found.journal_path)
     begun = {t.step for t in state.tasks.values() if t.state != PENDING or t.attempts}
     changes = all_differences(found, loads(state.plan_text, str(found.plan_path), base=found.files_path), load(plan_path), begun)
     for change in changes:

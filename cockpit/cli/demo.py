@@ -13,7 +13,6 @@ import click
 
 from cockpit.cli.command import send
 from cockpit.cli.errors import FAILED, GOOD, MEND, STUCK, plainly, run, stop
-from cockpit.cli.night import state_of
 from cockpit.cli.screens import person
 from cockpit.engine.launch import start_engine
 from cockpit.engine.options import Options, create_session
@@ -25,7 +24,7 @@ from cockpit.lab.flip import flip_byte
 from cockpit.lab.process import Lab, LabFailed, laboratory
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import load
-from cockpit.state.tail import Tail
+from cockpit.state.tail import Tail, state_of
 from cockpit.units import format_duration, format_size
 from cockpit.views.model import Engine
 from cockpit.views.night import NightBuilder
@@ -68,7 +67,7 @@ def _tour(session: SessionDir) -> int:
 
     while True:
         code = run_ui(session.path, who=person())
-        if code or state_of(session).outcome is not None or not session.running() or _wants_an_end():
+        if code or state_of(session.journal_path).outcome is not None or not session.running() or _wants_an_end():
             break
     click.echo(f"The demo is over; its servers are stopped and removed. What happened stays:\n"
                f"cockpit replay {session.id}, cockpit report {session.id}")  # fmt: skip

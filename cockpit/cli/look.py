@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from datetime import datetime
 
 import click
 
 from cockpit.cli.errors import MEND, document, plainly, run, stop
 from cockpit.cli.follow import exported, say
-from cockpit.cli.night import begun, state_of
+from cockpit.cli.night import begun
 from cockpit.engine.launch import health
 from cockpit.journal.clock import LiveClock
 from cockpit.journal.events import Fact
@@ -20,8 +21,8 @@ from cockpit.journal.reader import Reader
 from cockpit.journal.schema import JournalProblem
 from cockpit.plan.model import split_task
 from cockpit.state.model import State
-from cockpit.state.tail import Tail
-from cockpit.units import rfc3339
+from cockpit.state.tail import Tail, state_of
+from cockpit.units import ago, rfc3339
 from cockpit.views.model import Engine
 from cockpit.views.night import NightBuilder
 from cockpit.views.status import lines as status_lines
@@ -39,9 +40,16 @@ def sessions(as_json: bool) -> None:
         return
     for row in rows:
         state = row["problem"] or row["outcome"] or ("running" if row["running"] else "no engine: cockpit resume")
-        click.echo(f"{row['session']}  {state}  {row['plan'] or ''}".rstrip())
+        click.echo(f"{row['session']}  {state}  {_began(row)}".rstrip())
     if not rows:
         click.echo("no sessions yet; cockpit run PLAN starts one, cockpit demo shows one")
+
+
+def _began(row: dict[str, object]) -> str:
+    if not row["plan"]:
+        return ""
+    started = datetime.fromisoformat(str(row["started"])).timestamp()
+    return f"{row['plan']}, began {ago(started, time.time())}"
 
 
 def _row(session: SessionDir) -> dict[str, object]:
@@ -120,7 +128,7 @@ def _print(fact: Fact, as_json: bool, tail: Tail) -> None:
 
 
 def _print_output(session: SessionDir, reader: Reader, task: str, stream: str, attempt: int | None) -> None:
-    state = state_of(session)
+    state = state_of(session.journal_path)
     if task not in state.tasks:
         step, _ = split_task(task)
         fitting = [t.id for t in state.tasks.values() if t.step == step]

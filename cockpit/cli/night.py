@@ -15,31 +15,19 @@ from cockpit.cli.screens import needs_terminal, person, show
 from cockpit.engine.launch import answers, start_engine
 from cockpit.engine.options import Options, create_session
 from cockpit.journal.lease import LeaseHeld, SessionDir
-from cockpit.journal.reader import Reader
 from cockpit.journal.schema import JournalEmpty
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import load, loads
 from cockpit.state.model import State
-from cockpit.state.tail import Tail
-
-
-def state_of(session: SessionDir) -> State:
-    """What the journal of a session says now. JournalProblem when it cannot be read."""
-    reader = Reader.open(session.journal_path)
-    try:
-        tail = Tail(reader)
-        tail.seek()
-        return tail.state
-    finally:
-        reader.close()
+from cockpit.state.tail import state_of
 
 
 def begun(session: SessionDir) -> State:
-    """The same; an empty state for a session on which no engine ever came up."""
+    """What the journal of a session says now; an empty state for one on which no engine ever came up. JournalProblem."""
     if not session.journal_path.exists():
         return State()
     try:
-        return state_of(session)
+        return state_of(session.journal_path)
     except JournalEmpty:
         return State()
 

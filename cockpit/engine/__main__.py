@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cockpit.engine.start import run_engine
 from cockpit.journal.lease import SessionDir, SessionProblem
+from cockpit.journal.schema import JournalProblem
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
     secrets = json.loads(sys.stdin.buffer.read() or b"{}")
     try:
         asyncio.run(run_engine(SessionDir(Path(sys.argv[1])), secrets, take_over="--take-over" in sys.argv[2:]))
-    except SessionProblem as refused:
+    except (SessionProblem, JournalProblem) as refused:
         print(refused, file=sys.stderr)
         return 2
     except Exception as error:

@@ -25,7 +25,9 @@ from cockpit.plan.templates import TemplateProblem
 from cockpit.state.model import UNKNOWN
 from cockpit.steps import kinds
 from cockpit.steps.api import Outcome
+from cockpit.steps.asking import ask
 from cockpit.steps.copy import cleanup
+from cockpit.steps.elapsed import begin, since
 from cockpit.steps.job import rebooted
 
 log = logging.getLogger(__name__)
@@ -129,8 +131,6 @@ class Attempt(Context):
                 early = Outcome("cancelled", error="cancelled before it was begun")
             if early is not None:
                 return early
-        if self.step.new_host_key and self.server:
-            self.engine.fleet.expect_new_key(self.server, True)
         self._entered = True
         if self.purpose == "undo":
             return await kinds.undo(self)
@@ -140,10 +140,10 @@ class Attempt(Context):
         run = kinds.KINDS[self.step.kind](self)
         if self.step.timeout is None or self._is_job():
             return await run  # a job's timeout is kept on the server, also while no engine is there
-        begun = self._task.attempt.started if self._task.attempt else time.time()
         grace = COPY_GRACE if self.step.kind == "copy" else 0.0
+        gone = since(self.detail["begun"], "awake")
         try:
-            return await asyncio.wait_for(run, max(1.0, begun + self.step.timeout + grace - time.time()))
+            return await asyncio.wait_for(run, max(1.0, self.step.timeout + grace - gone))
         except TimeoutError:
             return Outcome("failed", error=f"it ran longer than its timeout of {self.step.timeout:.0f} s")
 
@@ -156,7 +156,7 @@ class Attempt(Context):
         if not self.resumed:
             return False
         if not self._is_job():
-            begun = bool(self.detail.get("begun_step"))
+            begun = "begun" in self.detail
             if begun:
                 await self.found()
             return begun
@@ -179,7 +179,7 @@ class Attempt(Context):
         for name in self.step.secrets:
             await self.engine.secret(name)
         if not self._is_job():
-            await self.note(begun_step=True)
+            await self.note(begun=begin())
         await self.found()
         return None
 
@@ -206,8 +206,10 @@ class Attempt(Context):
 
     async def _probe(self, command: str) -> int | None:
         """Its exit code; None when it took too long."""
+        for name in self.step.secrets:
+            await self.engine.secret(name)
         try:
-            done = await self.remote().run(self.render(command), become=self.become(), timeout=PROBE_LIMIT)
+            done = await ask(self, self.render(command), PROBE_LIMIT)
         except TimeoutError:
             return None
         return done.exit

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.fleet.api import Contact, FleetError
 from cockpit.journal.events import HostKeyAccepted, HostKeyOffered, ServerContacted, ServerLost
+from cockpit.state.rebuilt import expects_new_key
 from cockpit.state.standing import dropped
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ class Contacts:
         if contact.up:
             self._newest[contact.server] = ("up",)
             await self.engine.append(ServerContacted(contact.server, contact.boot_id, dict(contact.facts)))
+            await self._withdraw(contact.server, "it shows a key that is believed")
             await self._make_ready(contact.server)
             return
         if self._is_news(contact):
             await self.engine.append(ServerLost(contact.server, contact.problem, contact.text))
-        if contact.offered_key and self.engine.fleet.expects_new_key(contact.server):
-            await self._offered(contact, contact.offered_key, contact.offered_fingerprint or "")
+        own = contact.offered_key is not None and not contact.hop  # a jump host's key is not this server's rebuild
+        if own and expects_new_key(self.engine.plan, self.engine.state, contact.server):
+            await self._offered(contact, contact.offered_key or "", contact.offered_fingerprint or "")
 
     def _is_news(self, lost: Contact) -> bool:
         """Against the newest word, also one that is not durable yet: a contact that comes and goes at once is lost."""
@@ -66,16 +69,22 @@ class Contacts:
         server = contact.server
         pinned = self.engine.plan.servers[server].host_key
         if pinned is not None and key.split()[:2] == pinned.split()[:2]:
-            await self._accept(server, key, fingerprint, "pinned")
+            await self._accept(contact, key, fingerprint, "pinned")
             return
         known = self.engine.state.servers.get(server)
         if known is not None and known.offered_key == key and self.engine.prompter.waits(f"host-key-{server}"):
             return
+        await self._withdraw(server, "another key is shown now")
         await self.engine.append(HostKeyOffered(server, key, fingerprint))
         text = f"{server} was rebuilt and shows a new host key {fingerprint}. Compare it on the server's own console."
         if await self.engine.prompter.ask("host-key", text, server=server, name=server, choices=["accept", "refuse"]) == "accept":
-            await self._accept(server, key, fingerprint, "person")
+            await self._accept(contact, key, fingerprint, "person")
 
-    async def _accept(self, server: str, key: str, fingerprint: str, by: str) -> None:
-        await self.engine.append(HostKeyAccepted(server, key, fingerprint, by))
-        self.engine.fleet.accept_key(server, key)
+    async def _withdraw(self, server: str, why: str) -> None:
+        """An answer is for the key that was asked about, and for no other."""
+        if self.engine.prompter.waits(f"host-key-{server}"):
+            await self.engine.prompter.withdraw(f"host-key-{server}", why)
+
+    async def _accept(self, contact: Contact, key: str, fingerprint: str, by: str) -> None:
+        await self.engine.append(HostKeyAccepted(contact.server, key, fingerprint, by))
+        self.engine.fleet.accept_key(contact.server, key, place=contact.place)

@@ -152,12 +152,7 @@ class Engine:
         self.background(self._sample())
         self.leave_dropped()
         await self.fleet.start()
-        steps = chart(self.plan).steps
         for task in list(self.state.tasks.values()):
-            step = steps.get(task.step)
-            server = self.state.servers.get(task.server or "")
-            if step and step.new_host_key and task.attempts and server and server.accepted_key is None:
-                self.fleet.expect_new_key(server.name, True)
             if (task.state in (RUNNING, UNKNOWN) or undoing(task)) and not self._is_a_persons(task):
                 self._go(task, resumed=True)
 

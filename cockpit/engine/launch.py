@@ -9,14 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cockpit.journal.lease import SessionDir
 
 SECRET = "COCKPIT_SECRET_"  # variables that the engine gets on its standard input instead: jobs on this machine inherit its own
-START_LIMIT = 20.0  # seconds until a started engine must answer on its socket
+START_LIMIT = 60.0  # seconds until a started engine must answer on its socket: a loaded machine may need many
 
 
 class EngineFailed(Exception):
@@ -24,7 +24,8 @@ class EngineFailed(Exception):
 
 
 def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: bool = False) -> None:
-    """Start a detached engine on this session and return once it answers. Secrets go through its standard input alone."""
+    """Start a detached engine on this session and return once it answers. Secrets go through its standard input alone.
+    EngineFailed: there is none, nor will there be one later."""
     log = session.log_path
     begun = log.stat().st_size if log.exists() else 0
     with log.open("ab") as out:
@@ -36,10 +37,25 @@ def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: 
     assert process.stdin is not None
     process.stdin.write(json.dumps(dict(secrets)).encode())
     process.stdin.close()
+    try:
+        _wait_up(process, session, lambda: _said(log, begun))
+    except BaseException:  # also Ctrl+C: whoever is told that it did not start must not find it running a minute later
+        process.kill()
+        process.wait()
+        raise
+
+
+def _wait_up(process: subprocess.Popen[bytes], session: SessionDir, said: Callable[[], str]) -> None:
     deadline = time.monotonic() + START_LIMIT
     while not asyncio.run(answers(session.socket_path)):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise EngineFailed(_said(log, begun) or "the engine did not start and said nothing")
+        if process.poll() is not None:
+            raise EngineFailed(said() or "the engine did not start and said nothing")
+        if time.monotonic() > deadline:
+            last = f" (its last word: {said()})" if said() else ""
+            raise EngineFailed(
+                f"it gave no answer within {START_LIMIT:.0f} s and was ended{last}. Nothing is lost: see what keeps this machine "
+                f"busy, then cockpit resume {session.id}"
+            )
         time.sleep(0.03)
 
 

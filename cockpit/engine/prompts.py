@@ -67,8 +67,12 @@ class Prompter:
         """The server has left the night, and its questions with it. Whoever else waits for the same answer asks anew: a
         question that was forgotten while it stays open here would never be asked again."""
         for identity in [i for i, asked in self._servers.items() if asked == server]:
-            await self._append(PromptWithdrawn(identity, f"{server} was dropped"))
-            self._resolve(identity, None)
+            await self.withdraw(identity, f"{server} was dropped")
+
+    async def withdraw(self, identity: str, reason: str) -> None:
+        """No answer is wanted any longer: its asker gets None."""
+        await self._append(PromptWithdrawn(identity, reason))
+        self._resolve(identity, None)
 
     def _resolve(self, identity: str, value: str | None) -> None:
         future = self._open.pop(identity, None)

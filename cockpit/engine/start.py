@@ -17,13 +17,12 @@ from cockpit.fleet.api import Contact
 from cockpit.fleet.fleet import Fleet
 from cockpit.journal.events import SessionStarted
 from cockpit.journal.lease import Lease, SessionDir
-from cockpit.journal.reader import Reader
 from cockpit.journal.writer import Writer
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import loads
 from cockpit.state.fold import apply
 from cockpit.state.model import State
-from cockpit.state.tail import Tail
+from cockpit.state.tail import state_of
 
 log = logging.getLogger(__name__)
 
@@ -43,23 +42,13 @@ async def run_engine(session: SessionDir, secrets: Mapping[str, str], *, take_ov
 
 
 async def _owned(session: SessionDir, writer: Writer, secrets: Mapping[str, str], lease: Lease) -> str | None:
-    state = _known(session) if writer.seq else State()
+    state = state_of(session.journal_path) if writer.seq else State()
     text = state.plan_text or session.plan_path.read_text()
     plan = loads(text, str(session.plan_path), base=session.files_path)
     options = Options.read(session)
     if not state.plan_text:
         await _first_facts(session, options, plan, writer, state)
     return await _work(session, options, plan, writer, state, Vault(secrets), lease)
-
-
-def _known(session: SessionDir) -> State:
-    reader = Reader.open(session.journal_path)
-    try:
-        tail = Tail(reader)
-        tail.seek()
-        return tail.state
-    finally:
-        reader.close()
 
 
 async def _first_facts(session: SessionDir, options: Options, plan: Plan, writer: Writer, state: State) -> None:

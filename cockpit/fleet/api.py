@@ -182,6 +182,8 @@ class Contact:
     facts: Mapping[str, Any] = field(default_factory=dict)
     offered_key: str | None = None  # with problem key-changed / key-unknown
     offered_fingerprint: str | None = None
+    place: str = ""  # of an offered key: what known_hosts calls the machine that showed it
+    hop: str = ""  # the jump host of ssh_config that showed it; "" when it was the server itself
 
 
 @dataclass(frozen=True, slots=True)

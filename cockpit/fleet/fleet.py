@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cockpit.fleet.answers import Answers
@@ -18,6 +19,10 @@ from cockpit.fleet.server import Server, ServerHost
 from cockpit.fleet.sshconfig import default_config
 
 OnContact = Callable[[Contact], None]
+
+
+def _unsaid(contact: Contact) -> None:
+    """A jump host of ssh_config is no server of the night: what is wrong with it is said by the servers behind it."""
 
 
 class Fleet:
@@ -80,20 +85,13 @@ class Fleet:
         self._servers[name].drop()
 
     def retry(self, name: str) -> None:
-        """Dial now, whatever its backoff says."""
+        """Dial now, whatever its backoff says. Where that fails, it is said again, also when nothing is new."""
         self._servers[name].retry()
 
-    def expect_new_key(self, name: str, expected: bool) -> None:
-        """A step may give this server a new host key. Nothing is believed for that: the key is still offered for acceptance."""
-        self._servers[name].expects_new_key = expected
-
-    def expects_new_key(self, name: str) -> bool:
-        return name in self._servers and self._servers[name].expects_new_key
-
-    def accept_key(self, name: str, key: str, reason: str = "") -> None:
-        """The key that `name` (or a jump host on its way) offered is its key from now on: written to the session's
-        known_hosts in place of the old one, and dialled at once. FleetError when this key was not what it offered."""
-        self._servers[name].accept_key(key)
+    def accept_key(self, name: str, key: str, reason: str = "", *, place: str | None = None) -> None:
+        """This key is from now on that of `place` (as known_hosts calls it): written to the session's known_hosts in place
+        of the old one, and dialled at once. place None: of whoever on the way to `name` offered it, else of `name` itself."""
+        self._servers[name].accept_key(key, place)
 
     def heard(self, name: str) -> float | None:
         """UTC epoch seconds of the last sign of life; None when there was none."""
@@ -110,7 +108,9 @@ class Fleet:
     def _find(self, name: str, target: Target | None) -> Server:
         """A server of the plan (`via`), or (`target`) a jump host that only ssh_config knows; those are shared too."""
         if target is not None:
-            return self._jumps.setdefault(name, Server(target, self._host))
+            if name not in self._jumps:
+                self._jumps[name] = Server(target, replace(self._host, on_contact=_unsaid))
+            return self._jumps[name]
         server = self._jumps.get(name) or self._servers.get(name)
         if server is None:
             raise FleetError(name, "other", f"there is no server {name} to go through")

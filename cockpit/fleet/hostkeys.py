@@ -18,11 +18,14 @@ DEFAULT_PORT = 22
 
 
 class KeyProblem(FleetError):
-    """The server showed a key that nothing vouches for. `place` is what known_hosts calls it, `key` an OpenSSH line."""
+    """A key was shown that nothing vouches for. `place` is what known_hosts calls the machine that showed it, `key` an OpenSSH
+    line; `hop` names the jump host of ssh_config that it was, "" for the server itself."""
 
-    def __init__(self, server: str, problem: str, text: str, key: str, fingerprint: str, place: str) -> None:
+    def __init__(
+        self, server: str, problem: str, text: str, key: str, fingerprint: str, place: str, hop: str = ""
+    ) -> None:
         super().__init__(server, problem, text)
-        self.key, self.fingerprint, self.place = key, fingerprint, place
+        self.key, self.fingerprint, self.place, self.hop = key, fingerprint, place, hop
 
 
 @dataclass(frozen=True, slots=True)

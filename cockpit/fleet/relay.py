@@ -6,6 +6,7 @@ nothing on either side but an SFTP server.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import posixpath
 import time
@@ -16,10 +17,12 @@ from typing import Any
 import asyncssh
 
 from cockpit.fleet.api import CopyProgress, FleetError, Lost, Remote
+from cockpit.fleet.files import BROKEN
 from cockpit.fleet.pump import Count, Pump
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
 
 TELL_EVERY = 0.25  # seconds between two words of progress
+ANSWER = 10.0  # seconds in which a side that is still there answers a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,23 @@ async def relay(
     async with source.sftp() as ours, target.sftp() as theirs:
         try:
             return await _relay(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, rate, tell)
-        except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost) as problem:
-            raise Lost(target.target.name, f"contact was lost during sftp: {problem}") from problem
+        except BROKEN as problem:
+            name = source.target.name if await _is_gone(ours) else target.target.name
+            raise Lost(name, f"contact with {name} was lost during sftp: {problem}") from problem
         except asyncssh.Error as problem:
             both = f"{source.target.name} or {target.target.name}"
             raise FleetError(target.target.name, "other", f"sftp between {both}: {problem}") from problem
+
+
+async def _is_gone(client: Any) -> bool:
+    """Whether it is this side's connection that broke: the error of a broken one doesn't say whose it was."""
+    try:
+        await asyncio.wait_for(client.realpath("."), ANSWER)
+    except asyncssh.SFTPError as problem:
+        return isinstance(problem, BROKEN)  # any other refusal is an answer
+    except (TimeoutError, *BROKEN):
+        return True
+    return False
 
 
 async def _relay(

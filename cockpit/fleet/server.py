@@ -28,6 +28,10 @@ from cockpit.fleet.sshconfig import Route, jump_target
 PAUSES = {"auth": 300.0, "become": 300.0, "other": 10.0}
 PAUSE = 1.0
 FACTS = 20.0  # seconds for the one command of a contact
+HOP = (
+    "It is a jump host's, so nobody is asked to believe it. Compare it on that machine's own console; if it is right, take an "
+    "old one away (ssh-keygen -R '{place}' -f the file named above), write it into ~/.ssh/known_hosts, and retry {server}"
+)
 
 _hops: ContextVar[tuple[str, ...]] = ContextVar("hops", default=())
 
@@ -64,8 +68,8 @@ class Server:
         sudo = _Password(target.name, password, host.services.answers) if password else None
         self.link = Link(target, self._dial, sudo=sudo, key=lambda: self.dialer.shown_key)
         self.remote = ServerRemote(self.link, host.serves)
-        self.expects_new_key = False
         self._dropped = self._closed = False
+        self._before: str | None = None  # through whom the newest dial went
         self._offered: KeyProblem | None = None
         self._told: Contact | None = None
         self._news = asyncio.Condition()
@@ -86,16 +90,25 @@ class Server:
 
     def retry(self) -> None:
         self._dropped = False
-        self.dialer.pardon()
+        if self._told is not None and not self._told.up:
+            self._told = None  # what was told may have been answered with no: it is said, and asked, again
+        self._pardon()
         self._wake.set()
         self.watch()
 
-    def accept_key(self, key: str) -> None:
+    def _pardon(self, seen: frozenset[str] = frozenset()) -> None:
+        """Also the hosts before it: what keeps us from it may be theirs."""
+        self.dialer.pardon()
+        if self._before is not None and self._before not in seen:
+            self._host.find(self._before, None)._pardon(seen | {self._before})
+
+    def accept_key(self, key: str, place: str | None) -> None:
         line = public_line(read_key(key))
         offered = self._offered
-        place = offered.place if offered is not None and offered.key == line else self.dialer.place
+        if place is None:
+            place = offered.place if offered is not None and offered.key == line else self.dialer.place
         self._host.services.host_keys.accept(place, line)
-        self._offered, self.expects_new_key = None, False
+        self._offered = None
         self.retry()
 
     def let_go(self) -> None:
@@ -166,10 +179,12 @@ class Server:
             pass
 
     def _down(self, problem: FleetError) -> Contact:
-        offered = problem if isinstance(problem, KeyProblem) else None
+        if not isinstance(problem, KeyProblem):
+            return Contact(self.target.name, False, problem.problem, problem.text)
+        text = f"{problem.text}. {HOP.format(place=problem.place, server=self.target.name)}" if problem.hop else problem.text
         return Contact(
-            self.target.name, False, problem.problem, problem.text,
-            offered_key=offered.key if offered else None, offered_fingerprint=offered.fingerprint if offered else None,
+            self.target.name, False, problem.problem, text, offered_key=problem.key, offered_fingerprint=problem.fingerprint,
+            place=problem.place, hop=problem.hop,
         )  # fmt: skip
 
     async def _tell(self, contact: Contact) -> None:
@@ -206,6 +221,7 @@ class Server:
             hop = jump_target(route.jumps[number], name=name, via=before, timeout=target.connect_timeout)
             self._host.find(name, hop)
             before = name
+        self._before = before
         return await self._through(before) if before is not None else None
 
     async def _through(self, name: str) -> asyncssh.SSHClientConnection:
@@ -220,7 +236,7 @@ class Server:
                 raise Lost(self.target.name, f"its way leads through {name}: {problem.text}") from problem
             text = f"{name}: {problem.text}"
             raise KeyProblem(
-                self.target.name, problem.problem, text, problem.key, problem.fingerprint, problem.place
+                self.target.name, problem.problem, text, problem.key, problem.fingerprint, problem.place, problem.hop or name
             ) from problem
         except FleetError as problem:
             raise Lost(self.target.name, f"its way leads through {name}: {problem.text}") from problem

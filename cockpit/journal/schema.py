@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from cockpit.journal.holders import writers
+
 SCHEMA = 1
 APPLICATION = 0x434B5054  # "CKPT", in the file's header: tells a journal from any other SQLite file
 BLOCK = 1024  # chunks per block of the log's line counts
@@ -50,7 +52,20 @@ def explain(error: Exception, path: Path) -> str:
         return f"{path} can't be written (read-only file or file system)"
     if name.startswith("SQLITE_IOERR"):
         return f"the disk under {path.parent} gave an error ({error}); check it, and the space on it"
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return _in_use(path)
     return f"{path}: {error}"
+
+
+def _in_use(path: Path) -> str:
+    """A writer that does not come to the end of its write: stopped, or hung on its disk."""
+    pids = writers(path)
+    who = " and ".join(f"process {pid}" for pid in pids) or "another process"
+    end = f"end it (kill -9 {' '.join(map(str, pids))})" if pids else f"find it (fuser {path}) and end it (kill -9)"
+    return (
+        f"{path}: {who} is in the middle of a write and does not come to its end: it was stopped, or its disk hangs. Let it go "
+        f"on (kill -CONT), or {end}: what it had committed stays. Then cockpit resume {path.parent.name}"
+    )
 
 
 def check(db: sqlite3.Connection, path: Path) -> None:
@@ -78,7 +93,7 @@ def unreadable(error: Exception, path: Path) -> JournalProblem:
             f"{path} is not readable as a journal ({error}); keep the file and its -wal as they are, and work from a "
             "copy of the session's directory, or start a new session"
         )
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY")):
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED")):
         return JournalProblem(explain(error, path))
     return JournalProblem(f"{path} can't be opened: {error}; check that it exists and that you may read it")
 

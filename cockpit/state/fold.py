@@ -123,6 +123,7 @@ def _contact(server: ServerState, contact: str, at: float) -> None:
 def _server_contacted(state: State, fact: Fact, event: e.ServerContacted) -> None:
     server = _server(state, event.server)
     _contact(server, "up", fact.at)
+    server.contacted = fact.at
     server.boot_id = event.boot_id or server.boot_id
     server.facts.update(event.facts)
     if server.contact != "dropped":
@@ -152,7 +153,8 @@ def _key_offered(state: State, fact: Fact, event: e.HostKeyOffered) -> None:
 
 def _key_accepted(state: State, fact: Fact, event: e.HostKeyAccepted) -> None:
     server = _server(state, event.server)
-    server.accepted_key, server.offered_key, server.offered_fingerprint = event.key, None, None
+    server.accepted, server.accepted_key = fact.at, event.key
+    server.offered_key = server.offered_fingerprint = None
 
 
 def _held(state: State, fact: Fact, event: e.Held) -> None:

@@ -22,6 +22,15 @@ def _attempt(state: State, id_: str, n: int) -> tuple[Task, Attempt] | None:
     return None
 
 
+def _open(state: State, id_: str, n: int) -> tuple[Task, Attempt] | None:
+    """The same, as long as that attempt has no result; None, counted, once it has."""
+    found = _attempt(state, id_, n)
+    if found and found[1].result is not None:
+        state.illegal += 1
+        return None
+    return found
+
+
 def _leads(task: Task, attempt: Attempt) -> bool:
     """Whether this attempt moves its task: the newest one that does the step's work."""
     return next((a is attempt for a in reversed(task.attempts) if a.purpose == "do"), False)
@@ -61,35 +70,27 @@ def _noted(state: State, fact: Fact, event: e.AttemptNoted) -> None:
 
 
 def _unknown(state: State, fact: Fact, event: e.AttemptUnknown) -> None:
-    found = _attempt(state, event.task, event.n)
-    if not found:
-        return
-    task, attempt = found
-    if attempt.result is not None:
-        state.illegal += 1
-    elif attempt.purpose == "undo" or (_leads(task, attempt) and _move(state, task, t.LOST)):
-        task.unknown_reason = event.reason
+    if found := _open(state, event.task, event.n):
+        task, attempt = found
+        if attempt.purpose == "undo" or (_leads(task, attempt) and _move(state, task, t.LOST)):
+            task.unknown_reason = event.reason
 
 
 def _found(state: State, fact: Fact, event: e.AttemptFound) -> None:
-    found = _attempt(state, event.task, event.n)
-    if not found:
-        return
-    task, attempt = found
-    if attempt.result is not None:
-        state.illegal += 1
-    elif attempt.purpose == "undo":
-        task.unknown_reason = None
-    elif _leads(task, attempt):
-        _move(state, task, t.FOUND)
+    if found := _open(state, event.task, event.n):
+        task, attempt = found
+        if attempt.purpose == "undo":
+            task.unknown_reason = None
+        elif _leads(task, attempt):
+            _move(state, task, t.FOUND)
 
 
 def _ended(state: State, fact: Fact, event: e.AttemptEnded) -> None:
-    found = _attempt(state, event.task, event.n)
+    found = _open(state, event.task, event.n)
     if not found:
         return
     task, attempt = found
-    if attempt.result is not None or event.result not in t.ENDED:
+    if event.result not in t.ENDED:
         state.illegal += 1
         return
     attempt.ended, attempt.result, attempt.exit, attempt.error = fact.at, event.result, event.exit, event.error

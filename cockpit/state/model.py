@@ -67,6 +67,8 @@ class ServerState:
     text: str | None = None
     boot_id: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    contacted: float | None = None  # when it last let us in, having shown a key that is believed
+    accepted: float | None = None  # when its newest key was
     accepted_key: str | None = None  # accepted in this session, after a rebuild
     offered_key: str | None = None
     offered_fingerprint: str | None = None

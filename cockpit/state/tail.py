@@ -5,6 +5,8 @@ Knows no clock: how far to read is told to it.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cockpit.journal.events import Fact
 from cockpit.journal.reader import Reader
 from cockpit.state import snapshot
@@ -12,6 +14,17 @@ from cockpit.state.fold import apply
 from cockpit.state.model import State
 
 PAGE = 5_000  # facts read at a time
+
+
+def state_of(journal: Path) -> State:
+    """What a journal says now. JournalProblem when it cannot be read."""
+    reader = Reader.open(journal)
+    try:
+        tail = Tail(reader)
+        tail.seek()
+        return tail.state
+    finally:
+        reader.close()
 
 
 class Tail:

@@ -52,7 +52,8 @@ class StepContext(Protocol):
 
     @property
     def detail(self) -> Mapping[str, Any]:
-        """What was noted about this attempt so far (survives a crash)."""
+        """What was noted about this attempt so far (survives a crash). `begun`: when a step that is no job itself began, for
+        `elapsed.since`."""
         ...
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from cockpit.plan.model import Wait
 from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.asking import ask
+from cockpit.steps.elapsed import since
 
 PAUSE = 2.0  # seconds between two tries of a condition
+LOOK = 10.0  # seconds after which the time that has passed is looked at again
 TRY = 30.0  # seconds that one try may take
 
 
@@ -20,18 +22,13 @@ async def run(ctx: StepContext) -> Outcome:
     return await _condition(ctx, ctx.render(action.condition), action.timeout)
 
 
-async def _begun(ctx: StepContext) -> float:
-    """When this attempt began: noted, so that an engine that comes later does not begin again."""
-    begun = ctx.detail.get("begun")
-    if begun is None:
-        begun = time.time()
-        await ctx.note(begun=begun)
-    return float(begun)
-
-
 async def _time(ctx: StepContext, seconds: float) -> Outcome:
-    left = await _begun(ctx) + seconds - time.time()
-    return await _cancelled_within(ctx, left) or Outcome("done")
+    """In short sleeps: one that this machine slept through is over at its waking."""
+    while (left := seconds - since(ctx.detail["begun"], "passed")) > 0:
+        cancelled = await _cancelled_within(ctx, min(left, LOOK))
+        if cancelled:
+            return cancelled
+    return Outcome("done")
 
 
 async def _cancelled_within(ctx: StepContext, seconds: float) -> Outcome | None:
@@ -43,12 +40,11 @@ async def _cancelled_within(ctx: StepContext, seconds: float) -> Outcome | None:
 
 
 async def _condition(ctx: StepContext, condition: str, timeout: float | None) -> Outcome:
-    begun = await _begun(ctx)
     while True:
         problem = await holds(ctx, condition)
         if problem is None:
             return Outcome("done")
-        if timeout is not None and time.time() - begun >= timeout:
+        if timeout is not None and since(ctx.detail["begun"], "awake") >= timeout:
             return Outcome("failed", error=f"not so after {timeout:.0f} s: {problem}")
         cancelled = await _cancelled_within(ctx, PAUSE)
         if cancelled:
@@ -60,10 +56,8 @@ async def holds(ctx: StepContext, condition: str) -> str | None:
     kind, _, rest = condition.partition(" ")
     if kind == "tcp":
         return await _tcp(rest.strip())
-    env = {name: ctx.render(value) for name, value in ctx.step.env.items()} | dict(ctx.secrets)
-    cwd = ctx.render(ctx.step.cwd, path=True) if ctx.step.cwd else None
     try:
-        done = await ctx.remote().run(condition, become=ctx.become(), timeout=TRY, env=env, cwd=cwd)
+        done = await ask(ctx, condition, TRY)
     except TimeoutError:
         return f"the command took longer than {TRY:.0f} s"
     return None if done.exit == 0 else f"exit {done.exit}"

@@ -197,5 +197,5 @@ def _run(make: Callable[[], Source], memory: Memory | None) -> int:
         return 2
     words = app.run()
     if words:
-        print(words)
+        print(words, file=sys.stderr if app.return_code else sys.stdout)
     return app.return_code or 0

@@ -92,11 +92,15 @@ class Board(Screen[None]):
     # --- the night
 
     def look(self) -> None:
-        """Look at the journal and show what is new; one that can't be read just now is said, not died of."""
+        """Look at the journal and show what is new; one that can't be read just now is said, not died of. One that could never
+        be read leaves nothing to look at: its words stay in the terminal, where all of them can be read."""
         try:
             night = self.source.poll()
         except JournalProblem as problem:
-            self.say(str(problem), "bad")
+            if self.night is None:
+                self.app.exit(str(problem), return_code=2)
+            else:
+                self.say(str(problem), "bad")
             return
         if night is not None:
             self.show(night)

@@ -12,9 +12,11 @@ from typing import Any
 import asyncssh
 import pytest
 
-from cockpit.fleet.api import CopyProgress, FleetError, Target
+from cockpit.fleet.api import CopyProgress, FleetError, Lost, Target
 from cockpit.fleet.relay import relay
 from tests.copy import trees
+from tests.fleet.ground import ground
+from tests.hosts import Hosts
 
 BLOCK = 128 * 1024
 
@@ -163,3 +165,28 @@ async def test_a_rate_is_kept_and_may_change(tmp_path: Path) -> None:
 
         await relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell)
         assert 0.5 < loop.time() - began < 6.0, "slow for its first part only: all of it would take 8 s"
+
+
+@pytest.mark.parametrize("gone", ["files", "vault"])
+async def test_the_side_that_was_lost_is_named(hosts: Hosts, tmp_path: Path, gone: str) -> None:
+    made = {name: hosts(name) for name in ("files", "vault")}
+    made["files"].path("/srv/data").mkdir()
+    made["files"].path("/srv/data/f").write_bytes(os.urandom(16 << 20))
+    made["vault"].path("/srv/in").mkdir()
+    made["vault"].own("/srv/in")
+    async with ground(made.values(), tmp_path) as here:
+        for name in made:
+            await here.up(name)
+        moving = asyncio.Event()
+
+        def tell(now: CopyProgress) -> None:
+            if now.bytes_done > 1_000_000:
+                moving.set()
+
+        source, target = here.fleet.remote("files"), here.fleet.remote("vault")
+        copying = asyncio.create_task(relay(source, target, "/srv/data/", "/srv/in/", rate=lambda: 4e6, tell=tell))
+        await asyncio.wait_for(moving.wait(), 20)
+        await asyncio.to_thread(made[gone].drop_connections)
+        with pytest.raises(Lost, match=gone) as lost:
+            await asyncio.wait_for(copying, 20)
+        assert lost.value.server == gone

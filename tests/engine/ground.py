@@ -16,7 +16,7 @@ from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.plan.reader import load
 from cockpit.state.model import State
-from cockpit.state.tail import Tail
+from cockpit.state.tail import state_of
 
 HEAD = """
 [plan]
@@ -52,11 +52,7 @@ class Night:
 
     @property
     def state(self) -> State:
-        reader = Reader.open(self.session.journal_path)
-        tail = Tail(reader)
-        tail.seek()
-        reader.close()
-        return tail.state
+        return state_of(self.session.journal_path)
 
     @property
     def facts(self) -> list[Fact]:

@@ -24,7 +24,8 @@ class Slow:
         self.stopped: list[str] = []
         self.stop = self.stopped.append
         self.served: list[Any] = []
-        self.fleet = SimpleNamespace(expects_new_key=lambda name: False, remote=lambda name: self)
+        self.fleet = SimpleNamespace(remote=lambda name: self)
+        self.prompter = SimpleNamespace(waits=lambda identity: False)
 
     def background(self, work: Any) -> None:
         self.tasks.append(asyncio.create_task(work))

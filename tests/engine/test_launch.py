@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from cockpit.engine.launch import start_engine
+from cockpit.engine import launch
+from cockpit.engine.launch import EngineFailed, start_engine
 from tests.engine.ground import Night, session_of
 
 LISTS = """
@@ -31,3 +33,21 @@ async def test_a_secret_of_the_environment_is_in_no_job_that_did_not_ask_for_it(
     await Night(session).until(lambda s: s.outcome == "done")
     records = [p for p in own_home.glob(".cockpit/jobs/*/*") if p.is_file()]
     assert records and not [p for p in records if b"swordfish" in p.read_bytes()]
+
+
+async def test_an_engine_that_does_not_come_up_in_time_is_not_left_to_come_up_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(tmp_path, LISTS)
+    plan = session.plan_path.read_text()
+    session.plan_path.unlink()
+    os.mkfifo(session.plan_path)  # as slow as a disk can be: nobody writes the other end
+    monkeypatch.setattr(launch, "START_LIMIT", 3.0)
+    with pytest.raises(EngineFailed, match=r"3 s.*was ended.*cockpit resume"):
+        await asyncio.to_thread(start_engine, session, {"word": "swordfish"})
+    assert session.holder()["pid"] and not session.running(), "it had begun, and is gone"
+    session.plan_path.unlink()
+    session.plan_path.write_text(plan)
+    monkeypatch.setattr(launch, "START_LIMIT", 60.0)
+    await asyncio.to_thread(start_engine, session, {"word": "swordfish"})
+    await Night(session).until(lambda s: s.outcome == "done")

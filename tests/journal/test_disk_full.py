@@ -51,7 +51,26 @@ class Told:
         return await asyncio.wait_for(self.said.get(), 10)
 
 
-async def test_appending_waits_says_why_and_goes_on_with_room(small_disk):
+class Tries:
+    """Each of the writer's commits once it is over, done or not, to be waited for."""
+
+    def __init__(self, writer):
+        loop, self.over, commit = asyncio.get_running_loop(), asyncio.Queue(), writer._store.commit
+
+        def tried(batch):
+            try:
+                return commit(batch)
+            finally:
+                loop.call_soon_threadsafe(self.over.put_nowait, None)
+
+        writer._store.commit = tried
+
+    async def next(self):
+        await asyncio.wait_for(self.over.get(), 10)
+
+
+async def test_appending_waits_says_why_and_goes_on_with_room(small_disk, monkeypatch):
+    monkeypatch.setattr("cockpit.journal.writer.RETRY", 0.05)
     writer = Writer.open(small_disk / "journal.db")
     told = Told(writer)
     await writer.append(e.NoteAdded("before"))
@@ -63,7 +82,9 @@ async def test_appending_waits_says_why_and_goes_on_with_room(small_disk):
     said = await told.next()
     assert "disk full" in said and str(small_disk) in said and writer.problem == said
     later = asyncio.create_task(writer.append(e.NoteAdded("while full")))
-    await asyncio.sleep(1.5)  # longer than the writer waits between its tries
+    tries = Tries(writer)
+    for _ in range(2):  # it goes on trying
+        await tries.next()
     assert not later.done() and not any(a.done() for a in appends)
     reader = Reader.open(small_disk / "journal.db")
     assert reader.last_seq() == 1  # what was there can still be read

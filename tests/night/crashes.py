@@ -24,7 +24,7 @@ from cockpit.journal.schema import JournalProblem
 from cockpit.state.fold import apply, fold
 from cockpit.state.model import State
 from cockpit.state.snapshot import digest, pack, unpack
-from cockpit.state.tail import Tail
+from cockpit.state.tail import state_of
 from tests.hosts import Host, Hosts
 from tests.night.sessions import write_plan
 
@@ -213,13 +213,7 @@ class Night:
         return SessionDir.all(self.state_home / "cockpit/sessions")[0]
 
     def state(self) -> State:
-        reader = Reader.open(self.session().journal_path)
-        try:
-            tail = Tail(reader)
-            tail.seek()
-            return tail.state
-        finally:
-            reader.close()
+        return state_of(self.session().journal_path)
 
     def _answer(self) -> None:
         state = self.state()

@@ -195,3 +195,17 @@ async def test_what_cannot_be_opened_is_said_in_words(tmp_path: Path) -> None:
         text = t.sees("ENDED 2")
         assert "does not exist" in text and "Traceback" not in text
 
+
+
+@pytest.mark.parametrize("call", ["run_ui(path, who='lead')", "run_replay(path, at=None, speed=1.0)"])
+@pytest.mark.parametrize("torn", ["cut", "garbage"])
+async def test_a_journal_torn_in_its_later_pages_is_said_in_words(night: Recorded, call: str, torn: str) -> None:
+    await night.writer.close()
+    journal = night.session.journal_path
+    data = journal.read_bytes()
+    assert len(data) > 8 * 4096
+    journal.write_bytes(data[: 4 * 4096] if torn == "cut" else data[: 2 * 4096] + os.urandom(len(data) - 2 * 4096))
+    with terminal() as t:
+        t.start(ui(night.path, call), (120, 40))
+        text = t.sees("ENDED 2")
+        assert "not readable as a journal" in text and "copy" in text and "Traceback" not in text

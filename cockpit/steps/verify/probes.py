@@ -13,6 +13,7 @@ from shlex import quote
 from cockpit.fleet.api import Completed
 from cockpit.plan.model import Check
 from cockpit.steps.api import StepContext
+from cockpit.steps.asking import ask
 from cockpit.steps.verify.verdict import Finding, judged, short
 
 LIMIT = 300.0  # seconds that one command of a check may take, where the step has no timeout
@@ -43,12 +44,9 @@ _DF = re.compile(r"\s\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+/")
 
 async def _asked(ctx: StepContext, command: str) -> Completed:
     """Raises FleetError, Lost, TimeoutError (in words)."""
-    step = ctx.step
-    limit = step.timeout or LIMIT
-    env = {name: ctx.render(value) for name, value in step.env.items()} | dict(ctx.secrets)
-    cwd = ctx.render(step.cwd, path=True) if step.cwd else None
+    limit = ctx.step.timeout or LIMIT
     try:
-        return await ctx.remote().run(command, become=ctx.become(), timeout=limit, env=env, cwd=cwd)
+        return await ask(ctx, command, limit)
     except TimeoutError:
         raise TimeoutError(f"the command took longer than {limit:.0f} s") from None
 
