@@ -18,6 +18,7 @@ from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw,
 from cockpit.engine.attempt import Attempt
 from cockpit.engine.claims import Claims
 from cockpit.engine.health import LoopLag
+from cockpit.engine.leave import take_leave
 from cockpit.engine.prompts import Prompter
 from cockpit.engine.secrets import Vault
 from cockpit.engine.traffic import Traffic
@@ -172,6 +173,7 @@ class Engine:
 
     async def _end(self) -> None:
         """What runs on the servers goes on. A journal that cannot be written must not keep the engine from ending."""
+        self.prompter.close()
         for attempt in self.attempts.values():
             attempt.abandon()
         await asyncio.gather(*(a.over() for a in self.attempts.values()), return_exceptions=True)
@@ -280,8 +282,9 @@ class Engine:
             now = time.time()
             actions = decide(self.plan, self.state, standings(self.plan, self.state, now), now)
             events = [e for a in actions if (e := self._intent(a)) is not None]
-            if any(isinstance(event, NightEnded) for event in events):
-                await self.claims.release()  # before its last fact: nobody resumes an ended night to take the locks away
+            for event in events:
+                if isinstance(event, NightEnded):  # before its last fact: nobody resumes an ended night to tidy up
+                    await take_leave(self, event.outcome)
             if events:
                 await self.append(*events)
         for event in events:

@@ -340,7 +340,7 @@ class TransferFronted(Event):
 @kind
 class PromptOpened(Event):
     """Something only a person can give. kind: passphrase | password | sudo | input | secret | host-key | gate | manual |
-    unknown | failed | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
+    unknown | failed | undo | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
     journaled."""
 
     id: str

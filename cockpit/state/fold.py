@@ -44,7 +44,7 @@ def _session_started(state: State, fact: Fact, event: e.SessionStarted) -> None:
 
 def _plan_adopted(state: State, fact: Fact, event: e.PlanAdopted) -> None:
     """An amended plan keeps what has a history, and all planned times; what never started and isn't listed goes."""
-    state.plan_text = event.text
+    state.plan_text, state.plan_seq = event.text, fact.seq
     state.opens = state.opens if event.opens is None else event.opens
     state.testing = state.testing if event.testing is None else event.testing
     state.closes = state.closes if event.closes is None else event.closes

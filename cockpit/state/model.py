@@ -115,6 +115,7 @@ class State:
     plan: str = ""
     mode: str = "live"
     plan_text: str = ""
+    plan_seq: int = 0  # of the fact that adopted it
     started: float = 0.0
     opens: float = 0.0
     testing: float | None = None
