@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cockpit.plan.model import Gate, Manual, Plan, Step
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNDONE, UNKNOWN, Prompt, State, Task
 from cockpit.state.seen import words
-from cockpit.state.standing import Standing, chart, dropped, missing_inputs, no_go, settled, undoing
+from cockpit.state.standing import Standing, asks_a_person, chart, dropped, missing_inputs, no_go, settled, undo_failed, undoing
 
 RETRY_DELAYS = (5.0, 30.0, 120.0)  # seconds before the first, second and every later automatic retry
 LIVE_KINDS = ("passphrase", "password", "sudo", "secret", "host-key", "lock")  # asked and withdrawn by who needs the answer
@@ -106,7 +106,7 @@ def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str
     there is something left."""
     if not state.tasks or any(t.state in (RUNNING, UNKNOWN) for t in state.tasks.values()):
         return None
-    if any(t.undo_asked or undoing(t) for t in state.tasks.values()):
+    if any(t.undo_asked or undoing(t) or (undo_failed(state, t) and not dropped(state, t.server)) for t in state.tasks.values()):
         return None
     steps = chart(plan).steps
     tasks = [t for t in state.tasks.values() if t.step in steps and steps[t.step].phase == _phase(state)]
@@ -131,6 +131,8 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing]) -> dict
         wanted.add(Ask(f"input-{name}", "secret" if asked.secret else "input", asked.prompt, secret=asked.secret))
     for task in state.tasks.values():
         if task.state in (DONE, SKIPPED):
+            if task.attempt is not None and task.attempt.purpose == "undo" and not dropped(state, task.server):
+                _want_undone(wanted, state, task)
             continue
         step = steps.get(task.step)
         if step is None or (task.state == PENDING and standings[task.id].word != "waiting"):
@@ -140,6 +142,14 @@ def _wanted(plan: Plan, state: State, standings: Mapping[str, Standing]) -> dict
             if ask is not None:
                 wanted.add(ask)
     return wanted.asks
+
+
+def _want_undone(wanted: _Wanted, state: State, task: Task) -> None:
+    """Half undone is not done: nothing new starts on its server until a person has said which of the two it is to be."""
+    why = undo_failed(state, task)
+    if why is not None:
+        text = f"{task.id} was done, and its undo failed: {why}"
+        wanted.add(Ask(f"undo-{task.id}", "undo", text, task.id, task.server, ("undo", "retry", "keep")))
 
 
 def _inputs_missing(plan: Plan, state: State, standings: Mapping[str, Standing]) -> list[str]:
@@ -157,7 +167,7 @@ def _ask_about(plan: Plan, task: Task, step: Step, state: State, standing: Stand
     if task.state == RUNNING and isinstance(step.action, Manual):
         text = words(plan, state, task.server, step.action.words)
         return Ask(f"manual-{task.id}", "manual", text, task.id, task.server, ("done",))
-    if task.state == UNKNOWN and (task.unknown_reason or "").startswith("ask: "):
+    if asks_a_person(task):
         text = f"{task.id}: {(task.unknown_reason or '')[5:]}"
         return Ask(f"unknown-{task.id}", "unknown", text, task.id, task.server, ("done", "failed", "retry"))
     if step.phase != _phase(state):

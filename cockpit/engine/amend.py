@@ -43,11 +43,13 @@ async def amend(engine: Engine, path: str, **said: Any) -> list[str]:
     new = load(Path(path))
     begun = {t.step for t in engine.state.tasks.values() if t.state != PENDING or t.attempts}
     changes = all_differences(engine.session, engine.plan, new, begun)
-    engine.session.freeze(new.text, plan_files(new))
-    keep_trusted(engine.session, new)
-    frozen = loads(new.text, str(engine.session.plan_path), base=engine.session.files_path)
+    frozen = loads(new.text, str(engine.session.plan_path), base=Path(path).parent)
+    engine.session.stage(new.text, plan_files(new), engine.state.seq)
     await engine.append(adoption(frozen, engine.state.started, amended=True, changes=changes), **said)
+    engine.session.adopt(engine.state.plan_seq)
+    keep_trusted(engine.session, new)
     engine.plan = frozen
+    engine.traffic.shifted()
     engine.fleet.update(targets(frozen))
     engine.leave_dropped()
     return changes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -174,14 +174,29 @@ class Attempt(Context):
         if changes and self.engine.state.mode == "dry-run":
             self.say(in_words(self.step, self.render, self.purpose))
             return Outcome("done", detail={"dry_run": True})
-        for server in self._changes() if changes else ():
-            await self.engine.claim(server)
-        for name in self.step.secrets:
-            await self.engine.secret(name)
+        wanted = [self.engine.claim(server) for server in sorted(self._changes())] if changes else []
+        early = await self._unless_cancelled(*wanted, *(self.engine.secret(name) for name in self.step.secrets))
+        if early is not None:
+            return early
         if not self._is_job():
             await self.note(begun=begin())
         await self.found()
         return None
+
+    async def _unless_cancelled(self, *waits: Coroutine[Any, Any, None]) -> Outcome | None:
+        """One after another. Each may wait for a person for hours: a cancel is heard meanwhile."""
+        work = asyncio.create_task(_in_turn(*waits))
+        cancel = asyncio.create_task(self.cancel_event())
+        try:
+            await asyncio.wait({work, cancel}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                return Outcome("cancelled", error="cancelled before it was begun")
+            await work
+            return None
+        finally:
+            work.cancel()
+            cancel.cancel()
+            await asyncio.gather(work, cancel, return_exceptions=True)
 
     def _changes(self) -> set[str]:
         """The servers on which it leaves something: a copy also on its other side."""
@@ -298,3 +313,13 @@ class Attempt(Context):
                 continue
             words = {0: "; the probe says it has been done", 1: "; the probe says it has not been done"}
             return answer, words.get(-1 if answer is None else answer, "; the probe cannot tell")
+
+
+async def _in_turn(*waits: Coroutine[Any, Any, None]) -> None:
+    waiting = list(waits)
+    try:
+        while waiting:
+            await waiting.pop(0)
+    finally:
+        for never in waiting:
+            never.close()

@@ -18,8 +18,10 @@ from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw,
 from cockpit.engine.attempt import Attempt
 from cockpit.engine.claims import Claims
 from cockpit.engine.health import LoopLag
+from cockpit.engine.leave import take_leave
 from cockpit.engine.prompts import Prompter
 from cockpit.engine.secrets import Vault
+from cockpit.engine.traffic import Traffic
 from cockpit.fleet.api import FleetError
 from cockpit.fleet.fleet import Fleet
 from cockpit.journal.events import (
@@ -70,6 +72,7 @@ class Engine:
         self.stopping: str | None = None
         self.attempts: dict[str, Attempt] = {}
         self.claims = Claims(self)
+        self.traffic = Traffic(self)
         self.offsets: dict[tuple[str, int, str], int] = {}  # of each attempt's streams, as queued for the journal
         self.lag = LoopLag()
         self._heard: dict[str, float] = {}
@@ -105,6 +108,7 @@ class Engine:
         self._early.update({f.seq: f for f in facts})
         while (fact := self._early.pop(self.state.seq + 1, None)) is not None:
             apply(self.state, fact)
+            self.traffic.seen(fact.event)
             if crash.watched():
                 crash.state_was(fact.seq, digest(self.state))
         self.wake.set()
@@ -164,6 +168,7 @@ class Engine:
 
     async def _end(self) -> None:
         """What runs on the servers goes on. A journal that cannot be written must not keep the engine from ending."""
+        self.prompter.close()
         for attempt in self.attempts.values():
             attempt.abandon()
         await asyncio.gather(*(a.over() for a in self.attempts.values()), return_exceptions=True)
@@ -272,8 +277,9 @@ class Engine:
             now = time.time()
             actions = decide(self.plan, self.state, standings(self.plan, self.state, now), now)
             events = [e for a in actions if (e := self._intent(a)) is not None]
-            if any(isinstance(event, NightEnded) for event in events):
-                await self.claims.release()  # before its last fact: nobody resumes an ended night to take the locks away
+            for event in events:
+                if isinstance(event, NightEnded):  # before its last fact: nobody resumes an ended night to tidy up
+                    await take_leave(self, event.outcome)
             if events:
                 await self.append(*events)
         for event in events:
@@ -316,9 +322,11 @@ class Engine:
             self.offsets[task.id, task.attempt.n, "out"] = self.offsets[task.id, task.attempt.n, "err"] = 0
         attempt = Attempt(self, chart(self.plan).steps[task.step], task, resumed=resumed)
         self.attempts[task.id] = attempt
+        self.traffic.shifted()
         attempt.start(lambda: self._ended(task.id, attempt))
 
     def _ended(self, task: str, attempt: Attempt) -> None:
         if self.attempts.get(task) is attempt:
             del self.attempts[task]
+            self.traffic.shifted()
         self.wake.set()

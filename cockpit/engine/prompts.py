@@ -23,6 +23,8 @@ class Prompter:
         self._open: dict[str, asyncio.Future[str | None]] = {}
         self._kinds: dict[str, tuple[str, bool]] = {}  # id -> (name, secret)
         self._servers: dict[str, str | None] = {}  # id -> who asked first
+        self._askers: dict[str, int] = {}  # id -> how many wait for it
+        self._closed = False
 
     async def ask(
         self, kind: str, text: str, *, server: str | None = None, name: str = "", secret: bool = False,
@@ -35,12 +37,34 @@ class Prompter:
         if known is not None:
             return known
         identity = "-".join(p for p in (kind, name or server or task or "") if p)
+        opened = PromptOpened(identity, kind, text, task, server, list(choices or []), secret)
         future = self._open.get(identity)
+        first = future is None
         if future is None:
             future = asyncio.get_running_loop().create_future()
             self._open[identity], self._kinds[identity], self._servers[identity] = future, (name, secret), server
-            await self._append(PromptOpened(identity, kind, text, task, server, list(choices or []), secret))
-        return await asyncio.shield(future)
+            self._askers[identity] = 0
+        self._askers[identity] += 1
+        try:
+            if first:
+                await self._append(opened)
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await self._left(identity, future)
+            raise
+
+    async def _left(self, identity: str, future: asyncio.Future[str | None]) -> None:
+        """Whoever asked waits no longer: the last one takes the question along, or a person would answer to nobody."""
+        if self._open.get(identity) is not future:
+            return
+        self._askers[identity] -= 1
+        if not self._askers[identity] and not self._closed:
+            self._resolve(identity, None)
+            await self._append(PromptWithdrawn(identity, "nobody waits for it any longer"))
+
+    def close(self) -> None:
+        """The engine ends: what is asked stays so, and is asked again by the next one."""
+        self._closed = True
 
     def waits(self, identity: str) -> bool:
         return identity in self._open
@@ -78,5 +102,6 @@ class Prompter:
         future = self._open.pop(identity, None)
         self._kinds.pop(identity, None)
         self._servers.pop(identity, None)
+        self._askers.pop(identity, None)
         if future is not None and not future.done():
             future.set_result(value)

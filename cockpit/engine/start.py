@@ -43,6 +43,7 @@ async def run_engine(session: SessionDir, secrets: Mapping[str, str], *, take_ov
 
 async def _owned(session: SessionDir, writer: Writer, secrets: Mapping[str, str], lease: Lease) -> str | None:
     state = state_of(session.journal_path) if writer.seq else State()
+    session.adopt(state.plan_seq)
     text = state.plan_text or session.plan_path.read_text()
     plan = loads(text, str(session.plan_path), base=session.files_path)
     options = Options.read(session)

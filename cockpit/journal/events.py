@@ -307,13 +307,40 @@ class ValueCaptured(Event):
     value: str
 
 
+# --- the pace of transfers
+
+
+@kind
+class LimitChanged(Event):
+    """A person changed what all transfers together may use: bytes per second, None: what the plan says again."""
+
+    bandwidth: float | None = None
+
+
+@kind
+class TransferPaused(Event):
+    task: str
+
+
+@kind
+class TransferResumed(Event):
+    task: str
+
+
+@kind
+class TransferFronted(Event):
+    """It starts before every other transfer that is queued."""
+
+    task: str
+
+
 # --- people
 
 
 @kind
 class PromptOpened(Event):
     """Something only a person can give. kind: passphrase | password | sudo | input | secret | host-key | gate | manual |
-    unknown | failed | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
+    unknown | failed | undo | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
     journaled."""
 
     id: str

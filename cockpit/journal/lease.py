@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Mapping
@@ -127,10 +128,34 @@ class SessionDir:
         return _private(Path("/tmp") / f"cockpit-{os.getuid()}") / name
 
     def freeze(self, plan_text: str, files: Mapping[str, bytes]) -> None:
-        """Keep the plan and its files; replaces what was kept before (an amended plan)."""
+        """Keep the plan and its files; replaces what was kept before."""
         for path, data in files.items():
             _write(self.files_path / inside(path), data)
         _write(self.plan_path, plan_text.encode())
+
+    def stage(self, plan_text: str, files: Mapping[str, bytes], seq: int) -> None:
+        """Put an amended plan and its files beside those that hold, for `adopt`. seq: of the newest fact there is."""
+        shutil.rmtree(self._staged, ignore_errors=True)
+        for path, data in files.items():
+            _write(self._staged / "files" / inside(path), data)
+        _write(self._staged / "plan.toml", plan_text.encode())
+        _write(self._staged / "seq", b"%d" % seq)
+
+    def adopt(self, seq: int) -> None:
+        """What was staged holds from now on, if the newest plan became a fact (number `seq`) after that; else it was refused, or
+        its engine died first, and it goes. Asked again after a crash it goes on."""
+        try:
+            if seq > int((self._staged / "seq").read_bytes()):
+                files = self._staged / "files"
+                kept = {str(p.relative_to(files)): p.read_bytes() for p in files.rglob("*") if p.is_file()}
+                self.freeze((self._staged / "plan.toml").read_text(), kept)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(self._staged)
+
+    @property
+    def _staged(self) -> Path:
+        return self.path / "amended"
 
     def read_file(self, path: str) -> bytes:
         """A file of the plan, by the path that the plan gives it. FileNotFoundError when the session has none."""

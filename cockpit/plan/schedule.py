@@ -1,7 +1,7 @@
 """When each task would start and end if every estimate were true: the baseline, the critical path, the slack.
 
 A plain list scheduler: a task starts when its needs are over, its stage and its `start` allow it, and a slot of the
-plan's limits is free; among several the one written first. Knows no state: what was measured is `forecast`'s matter.
+plan's limits is free; among several the one whose turn it is (`turns`). Knows no state: what was measured is `forecast`'s matter.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from cockpit.plan.estimates import GUESS as GUESS
+from cockpit.plan.estimates import estimated as estimated
 from cockpit.plan.model import Copy, Gate, Manual, Plan, Server, Step, Wait, task_id
 from cockpit.plan.needs import Waiting, effective_needs
 from cockpit.plan.times import Hours, clock_time, hours
-
-GUESS = 60.0  # seconds of a task for which nobody wrote an estimate
+from cockpit.plan.turns import turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,6 @@ def backout_seconds(plan: Plan) -> float | None:
     run = _Run(plan, steps, 0.0, Hours(0.0, 0.0))
     run.play()
     return max(end for _, end in run.times.values())
-
-
-def estimated(step: Step) -> float:
-    """Seconds that one task of this step is thought to take."""
-    if step.estimate is not None:
-        return step.estimate.seconds
-    if isinstance(step.action, Wait) and step.action.seconds is not None:
-        return step.action.seconds
-    return GUESS
 
 
 def earliest(step: Step, started: float, window: Hours) -> float:
@@ -111,9 +103,10 @@ class _Run:
         ids = [(task_id(step.id, server), step, server) for step in steps for server in step.servers or (None,)]
         self.steps = {task: step for task, step, _ in ids}
         self._servers = {task: server for task, _, server in ids}
-        self._rank = {task: i for i, (task, _, _) in enumerate(ids)}
+        needs = effective_needs(replace(plan, steps=tuple(steps), backout=()))
+        self._rank = {task: i for i, task in enumerate(turns(steps, needs))}
         self._earliest = {step.id: earliest(step, started, window) for step in steps}
-        self._waiting = Waiting(effective_needs(replace(plan, steps=tuple(steps), backout=())))
+        self._waiting = Waiting(needs)
         self._slots = _Slots(plan)
         self._coming: list[tuple[float, int, str]] = []
         self._running: list[tuple[float, int, str]] = []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
-from cockpit.plan.model import LOCAL, Copy, Plan
+from cockpit.plan.model import LOCAL, Copy, Plan, split_task
 from cockpit.plan.needs import effective_needs
 from cockpit.plan.templates import TemplateProblem, render
+from cockpit.plan.turns import among, turns
 from cockpit.state.model import State, Task
 from cockpit.state.seen import seen
 
@@ -19,9 +21,23 @@ class Chart:
         self.steps = {s.id: s for s in (*plan.steps, *plan.backout)}
         self.needs = effective_needs(plan)
         self.order = [t for s in (*plan.steps, *plan.backout) for t in s.task_ids()]
+        self._turns: list[str] | None = None
         self._bit = {task: 1 << i for i, task in enumerate(self.order)}
         self._before: dict[str, int] = {}
         self._targets: dict[str, tuple[str, str]] = {}
+
+    def in_turn(self, fronted: Sequence[str]) -> list[str]:
+        """All tasks in the order in which they get what is scarce; `fronted` transfers before all the others."""
+        if self._turns is None:
+            self._turns = turns((*self.plan.steps, *self.plan.backout), self.needs)
+        first = [t for t in fronted if self._is_copy(t)]
+        if not first:
+            return self._turns
+        return among(self._turns, [*first, *(t for t in self._turns if self._is_copy(t) and t not in first)])
+
+    def _is_copy(self, task: str) -> bool:
+        step = self.steps.get(split_task(task)[0])
+        return step is not None and isinstance(step.action, Copy) and task in self._bit
 
     def is_before(self, task: str, other: str) -> bool:
         """Whether `other` waits for `task`, at first or any hand."""

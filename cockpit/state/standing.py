@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from cockpit.plan.model import LOCAL, Gate, Manual, Plan, Step
+from cockpit.plan.model import LOCAL, Gate, Plan, Step
 from cockpit.plan.times import clock_time
 from cockpit.state.chart import Chart as Chart
 from cockpit.state.chart import chart as chart
 from cockpit.state.fresh import stale_since as stale_since
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, State, Task
+from cockpit.state.slots import PERSON_KINDS as PERSON_KINDS
+from cockpit.state.slots import Slots
 
 SHUT_OUT = ("key-changed", "key-unknown", "auth")  # problems of `ServerLost` that no waiting mends
-PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person and take no slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,34 @@ def undoing(task: Task) -> bool:
     return any(a.purpose == "undo" and a.result is None for a in task.attempts)
 
 
+def asks_a_person(task: Task) -> bool:
+    """Its outcome is not known, and nobody but a person can say it: nothing of it is under way."""
+    return task.state == UNKNOWN and (task.unknown_reason or "").startswith("ask: ")
+
+
+def undo_failed(state: State, task: Task) -> str | None:
+    """Why the newest rollback of what had been done came to nothing, until a person has decided about that."""
+    attempt = task.attempt
+    if task.state != DONE or task.undo_asked or attempt is None or attempt.purpose != "undo" or attempt.result is None:
+        return None
+    return None if kept(task) in state.acknowledged else attempt.error or f"it was {attempt.result}"
+
+
+def kept(task: Task) -> str:
+    """What is acknowledged where a person leaves a task as its failed rollback left it."""
+    return f"undo:{task.id}:{len(task.attempts)}"
+
+
+def queue(plan: Plan, state: State, standing_of: Mapping[str, Standing]) -> list[str]:
+    """The transfers that wait for a slot, in the order in which they get one."""
+    order = chart(plan).in_turn(state.fronted)
+    return [t for t in order if t in standing_of and standing_of[t].word == "queued" and state.tasks[t].kind == "copy"]
+
+
+def _paused(state: State, task: str) -> str:
+    return "" if task not in state.paused else f"paused by {state.paused[task]}" if state.paused[task] else "paused"
+
+
 def no_return_passed(plan: Plan, state: State) -> str | None:
     """The gate of no return that was answered go, if one was: from then on there is no backing out."""
     for step in plan.steps:
@@ -94,15 +123,14 @@ class _Walk:
         self.chart, self.state, self.now = the_chart, state, now
         self.plan = the_chart.plan
         self.unmet_of: dict[int, tuple[str, ...]] = {}  # group -> those of it that are not met
-        self.jobs: dict[str | None, int] = {}
-        self.all_jobs = self.transfers = 0
+        self.slots = Slots(self.plan)
         self.open = self._open()
         self.moving = [t for t in state.tasks.values() if t.state not in (PENDING, DONE, SKIPPED)]
         self.halt = self._halt()
         self.troubled = self._troubled()
         for task in self.moving:
-            if task.state in (RUNNING, UNKNOWN):
-                self._take(self.chart.steps.get(task.step), task.server)
+            if task.state in (RUNNING, UNKNOWN) and not (task.id in state.paused or asks_a_person(task)):
+                self.slots.take(self.chart.steps.get(task.step), task.server)
 
     def _open(self) -> set[str]:
         """The tasks that what needs them still waits for."""
@@ -113,7 +141,9 @@ class _Walk:
         }
 
     def all(self) -> dict[str, Standing]:
-        return {t: self._one(self.state.tasks[t]) for t in self.chart.order if t in self.state.tasks}
+        tasks = self.state.tasks
+        found = {t: self._one(tasks[t]) for t in self.chart.in_turn(self.state.fronted) if t in tasks}
+        return {t: found[t] for t in self.chart.order if t in found}
 
     def _one(self, task: Task) -> Standing:
         step = self.chart.steps[task.step]
@@ -128,7 +158,8 @@ class _Walk:
 
     def _running(self, task: Task, step: Step) -> Standing:
         if not isinstance(step.action, PERSON_KINDS):
-            return Standing(RUNNING, "being cancelled") if task.cancel_asked else _plain(RUNNING)
+            why = "being cancelled" if task.cancel_asked else _paused(self.state, task.id)
+            return Standing(RUNNING, why) if why else _plain(RUNNING)
         naysayer = no_go(self.state, task.id)
         if naysayer is not None:
             return Standing("waiting", f"no-go by {naysayer}: hold or back out")
@@ -159,12 +190,12 @@ class _Walk:
         person = self._person_first(task, step)
         if person:
             return Standing("waiting", person)
-        full = self._full(step, task.server)
+        full = self.slots.full(step, task.server)
         if full:
             return Standing("queued", full)
         if task.not_before is not None and task.not_before > self.now:
             return Standing("queued", f"next try in {task.not_before - self.now:.0f} s")
-        self._take(step, task.server)
+        self.slots.take(step, task.server)
         return Standing("ready", startable=True)
 
     def _unmet(self, task: str) -> tuple[str, ...]:
@@ -202,6 +233,8 @@ class _Walk:
         for target in (task.id, task.step, task.server):
             if target and target in self.state.held:
                 return f"{target} is held"
+        if task.id in self.state.paused:
+            return _paused(self.state, task.id)
         if self.halt and self.halt[0] != task.id:
             return self.halt[1]
         trouble = self.troubled.get(task.server or "") or self.troubled.get("")
@@ -239,25 +272,6 @@ class _Walk:
             return f"for the input {name}"
         return ""
 
-    def _full(self, step: Step, server: str | None) -> str:
-        if isinstance(step.action, PERSON_KINDS):
-            return ""
-        if self.all_jobs >= self.plan.limits.jobs:
-            return f"{self.plan.limits.jobs} jobs are running"
-        if step.kind == "copy" and self.transfers >= self.plan.limits.transfers:
-            return f"{self.plan.limits.transfers} transfers are running"
-        known = self.plan.servers.get(server or "")
-        if known is not None and self.jobs.get(server, 0) >= known.max_jobs:
-            return f"{known.max_jobs} jobs are running on {server}"
-        return ""
-
-    def _take(self, step: Step | None, server: str | None) -> None:
-        if step is None or isinstance(step.action, PERSON_KINDS):
-            return
-        self.all_jobs += 1
-        self.jobs[server] = self.jobs.get(server, 0) + 1
-        self.transfers += step.kind == "copy"
-
     def _halt(self) -> tuple[str, str] | None:
         """The task that stopped everything, if one did: a failure under `stop`, or a no-go of a gate that holds everyone."""
         for task in self.moving:
@@ -279,6 +293,10 @@ class _Walk:
                 continue
             failed = task.state == FAILED and step.on_failure == "hold"
             if failed or (task.state == RUNNING and no_go(self.state, task.id)):
+                found.setdefault(task.server or "", task.id)
+        for task in self.state.tasks.values():
+            undone = bool(task.attempts) and task.attempts[-1].purpose == "undo"  # first of all: most of a long night is done
+            if undone and undo_failed(self.state, task) and not dropped(self.state, task.server):
                 found.setdefault(task.server or "", task.id)
         return found
 
@@ -305,7 +323,7 @@ def _texts(plan: Plan, step: Step) -> str:
 
 def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool:
     """Whether nothing goes on, and nothing will by itself: what is open waits for a person's word."""
-    if not state.prompts and not state.held and all(s.contact != "lost" for s in state.servers.values()):
+    if not (state.prompts or state.held or state.paused) and all(s.contact != "lost" for s in state.servers.values()):
         return False
     return not any(_goes_on(state, state.tasks[t], s) for t, s in standing_of.items())
 
@@ -317,10 +335,12 @@ def shut_out(state: State, server: str | None) -> bool:
 
 
 def _goes_on(state: State, task: Task, standing: Standing) -> bool:
-    if task.undo_asked or undoing(task) or standing.word in (RUNNING, "queued") or standing.startable:
+    if task.undo_asked or undoing(task) or standing.startable:
         return True
+    if standing.word in (RUNNING, "queued"):
+        return task.id not in state.paused
     if shut_out(state, task.server):
         return False
     if task.state == UNKNOWN:
-        return not (task.unknown_reason or "").startswith("ask: ")
+        return not asks_a_person(task)
     return standing.why.startswith("until ") or (standing.word == "ready" and standing.why.startswith("no contact"))

@@ -14,11 +14,10 @@ import pytest
 
 from cockpit.fleet.api import CopyProgress, FleetError, Lost, Target
 from cockpit.fleet.relay import relay
+from cockpit.fleet.stream import BLOCK, WINDOW
 from tests.copy import trees
 from tests.fleet.ground import ground
 from tests.hosts import Hosts
-
-BLOCK = 128 * 1024
 
 
 class Short(asyncssh.SFTPServer):
@@ -190,3 +189,25 @@ async def test_the_side_that_was_lost_is_named(hosts: Hosts, tmp_path: Path, gon
         with pytest.raises(Lost, match=gone) as lost:
             await asyncio.wait_for(copying, 20)
         assert lost.value.server == gone
+
+
+async def test_a_paused_one_stands_still_and_goes_on_at_the_new_rate(tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    rate, told, stands = [4_000_000.0], [0], asyncio.Event()
+
+    def tell(now: CopyProgress) -> None:
+        told[0] = now.bytes_done
+        if now.bytes_done > 1_500_000 and not stands.is_set():
+            rate[0] = 0.0
+            stands.set()
+
+    async with serving(src) as source, serving(dst) as target:
+        (src / "f").write_bytes(os.urandom(16 << 20))
+        copying = asyncio.create_task(relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell))
+        await asyncio.wait_for(stands.wait(), 20)
+        at = told[0]
+        done, _ = await asyncio.wait({copying}, timeout=1.5)
+        assert not done and told[0] - at <= WINDOW * BLOCK, "what was under way arrives, and no more"
+        rate[0] = 1e9
+        await asyncio.wait_for(copying, 20)
+    assert (dst / "f").read_bytes() == (src / "f").read_bytes()

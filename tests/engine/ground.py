@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ async def night(session: SessionDir, secrets: dict[str, str] | None = None) -> A
         await there.until(lambda s: s.engine_running)
         yield there
     finally:
-        if not running.done():
-            await there.do("stop")
+        with suppress(OSError):  # a night that has ended closes its socket, and is not yet done
+            if not running.done():
+                await there.do("stop")
         await asyncio.wait_for(running, 20)

@@ -1,0 +1,56 @@
+"""Verbs about a server, or everything: hold, release, drop."""
+
+from __future__ import annotations
+
+from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused
+from cockpit.journal.events import AttemptEnded, Held, Released, ServerDropped
+from cockpit.state.model import RUNNING, UNKNOWN
+from cockpit.state.standing import chart, dropped, undoing
+
+
+async def hold(desk: Desk, command: Command) -> Answer:
+    target = _place(desk, command.target)
+    if target in desk.engine.state.held:
+        raise Refused(f"{target or 'everything'} is held already")
+    await desk.say(command, Held(target))
+    return Answer(f"{target or 'everything'} is held: what runs goes on, nothing new starts")
+
+
+async def release(desk: Desk, command: Command) -> Answer:
+    target = _place(desk, command.target)
+    if target not in desk.engine.state.held:
+        raise Refused(f"{target or 'everything'} is not held")
+    await desk.say(command, Released(target))
+    return Answer(f"{target or 'everything'} is released")
+
+
+def _place(desk: Desk, target: str) -> str:
+    if target in ("", "all"):
+        return ""
+    known = target in desk.engine.plan.servers or target in desk.engine.state.tasks
+    if known or target in chart(desk.engine.plan).steps:
+        return target
+    raise Refused(f"no server, step or task {target!r}")
+
+
+async def drop(desk: Desk, command: Command) -> Answer:
+    server = command.target
+    if server not in desk.engine.plan.servers:
+        raise Refused(f"no server {server!r} in this plan")
+    if dropped(desk.engine.state, server):
+        raise Refused(f"{server} was dropped already")
+    if not command.why:
+        raise Refused("dropping a server needs a reason (--why)")
+    left_alone = [a for a in desk.engine.attempts.values() if a.server == server]
+    for attempt in left_alone:
+        attempt.abandon()
+    here = [t for t in desk.engine.state.tasks.values() if t.server == server]
+    under_way = [t for t in here if t.state in (RUNNING, UNKNOWN) or undoing(t)]
+    left = "its server was dropped; what it started may still run there"
+    ends = [AttemptEnded(t.id, len(t.attempts), "cancelled", None, left) for t in under_way]
+    await desk.say(command, *ends, ServerDropped(server))
+    desk.engine.fleet.drop(server)
+    await desk.engine.prompter.leave(server)
+    for attempt in left_alone:
+        desk.engine.background(attempt.tidy())
+    return Answer(f"{server} has left the night: {command.why}. Nobody waits for it any longer")
