@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,12 +44,14 @@ async def test_an_engine_that_does_not_come_up_in_time_is_not_left_to_come_up_la
     plan = session.plan_path.read_text()
     session.plan_path.unlink()
     os.mkfifo(session.plan_path)  # as slow as a disk can be: nobody writes the other end
-    monkeypatch.setattr(launch, "START_LIMIT", 3.0)
-    with pytest.raises(EngineFailed, match=r"3 s.*was ended.*cockpit resume"):
+    # the limit is over as soon as it has begun
+    clock = SimpleNamespace(monotonic=lambda: 1e9 if session.holder() else 0.0, sleep=time.sleep)
+    monkeypatch.setattr(launch, "time", clock)
+    with pytest.raises(EngineFailed, match=r"60 s.*was ended.*cockpit resume"):
         await asyncio.to_thread(start_engine, session, {"word": "swordfish"})
     assert session.holder()["pid"] and not session.running(), "it had begun, and is gone"
     session.plan_path.unlink()
     session.plan_path.write_text(plan)
-    monkeypatch.setattr(launch, "START_LIMIT", 60.0)
+    monkeypatch.setattr(launch, "time", time)
     await asyncio.to_thread(start_engine, session, {"word": "swordfish"})
     await Night(session).until(lambda s: s.outcome == "done")

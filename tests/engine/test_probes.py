@@ -41,6 +41,6 @@ async def test_when_and_probe_see_what_the_command_sees(hosts: Hosts, tmp_path: 
     host.path("/srv/in").mkdir()
     (own_home / ".ssh/known_hosts").write_text(host.known_hosts)
     async with night(session_of(tmp_path, section(host) + STEPS), {"word": "swordfish"}) as here:
-        state = await here.until(lambda s: s.outcome)
+        state = await here.until(lambda s: s.outcome, 60)
         assert {name: task.state for name, task in state.tasks.items()} == {"when@fs01": "done", "once@fs01": "done"}
         assert not state.tasks["when@fs01"].by_plan and not host.path("/srv/runs").exists()
