@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cockpit.journal.events import LimitChanged, RetryAsked, TransferFronted, TransferPaused, TransferResumed
+from cockpit.journal.events import AttemptUnknown, LimitChanged, RetryAsked, TransferFronted, TransferPaused, TransferResumed
 from cockpit.plan.model import Copy, Estimate, Limits, Place, Plan, Run, Step
 from cockpit.plan.needs import effective_needs
 from cockpit.plan.turns import tails
@@ -212,3 +212,14 @@ def test_a_limit_that_a_person_set_holds_until_the_plans_is_asked_for_again() ->
     assert world.state.limit_by == "maria"
     world.say(LimitChanged(None), who="otto")
     assert paces(PLAN, world.state, world.running()) == {"long@b": 900.0}
+
+
+def test_what_only_a_person_can_tell_takes_no_slot() -> None:
+    world = World(PLAN)
+    world.step()
+    world.say(AttemptUnknown("long@b", 1, "lost"))
+    world.step()
+    assert not moves_now(world), "it may still run: its slot is its own"
+    world.say(AttemptUnknown("long@b", 1, "ask: it left no result"))
+    world.step()
+    assert moves_now(world) == ["next@c"]

@@ -38,7 +38,8 @@ def order(c: Console) -> list[str]:
 async def queued(night: Recorded) -> None:
     """Two are to be run again, while as many run as may."""
     broke_off = AttemptEnded("backup@mail1", 1, "failed", 1, "broke off")
-    await night.writer.append(broke_off, RetryAsked("backup@mail1", by_plan=True), RetryAsked("backup@dc01"))
+    await night.writer.append(broke_off, RetryAsked("backup@mail1", by_plan=True))
+    await night.writer.append(RetryAsked("prove@dc01"), RetryAsked("backup@dc01"), who="maria")
 
 
 async def test_p_pauses_after_a_question_and_unpauses_after_another(tmp_path: Path) -> None:
@@ -75,6 +76,7 @@ async def test_queued_ones_stand_in_the_order_of_their_turns_and_F_changes_it(tm
         await select(c, "backup@fs01")
         await c.press("F")
         await c.sees("has begun already: pause others (p)")
+        await c.press("z")
         await queued(night)
         await c.sees("~queued", " 1.", " 2.")
         assert order(c) == ["backup@dc01", "backup@mail1"], "as the plan has them"
@@ -99,8 +101,9 @@ async def test_its_keys_stand_in_the_footer_where_they_mean_something(tmp_path: 
             await c.sees("p pause", "F front", "b limit")
             await c.press("shift+tab")
             await c.lost("p pause")
-            await c.press("question_mark", *["pagedown"] * (2 if size[0] == 80 else 0), "j")
-            await c.sees("pause the selected transfer, or let it go on")
+    async with at_transfers(tmp_path / "help") as (c, _):
+        await c.press("question_mark", "pagedown")
+        await c.sees("pause the selected transfer, or let it go on", "bandwidth")
 
 
 @pytest.mark.parametrize("key", ["p", "F", "b"])
