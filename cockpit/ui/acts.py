@@ -174,12 +174,18 @@ def _front(night: Night, target: Target) -> Proposal:
 
 
 def _transfer(night: Night, target: Target) -> Task:
-    task = night.state.tasks.get(target.task or "")
+    task = night.state.tasks.get(target.task or "") or _only_transfer(night, target.server)
     if task is None or task.kind != "copy":
         raise NotNow("Select a transfer first: Tab to the transfers, j and k, then the key again.")
     if task.state in (DONE, SKIPPED):
         raise NotNow(f"{describe(night, task)} is {task.state}: there is nothing to pace.")
     return task
+
+
+def _only_transfer(night: Night, server: str | None) -> Task | None:
+    """The one that runs on this server, where no other does."""
+    found = [t for t in night.state.tasks.values() if t.server == server and t.kind == "copy" and t.state in (RUNNING, UNKNOWN)]
+    return found[0] if server is not None and len(found) == 1 else None
 
 
 def _limit(night: Night, target: Target) -> Proposal:

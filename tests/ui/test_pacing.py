@@ -92,6 +92,9 @@ async def test_what_is_no_transfer_is_not_paused(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         await c.press("j", "j", "tab", "p")
         await c.sees("Select a transfer first")
+        c.app.board.go_to("servers")
+        await c.press("g", "p")
+        assert "on fs01?" in await c.sees("Pause Back everything up", "leave it as it is"), "the one that runs on this server"
         assert c.engine.asked == []
 
 
