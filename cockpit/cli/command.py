@@ -23,7 +23,7 @@ from cockpit.state.tail import state_of
 
 VERBS = (
     "start", "done", "failed", "retry", "skip", "cancel", "undo", "go", "no-go", "hold", "release", "answer", "note", "drop",
-    "ack", "backout",
+    "ack", "backout", "keep", "limit", "pause", "unpause", "front",
 )
 ANSWER_LIMIT = 30.0  # seconds that an engine may take to answer
 
@@ -71,8 +71,10 @@ def do(session: str, verb: str, target: str, why: str | None, who: str | None, v
 
     \b
     VERB: start done failed retry skip cancel undo go no-go hold release
-          answer note drop ack backout
-    TARGET: STEP[@SERVER], SERVER, or the id of a question (cockpit status)"""
+          answer note drop ack backout keep
+          limit pause unpause front (transfers)
+    TARGET: STEP[@SERVER], SERVER, or the id of a question (cockpit status);
+    of limit: a rate for all transfers together (300Mbit/s), or none: the plan's"""
     found = SessionDir.find(session)
     if verb == "answer":
         value = _answer(found, target, value)

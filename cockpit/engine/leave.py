@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from cockpit.engine.core import Engine
 
 log = logging.getLogger(__name__)
-PATIENCE = 10.0  # seconds for all servers together: the end of a night waits for no slow disk, and for no password
+PATIENCE = 10.0  # seconds, all servers at once: the end of a night waits for no slow disk, and for no password
 
 
 async def take_leave(engine: Engine, outcome: str) -> None:
     """Of every server that can be reached now; what is left on another is harmless there."""
-    if outcome == "done":
-        up = [name for name in engine.plan.servers if (s := engine.state.servers.get(name)) is not None and s.contact == "up"]
-        here = [LOCAL] if any(task.server == LOCAL for task in engine.state.tasks.values()) else []
-        await asyncio.gather(*(_forget(engine, name) for name in (*up, *here)))
-    await engine.claims.release()
+    up = [name for name in engine.plan.servers if (s := engine.state.servers.get(name)) is not None and s.contact == "up"]
+    here = [LOCAL] if any(task.server == LOCAL for task in engine.state.tasks.values()) else []
+    done = (*up, *here) if outcome == "done" else ()
+    await asyncio.gather(engine.claims.release(), *(_forget(engine, name) for name in done))
 
 
 async def _forget(engine: Engine, server: str) -> None:

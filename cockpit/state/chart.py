@@ -22,6 +22,7 @@ class Chart:
         self.needs = effective_needs(plan)
         self.order = [t for s in (*plan.steps, *plan.backout) for t in s.task_ids()]
         self._turns: list[str] | None = None
+        self._copies: list[str] = []  # among them
         self._bit = {task: 1 << i for i, task in enumerate(self.order)}
         self._before: dict[str, int] = {}
         self._targets: dict[str, tuple[str, str]] = {}
@@ -30,14 +31,9 @@ class Chart:
         """All tasks in the order in which they get what is scarce; `fronted` transfers before all the others."""
         if self._turns is None:
             self._turns = turns((*self.plan.steps, *self.plan.backout), self.needs)
-        first = [t for t in fronted if self._is_copy(t)]
-        if not first:
-            return self._turns
-        return among(self._turns, [*first, *(t for t in self._turns if self._is_copy(t) and t not in first)])
-
-    def _is_copy(self, task: str) -> bool:
-        step = self.steps.get(split_task(task)[0])
-        return step is not None and isinstance(step.action, Copy) and task in self._bit
+            self._copies = [t for t in self._turns if isinstance(self.steps[split_task(t)[0]].action, Copy)]
+        first = [t for t in fronted if t in self._copies]
+        return among(self._turns, [*first, *(t for t in self._copies if t not in first)]) if first else self._turns
 
     def is_before(self, task: str, other: str) -> bool:
         """Whether `other` waits for `task`, at first or any hand."""

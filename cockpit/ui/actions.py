@@ -25,6 +25,7 @@ class Action:
     acts: bool = False
     rank: int = 0
     short: str = ""  # the footer's word
+    pane: str = ""  # the footer shows it where this pane has the keys; it works everywhere
 
 
 _MOVE, _LOOK, _ACT, _NIGHT, _REPLAY = "Moving", "Looking", "Acting on the selected step or server", "The night", "Replay"
@@ -60,6 +61,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("gate", "o", "o", "go or no-go", _ACT, True, 12, "go/no-go"),
     Action("ack", "a", "a", "acknowledge the alarm", _ACT, True, 4, "ack"),
     Action("note", "m", "m", "write a note", _ACT, True, 13, "note"),
+    Action("pause_transfer", "p", "p", "pause the selected transfer, or let it go on", _ACT, True, 5, "pause", "transfers"),
+    Action("front", "F", "F", "move the selected transfer to the front of the queue", _ACT, True, 5, "front", "transfers"),
+    Action("limit", "b", "b", "change what all transfers together may use (bandwidth)", _NIGHT, True, 5, "limit", "transfers"),
     Action("undo", "", "", "undo: run the step's own rollback", _ACT, True),
     Action("drop", "", "", "drop the server from the night, with a reason", _ACT, True),
     Action("hold_all", "", "", "hold everything, or release it", _NIGHT, True),

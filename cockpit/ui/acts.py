@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from cockpit.plan.model import Gate, split_task
 from cockpit.state.model import DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, Prompt, Task
 from cockpit.ui.dialogs import Choice, Question, Reason
-from cockpit.units import clock
+from cockpit.units import clock, format_rate
 from cockpit.views.model import Night
 from cockpit.views.needs import question
 from cockpit.views.now import proof_counts
@@ -49,6 +49,8 @@ _PROMPT_WORDS = {
     "done": "it is done: what waits for it goes on",
     "failed": "it failed: its server is held until you retry or skip",
     "retry": "run it again from its start",
+    "undo": "undo it again",
+    "keep": "keep it: it counts as done, as its undo left it",
     "skip": "leave it out: what waits for it goes on without it",
     "start": "start it now",
     "go": "go: what waits for this gate starts",
@@ -129,13 +131,72 @@ def _retry(night: Night, target: Target) -> Proposal:
                     "The cockpit contacts it now instead of at its next turn.", yes="contact it now")
     task = _task(night, target)
     name, word = describe(night, task), _word(night, task)
-    if task.state not in (FAILED, "cancelled", UNKNOWN, "undone"):
-        raise NotNow(f"{name} is {word}: only what failed, was cancelled or is unknown can be tried again.")
-    body = [f"It is {word}" + (f": {task.attempt.error}" if task.attempt and task.attempt.error else "") + "."]
+    if task.state == DONE and task.kind == "verify":
+        return _prove_again(night, task)
+    if task.state not in (FAILED, "cancelled", UNKNOWN, "undone", SKIPPED):
+        raise NotNow(f"{name} is {word}: only what failed, was cancelled or skipped, or is unknown can be tried again.")
+    why = (task.attempt.error if task.attempt else None) or (task.why if task.state == SKIPPED else None)
+    body = [f"It is {word}" + (f": {why}" if why else "") + "."]
+    if task.state == SKIPPED:
+        body.append("What waited for it may have gone on without it.")
     if task.state == UNKNOWN:
         body.append("Its outcome is not known: it may have run. Say why a second run is safe.")
     return _ask(night, "retry", task.id, f"Run again: {name}?", *body, yes=f"run it again, attempt {len(task.attempts) + 1}",
                 reason="required" if task.state == UNKNOWN else "none")
+
+
+def _prove_again(night: Night, task: Task) -> Proposal:
+    stale = sorted(key for key in night.stale if key.startswith(f"{task.id}/"))
+    because = "Its data changed since it passed: it proves nothing any longer." if stale else "It passed, and is still fresh."
+    return _ask(night, "retry", task.id, f"Prove again: {describe(night, task)}?", because,
+                yes=f"run its checks again, attempt {len(task.attempts) + 1}")
+
+
+def _pause(night: Night, target: Target) -> Proposal:
+    """p pauses and unpauses: the dialog says which of the two it would be now."""
+    task = _transfer(night, target)
+    name, paused = describe(night, task), night.state.paused.get(task.id)
+    if paused is not None:
+        by = f"Paused by {paused}." if paused else "It is paused."
+        return _ask(night, "unpause", task.id, f"Let it go on: {name}?", by, "It takes its share of the limit at once.",
+                    yes="let it go on")
+    still = "It stands still within a minute, keeps what has arrived, and its turn is another's." if task.state != PENDING else (
+        "It will not start until somebody unpauses it.")
+    return _ask(night, "pause", task.id, f"Pause {name}?", still, yes="pause it")
+
+
+def _front(night: Night, target: Target) -> Proposal:
+    """Starts nothing and stops nothing: it goes at once."""
+    task = _transfer(night, target)
+    if task.state != PENDING:
+        raise NotNow(f"{describe(night, task)} has begun already: pause others (p), and it has more of the limit.")
+    return Proposal(task.id, at_once="front")
+
+
+def _transfer(night: Night, target: Target) -> Task:
+    task = night.state.tasks.get(target.task or "") or _only_transfer(night, target.server)
+    if task is None or task.kind != "copy":
+        raise NotNow("Select a transfer first: Tab to the transfers, j and k, then the key again.")
+    if task.state in (DONE, SKIPPED):
+        raise NotNow(f"{describe(night, task)} is {task.state}: there is nothing to pace.")
+    return task
+
+
+def _only_transfer(night: Night, server: str | None) -> Task | None:
+    """The one that runs on this server, where no other does."""
+    found = [t for t in night.state.tasks.values() if t.server == server and t.kind == "copy" and t.state in (RUNNING, UNKNOWN)]
+    return found[0] if server is not None and len(found) == 1 else None
+
+
+def _limit(night: Night, target: Target) -> Proposal:
+    plans = night.plan.limits.bandwidth
+    by = f", by {night.state.limit_by}" if night.state.limit_by else ""
+    now = f"Now: {format_rate(night.state.limit)}{by}." if night.state.limit is not None else "Now: as the plan says."
+    said = f"The plan says: {format_rate(plans) if plans is not None else 'no limit'}."
+    body = (now, said, "Running transfers follow within a minute.")
+    asks = "300Mbit/s, 40MB/s …, or none for the plan's own:"
+    choice = Choice("b", "limit", "Shared by all transfers, on all servers.", asks=asks)
+    return Proposal("", Question("Change the limit of all transfers?", body, (choice,), night.who), {"": "limit"})
 
 
 def _skip(night: Night, target: Target) -> Proposal:
@@ -260,7 +321,7 @@ def _choices(prompt: Prompt) -> tuple[Choice, ...]:
 def _reason(prompt: Prompt, value: str) -> Reason:
     if value in _REASONED or prompt.kind == "unknown":
         return "required"
-    return "optional" if value in _NAMED else "none"
+    return "optional" if value in _NAMED or prompt.kind == "undo" else "none"
 
 
 def _gate_lines(night: Night, prompt: Prompt) -> list[str]:
@@ -286,5 +347,5 @@ def _proven(night: Night, task: str) -> list[str]:
 
 _ACTIONS = {
     "start": _start, "retry": _retry, "skip": _skip, "cancel": _cancel, "hold": _hold, "hold_all": _hold_all, "gate": _gate,
-    "undo": _undo, "drop": _drop, "backout": _backout, "note": _note,
+    "pause_transfer": _pause, "front": _front, "limit": _limit, "undo": _undo, "drop": _drop, "backout": _backout, "note": _note,
 }  # fmt: skip

@@ -63,5 +63,7 @@ class Footer(Painted):
         if isinstance(self.screen.focused, Input):
             return [("Enter", "keep the filter"), ("Esc", "as it was before")]
         bound = {b.binding.id: b.enabled for b in self.screen.active_bindings.values()}
-        shown = sorted((a for a in ACTIONS if a.rank and bound.get(a.id)), key=lambda a: a.rank)
+        here = self.screen.focused.id if self.screen.focused is not None else None
+        works = [a for a in ACTIONS if a.rank and bound.get(a.id) and a.pane in ("", here)]
+        shown = sorted(works, key=lambda a: (a.rank, not a.pane))
         return [(a.shown, a.short) for a in shown]

@@ -12,7 +12,7 @@ from typing import Any
 
 from cockpit.journal import events as e
 from cockpit.journal.events import Fact
-from cockpit.units import clock, clock_seconds
+from cockpit.units import clock, clock_seconds, format_rate
 from cockpit.views.logs import one_line
 from cockpit.views.model import Tone
 from cockpit.views.words import plural
@@ -39,6 +39,9 @@ _SIMPLE: dict[str, str] = {
     "GateAnswered": "{task}: {answer}",
     "BackoutStarted": "BACKING OUT: {reason}",
     "AlarmAcknowledged": "alarm {alarm} seen",
+    "TransferPaused": "{task}: paused",
+    "TransferResumed": "{task}: unpaused",
+    "TransferFronted": "{task}: goes before the other transfers",
 }
 
 
@@ -81,7 +84,7 @@ def tone(fact: Fact) -> Tone:
         return "bad" if event.problem else "good"
     if isinstance(event, (e.AttemptEnded, e.CheckFinished)):
         return {"done": "good", "pass": "good", "failed": "bad", "fail": "bad"}.get(event.result, "warn")  # type: ignore[return-value]
-    if isinstance(event, (e.PromptOpened, e.Held, e.CancelAsked)):
+    if isinstance(event, (e.PromptOpened, e.Held, e.CancelAsked, e.TransferPaused)):
         return "warn"
     return "strong" if fact.who else "dim" if isinstance(event, (e.AttemptNoted, e.Forecasted)) else ""
 
@@ -160,6 +163,11 @@ def _answered(f: Fields) -> str:
     return f"question {f['id']} answered" + (f": {f['answer']}" if f["answer"] is not None else "")
 
 
+def _limit(f: Fields) -> str:
+    rate = f["bandwidth"]
+    return f"limit of all transfers: {format_rate(rate) if rate is not None else 'as the plan says'}"
+
+
 def _note(f: Fields) -> str:
     return f"note{' on ' + f['target'] if f['target'] else ''}: {f['text']}"
 
@@ -174,6 +182,7 @@ _SPECIAL: dict[str, Callable[[Fields], str]] = {
     "InputGiven": _given, "AttemptStarted": _started, "AttemptNoted": _noted, "AttemptUnknown": _unknown,
     "AttemptEnded": _ended, "RetryAsked": _retry, "TaskSkipped": _skipped, "CheckFinished": _checked,
     "PromptOpened": _prompt, "PromptAnswered": _answered, "NoteAdded": _note, "Forecasted": _forecasted,
+    "LimitChanged": _limit,
     "Held": lambda f: f"{f['target'] or 'everything'} held",
     "Released": lambda f: f"{f['target'] or 'everything'} released",
 }

@@ -50,6 +50,7 @@ KEY = Mark("!", "KEY CHANGED", "KEY", "bad")
 UNSEEN = Mark("~", "no contact yet", "unseen", "dim")
 DROPPED = Mark("-", "DROPPED", "DROPPED", "dim")
 HELD = Mark("#", "HELD", "HELD", "warn")
+PAUSED = Mark("|", "paused", "paused", "warn")
 STALLED = Mark("!", "STALLED", "STALLED", "warn")
 
 PROOF: dict[str, Mark] = {

@@ -134,6 +134,11 @@ def _quiet(night: Night, width: int) -> Line:
         lost, names = f"{plural(len(gone), 'server')} without contact", f": {', '.join(gone)}"
         wordings = (f"{lost}{names}. Trying again by itself", f"{lost}{names}", f"{lost}. Trying again by itself", lost)
         return first_that_fits(((Cell(text, "bad"),) for text in wordings), width)
+    if night.state.paused and night.state.outcome is None:
+        still = [f"{task} by {who}" if who else task for task, who in night.state.paused.items()]
+        count = f"{plural(len(still), 'transfer')} paused"
+        spoken = (f"{count}: {', '.join(still)}. Nothing else needs you", f"{count}: {', '.join(still)}", count)
+        return first_that_fits(((Cell(text, "warn"),) for text in spoken), width)
     return first_that_fits(((quiet, Cell(f". {text}" if text else "")) for text in texts), width)
 
 

@@ -58,6 +58,7 @@ HINTS = {
     "manual": "space  done",
     "start": "space  start it",
     "failed": "r retry  s skip",
+    "undo": "enter  undo it again, run it again, or keep it",
     "unknown": "space it is done  r run it again  s skip",
     "host-key": "compare the fingerprints on another way, then accept or refuse",
     "lock": "another session's lock: take it or leave it",
@@ -143,7 +144,7 @@ def _lost(night: Night) -> Iterator[Need]:
 def _stalled(night: Night) -> Iterator[Need]:
     for task, moving in night.forecast.transfers.items():
         since = moving.stalled_since
-        if since is not None and night.now - since >= STALL_ALARM:
+        if since is not None and night.now - since >= STALL_ALARM and task not in night.state.paused:
             yield Need(f"stalled:{task}", "stalled", "no byte has moved", since, task, split_task(task)[1],
                        hint="enter look  a seen", alarm=True)
 
@@ -167,7 +168,7 @@ def table(night: Night, width: int) -> Table:
 
 
 def _cells(need: Need, night: Night, *, wide: bool) -> tuple[Cell, ...]:
-    tone: Tone = "bad" if need.kind in ("failed", "lost", "host-key", "late", "no-go") else "warn"
+    tone: Tone = "bad" if need.kind in ("failed", "undo", "lost", "host-key", "late", "no-go") else "warn"
     age = format_duration(night.now - need.since) if need.since is not None else ""
     cells = [Cell(f"[{need.number}]", "strong"), Cell(age), Cell(need.where), Cell(need.what, tone)]
     return (*cells, Cell(" / ".join(need.choices) or need.hint, "dim")) if wide else tuple(cells)

@@ -12,7 +12,7 @@ from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Plan, Step
 from cockpit.state.model import FAILED, State, Task
 from cockpit.state.standing import dropped
-from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, STALE, STALLED, UNSEEN, Mark, task_mark
+from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, PAUSED, STALE, STALLED, UNSEEN, Mark, task_mark
 from cockpit.views.model import Night
 
 STALE_AFTER = 30.0  # s: as long as three keepalives of the SSH connection take to notice a loss
@@ -106,7 +106,7 @@ def quiet(night: Night, server: str) -> float | None:
         return None
     stalls = [
         moving.stalled_since for task, moving in night.forecast.transfers.items()
-        if moving.stalled_since is not None and task.partition("@")[2] == server
+        if moving.stalled_since is not None and task.partition("@")[2] == server and task not in night.state.paused
     ]
     return max(0.0, night.now - min([last, *stalls]))
 
@@ -150,6 +150,8 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
         return HELD
     if known is not None and known.contact == "never" and (task is None or word(night, task) != "done"):
         return UNSEEN
+    if task is not None and task.id in state.paused:
+        return PAUSED
     moving = night.forecast.transfers.get(task.id) if task else None
     if moving is not None and moving.stalled_since is not None:
         return STALLED

@@ -9,6 +9,8 @@ from typing import Any
 
 from cockpit.plan.model import split_task
 from cockpit.state.model import Task
+from cockpit.state.pace import limit
+from cockpit.state.standing import queue
 from cockpit.units import rfc3339
 from cockpit.views import header, needs, proofs, servers
 from cockpit.views.glyphs import TASK
@@ -32,6 +34,10 @@ def status(night: Night) -> Json:
         "backout": {
             "possible": forecast.backout_possible,
             "duration_s": _seconds(forecast.backout_duration), "latest": _time(forecast.backout_latest),
+        },
+        "transfers": {
+            "limit": limit(night.plan, state), "limit_by": state.limit_by if state.limit is not None else None,
+            "queue": queue(night.plan, state, night.standings),
         },
         "counts": _counts(night),
         "servers": [_server(night, name) for name in night.plan.servers],
@@ -88,13 +94,13 @@ def _server(night: Night, name: str) -> Json:
 
 
 def _task(night: Night, task: Task) -> Json:
-    attempt, standing = task.attempt, night.standings.get(task.id)
+    attempt, standing, state = task.attempt, night.standings.get(task.id), night.state
     return {
         "step": task.step, "kind": task.kind, "title": task.title, "phase": task.phase, "server": task.server,
         "state": word(night, task), "why_waiting": (standing.why or None) if standing else None,
         "attempt": attempt.n if attempt else None, "started": _time(task.started), "ended": _time(task.ended),
         "exit": attempt.exit if attempt else None, "error": attempt.error if attempt else None,
-        "who": task.who, "why": task.why,
+        "who": task.who, "why": task.why, "paused_by": state.paused.get(task.id),
         "planned_start": _time(task.planned_start), "planned_end": _time(task.planned_end),
         "forecast_end": _time(night.forecast.ends.get(task.id)), **_moved(night, task),
     }

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import split_task
+from cockpit.state.pace import limit
+from cockpit.state.standing import queue
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
+from cockpit.views.glyphs import PAUSED
 from cockpit.views.model import Cell, Column, Night, Row, Table
 from cockpit.views.now import believed, copies, is_running, word
 from cockpit.views.words import plural, spark
@@ -22,14 +25,15 @@ def table(night: Night, width: int) -> Table:
                Column("10MIN", 5, right=True), Column("ETA", 19 if wide else 14)]
     if wide:
         columns.append(Column("FILES", 13, right=True))
-    rows = [_row(night, moving, wide=wide) for moving in _sorted(night)]
-    return Table(tuple(columns), (*rows, *_queued(night, len(columns))), _title(night))
-
-
-def _sorted(night: Night) -> list[TransferNow]:
     found = copies(night)
     found += [m for m in night.forecast.transfers.values() if m not in found and is_running(night, m.task)]
-    return sorted(found, key=lambda m: (0, m.task) if is_running(night, m.task) else (1, -m.at))
+    waiting = _waiting(night)
+    running = sorted((m for m in found if is_running(night, m.task)), key=lambda m: m.task)
+    over = sorted((m for m in found if m not in running and m.task not in waiting), key=lambda m: -m.at)
+    rows = [_row(night, m, wide=wide) for m in running]
+    rows += [_waits(night, task, when, len(columns)) for task, when in waiting.items()]
+    rows += [_row(night, m, wide=wide) for m in over]
+    return Table(tuple(columns), tuple(rows), _title(night))
 
 
 def _title(night: Night) -> str:
@@ -38,18 +42,29 @@ def _title(night: Night) -> str:
     proofs = sum(is_running(night, m.task) for m in night.forecast.transfers.values()) - len(running)
     reading = f"{plural(proofs, 'proof')} {'reads' if proofs == 1 else 'read'}" if proofs else ""
     if not running:
-        return "no transfer is running" + (f", {reading}" if reading else "")
+        said = limit_words(night) if night.state.limit is not None else ""
+        return ", ".join(filter(None, ["no transfer is running", said, reading]))
     rate = format_rate(sum(m.rate or 0.0 for m in running))
-    count = f"{len(running)} of at most {plural(night.plan.limits.transfers, 'transfer')}"
-    return ", ".join(filter(None, [count, rate, reading]))
+    still = sum(m.task in night.state.paused for m in running)
+    count = f"{len(running) - still} of at most {plural(night.plan.limits.transfers, 'transfer')}"
+    return ", ".join(filter(None, [count, f"{still} paused" if still else "", rate, limit_words(night), reading]))
+
+
+def limit_words(night: Night) -> str:
+    """The limit in force, and who changed it: "limit 300 Mbit/s by maria"."""
+    rate = limit(night.plan, night.state)
+    if rate is None:
+        return ""
+    by = f" by {night.state.limit_by}" if night.state.limit is not None and night.state.limit_by else ""
+    return f"limit {format_rate(rate)}{by}"
 
 
 def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:
     trusted = believed(night, split_task(m.task)[1])
     if not is_running(night, m.task):
         rate = trend = long_rate = Cell("")
-    elif not trusted:
-        rate = trend = long_rate = Cell(UNKNOWN, "dim")
+    elif not trusted or m.task in night.state.paused:
+        rate = trend = long_rate = Cell(UNKNOWN if not trusted else "", "dim")
     else:
         rate = Cell(short_rate(m.rate) if m.rate is not None else UNKNOWN, "run")
         trend = Cell(spark(m.trend, 12 if wide else 6), "run")
@@ -66,6 +81,8 @@ def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
         return Cell(word(night, over)[:8] if over else "", "dim")
     if not trusted:
         return Cell("?STALE", "unknown")
+    if m.task in night.state.paused:
+        return PAUSED.narrow()
     if m.stalled_since is not None:
         return Cell("!STALLED", "warn")
     return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify"}.get(m.phase, ">copy"), "run")
@@ -83,6 +100,8 @@ def _eta(night: Night, m: TransferNow, trusted: bool, *, wide: bool) -> Cell:
         return Cell("")
     if not trusted:
         return Cell(UNKNOWN, "dim")
+    if m.task in night.state.paused:
+        return Cell(_by(night, m.task), "warn")
     text = eta_words(m, night.now)
     if wide and m.eta is not None:
         text = f"{text} at {clock(night.now + m.eta, night.state.utc_offset)}"
@@ -95,14 +114,28 @@ def _files(m: TransferNow) -> str:
     return f"{short_size(m.files_done)}/{short_size(m.files_total)}" if m.files_total is not None else short_size(m.files_done)
 
 
-def _queued(night: Night, columns: int) -> list[Row]:
-    """Copies that could run but for a limit: they are waiting, not forgotten."""
-    rows = []
-    for task in night.state.tasks.values():
-        if task.kind == "copy" and word(night, task) == "queued" and task.id not in night.forecast.transfers:
-            start = night.forecast.starts.get(task.id)
-            when = f"~{clock(start, night.state.utc_offset)}" if start is not None else ""
-            blank = [Cell("")] * (columns - 2)
-            blank[6] = Cell(when, "dim")
-            rows.append(Row(task.id, (Cell(task.id), Cell("~queued"), *blank)))
-    return rows
+def _by(night: Night, task: str) -> str:
+    return f"by {night.state.paused[task]}" if night.state.paused[task] else ""
+
+
+def _waiting(night: Night) -> dict[str, str]:
+    """Copies that could run but for a limit or a pause: they are waiting, not forgotten. In the order of their turns; the
+    words say which that is, and when it is thought to come."""
+    found = {}
+    for turn, task in enumerate(queue(night.plan, night.state, night.standings), start=1):
+        start = night.forecast.starts.get(task)
+        found[task] = f"{turn}." + (f" ~{clock(start, night.state.utc_offset)}" if start is not None else "")
+    tasks = night.state.tasks
+    paused = [t for t in night.state.paused if t in tasks and word(night, tasks[t]) in ("ready", "blocked")]
+    return {**found, **{task: _by(night, task) for task in paused}}
+
+
+def _waits(night: Night, task: str, when: str, columns: int) -> Row:
+    """What an earlier try of it moved counts."""
+    m = night.forecast.transfers.get(task)
+    state = PAUSED.narrow() if task in night.state.paused else Cell("~queued")
+    cells = [Cell(task), state, *[Cell("")] * (columns - 2)]
+    if m is not None:
+        cells[2:4] = [Cell(percent(m.share)), Cell(short_size(m.bytes_done))]
+    cells[8] = Cell(when, "strong" if task in night.state.fronted else "dim")
+    return Row(task, tuple(cells))

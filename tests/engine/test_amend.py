@@ -53,3 +53,37 @@ async def test_host_keys_that_were_trusted_meanwhile_are_believed(tmp_path: Path
         said = await here.do("amend", value=str(tmp_path / "night.toml"))
         assert said["data"]["changes"] == ["host keys were trusted since"]
         assert (session.path / TRUSTED).read_text() == "fs01 ssh-ed25519 AAAA\n"
+
+
+async def test_an_engine_that_dies_over_an_amendment_has_all_of_it_or_nothing(tmp_path: Path) -> None:
+    """The files follow the fact: staged before it, taken over after it, by the next engine if need be."""
+    for name in ("first.sh", "second.sh"):
+        (tmp_path / name).write_text(RIGHT)
+    session = session_of(tmp_path, STEPS)
+    text = session.plan_path.read_text()
+    async with night(session) as here:
+        await here.until(lambda s: "manual-talk" in s.prompts)
+        newest = here.state.seq
+    session.stage(text, {"second.sh": WRONG.encode()}, newest)
+    async with night(session) as here:  # died before the fact
+        await here.until(lambda s: s.engine_running)
+        assert session.read_file("second.sh") == RIGHT.encode() and not (session.path / "amended").exists()
+    session.stage(text, {"second.sh": b"#!/bin/sh\n: newer\n"}, 0)
+    async with night(session) as here:  # died after it
+        await here.until(lambda s: s.engine_running)
+        assert session.read_file("second.sh") == b"#!/bin/sh\n: newer\n" and not (session.path / "amended").exists()
+        await here.until(lambda s: "manual-talk" in s.prompts)
+        assert (await here.do("done", "talk"))["ok"]
+        assert (await here.until(lambda s: s.outcome)).outcome == "done"
+
+
+async def test_a_refused_amendment_leaves_the_files_as_they_are(tmp_path: Path) -> None:
+    for name in ("first.sh", "second.sh"):
+        (tmp_path / name).write_text(RIGHT)
+    session = session_of(tmp_path, STEPS)
+    async with night(session) as here:
+        await here.until(lambda s: "manual-talk" in s.prompts)
+        for name in ("first.sh", "second.sh"):
+            (tmp_path / name).write_text(WRONG)
+        assert not (await here.do("amend", value=str(tmp_path / "night.toml")))["ok"]
+        assert session.read_file("second.sh") == session.read_file("first.sh") == RIGHT.encode()

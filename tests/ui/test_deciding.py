@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.journal.events import AttemptStarted, PromptOpened
+from cockpit.journal.events import AttemptEnded, AttemptStarted, CheckFinished, PromptOpened, RetryAsked
 from cockpit.ui.dialogs import Dialog
 from tests.ui.console import Console, console, middle
 
@@ -190,4 +190,40 @@ async def test_a_gate_shows_what_its_proofs_say(tmp_path: Path) -> None:
     async with console(tmp_path, night=(night, clock)) as c:
         text = await _open(c, "o")
         assert "prove: 0 of 7 checks pass and are fresh." in text
+    await night.writer.close()
+
+
+async def test_a_proof_that_passed_can_be_had_again(tmp_path: Path) -> None:
+    """r says whether it is needed: what was proven is stale once its data has changed."""
+    night, clock = await middle(tmp_path)
+    await night.writer.append(RetryAsked("prove@dc01", by_plan=True), AttemptStarted("prove@dc01", 2, "p2"))
+    read = CheckFinished("prove@dc01", 2, "compare", "compare", "pass", "all the same", clock.at, [["dc01", "/srv/data"]])
+    await night.writer.append(read, AttemptEnded("prove@dc01", 2, "done"))
+    async with console(tmp_path, night=(night, clock)) as c:
+        await c.press("j", "j", "tab")
+        c.app.board.here.select("prove@dc01")
+        assert "It passed, and is still fresh." in await _open(c, "r")
+        await c.press("escape")
+        clock.at += 60
+        await night.writer.append(RetryAsked("backup@dc01", by_plan=True), AttemptStarted("backup@dc01", 2, "b2"))
+        await c.until(lambda: bool(c.app.board.night and c.app.board.night.stale))
+        assert "it proves nothing any longer" in await _open(c, "r")
+        await c.press("y")
+        assert (await c.asked("retry"))["target"] == "prove@dc01"
+    await night.writer.close()
+
+
+async def test_what_an_undo_left_behind_is_asked_about(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    text = "freeze@sql01 was done, and its undo failed: exit 1"
+    await night.writer.append(PromptOpened("undo-freeze@sql01", "undo", text, "freeze@sql01", "sql01", ["undo", "retry", "keep"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        asked = await _open(c, "4")
+        assert "Freeze the applications [freeze] on sql01" in asked and "its undo failed: exit 1" in asked
+        assert "u  undo it again" in asked and "k  keep it" in asked
+        await c.press("k")
+        await c.sees("why (may stay empty)")
+        await c.press("enter")
+        answer = await c.asked("answer")
+        assert (answer["target"], answer["value"]) == ("undo-freeze@sql01", "keep")
     await night.writer.close()
