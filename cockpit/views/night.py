@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from cockpit.forecast.compute import forecast
 from cockpit.forecast.model import TransferNow
-from cockpit.forecast.rates import KEEP, transfer
+from cockpit.forecast.follow import Follower
+from cockpit.forecast.rates import Transfer
 from cockpit.journal.clock import Clock
 from cockpit.journal.events import Fact
 from cockpit.journal.reader import Reader
-from cockpit.journal.records import Sample
 from cockpit.plan.model import Moment, Plan, Window
 from cockpit.plan.reader import adopted
 from cockpit.state.model import RUNNING, UNKNOWN, State
@@ -38,7 +38,7 @@ class NightBuilder:
         self.facts: list[Fact] = []  # those that the newest `night()` applied; [] after a jump
         self._load = load
         self._plan: Plan | None = None
-        self._samples = _Samples(reader)
+        self._follower = Follower(reader.samples)
         self._actions: deque[Fact] = deque(maxlen=ACTIONS)
         self._stale: tuple[int, Plan, dict[str, float]] | None = None
 
@@ -90,8 +90,13 @@ class NightBuilder:
             begun = task.attempt.started if task.attempt else 0.0
             if running and newest.at < begun:
                 continue  # of an attempt before this one
-            samples = self._samples.of(series, max(begun, now - KEEP), now) if running else [newest]
-            moving = transfer(name, samples or [newest], now, running=running)
+            if running:
+                fold = self._follower.of(series, name, begun, now)
+            else:
+                self._follower.forget(series)
+                fold = Transfer(name)
+                fold.feed(newest)
+            moving = fold.at(now, running=running)
             if moving is not None:
                 found[name] = moving
         return found
@@ -115,27 +120,6 @@ class NightBuilder:
             since = {key: stale_since(plan, state, key) for key in state.proofs}
             self._stale = (state.seq, plan, {key: at for key, at in since.items() if at is not None})
         return self._stale[2]
-
-
-class _Samples:
-    """The recent samples of the series that are being asked for, read once each while time goes forward."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._kept: dict[str, deque[Sample]] = {}
-        self._until = 0.0
-
-    def of(self, series: str, since: float, until: float) -> list[Sample]:
-        if until < self._until or until - self._until > KEEP:
-            self._kept.clear()
-        self._until = until
-        kept = self._kept.setdefault(series, deque())
-        last = kept[-1].at if kept else None
-        new = self._reader.samples(series, last if last is not None else since, until)
-        kept.extend(s for s in new if last is None or s.at > last)
-        while kept and kept[0].at < since:
-            kept.popleft()
-        return list(kept)
 
 
 def _empty(state: State) -> Plan:

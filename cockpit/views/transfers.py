@@ -1,13 +1,15 @@
-"""What moves: bytes, total, rate and its trend, the 10-minute rate, and a time left that is measured or says why
-not."""
+"""What moves: bytes, total, the rate now, over one and ten minutes, its trend, and a time left that is measured, with its
+range, or says why not."""
 
 from __future__ import annotations
+
+import math
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import split_task
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
 from cockpit.views.model import Cell, Column, Night, Row, Table
-from cockpit.views.now import believed, copies, is_running, word
+from cockpit.views.now import believed, copies, is_running, share, word
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
@@ -19,9 +21,9 @@ def table(night: Night, width: int) -> Table:
     wide = width >= 110
     columns = [Column("TRANSFER", 0), Column("STATE", 8), Column("DONE", 4, right=True), Column("BYTES", 5, right=True),
                Column("TOTAL", 5, right=True), Column("RATE", 5, right=True), Column("TREND", 12 if wide else 6),
-               Column("10MIN", 5, right=True), Column("ETA", 19 if wide else 14)]
+               Column("10MIN", 5, right=True), Column("ETA", 22 if wide else 14)]
     if wide:
-        columns.append(Column("FILES", 13, right=True))
+        columns += [Column("1MIN", 5, right=True), Column("FILES", 11, right=True)]
     rows = [_row(night, moving, wide=wide) for moving in _sorted(night)]
     return Table(tuple(columns), (*rows, *_queued(night, len(columns))), _title(night))
 
@@ -47,17 +49,21 @@ def _title(night: Night) -> str:
 def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:
     trusted = believed(night, split_task(m.task)[1])
     if not is_running(night, m.task):
-        rate = trend = long_rate = Cell("")
+        rate = trend = minute = long_rate = Cell("")
     elif not trusted:
-        rate = trend = long_rate = Cell(UNKNOWN, "dim")
+        rate = trend = minute = long_rate = Cell(UNKNOWN, "dim")
     else:
-        rate = Cell(short_rate(m.rate) if m.rate is not None else UNKNOWN, "run")
+        rate, minute = Cell(_rate(m.rate), "run"), Cell(_rate(m.rate_1m))
         trend = Cell(spark(m.trend, 12 if wide else 6), "run")
-        long_rate = Cell(short_rate(m.rate_10m) if m.rate_10m is not None else UNKNOWN)
+        long_rate = Cell(_rate(m.rate_10m))
     total = short_size(m.bytes_total) if m.bytes_total is not None else UNKNOWN
-    cells = [Cell(m.task, "strong"), _state(night, m, trusted), Cell(percent(m.share)), Cell(short_size(m.bytes_done)),
+    cells = [Cell(m.task, "strong"), _state(night, m, trusted), Cell(percent(share(night, m))), Cell(short_size(m.bytes_done)),
              Cell(total), rate, trend, long_rate, _eta(night, m, trusted, wide=wide)]
-    return Row(m.task, (*cells, Cell(_files(m))) if wide else tuple(cells))
+    return Row(m.task, (*cells, minute, Cell(_files(m))) if wide else tuple(cells))
+
+
+def _rate(rate: float | None) -> str:
+    return short_rate(rate) if rate is not None else UNKNOWN
 
 
 def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
@@ -71,11 +77,24 @@ def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
     return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify"}.get(m.phase, ">copy"), "run")
 
 
-def eta_words(m: TransferNow, now: float) -> str:
-    """ "4m12", "measuring" or "stalled 2m10s"; never a guess. Another phase than copying says so itself."""
+def eta_words(m: TransferNow, now: float, *, span: bool = False) -> str:
+    """ "4m12", "measuring", "stalled 2m10", or the phase that has nothing to measure; never a guess. span: "4m12 (-6m)",
+    with the time in which nine of ten such transfers would end."""
     if m.stalled_since is not None:
         return f"stalled {format_duration(now - m.stalled_since)}"
-    return "measuring" if m.eta is None else format_duration(m.eta)
+    if m.phase == "sync" or m.eta == 0:
+        return "verifying" if m.phase == "verify" else "syncing"
+    if m.eta is None:
+        return "measuring"
+    late = f" (–{_coarse(m.eta_p90)})" if span and m.eta_p90 is not None else ""
+    return format_duration(m.eta) + late
+
+
+def _coarse(seconds: float) -> str:
+    """Rounded up to what one reads at a glance: "50s", "12m", "5h47"."""
+    if seconds < 60:
+        return f"{math.ceil(seconds / 10) * 10}s"
+    return f"{math.ceil(seconds / 60)}m" if seconds < 3600 else format_duration(seconds)
 
 
 def _eta(night: Night, m: TransferNow, trusted: bool, *, wide: bool) -> Cell:
@@ -83,8 +102,8 @@ def _eta(night: Night, m: TransferNow, trusted: bool, *, wide: bool) -> Cell:
         return Cell("")
     if not trusted:
         return Cell(UNKNOWN, "dim")
-    text = eta_words(m, night.now)
-    if wide and m.eta is not None:
+    text = eta_words(m, night.now, span=wide)
+    if wide and m.eta:
         text = f"{text} at {clock(night.now + m.eta, night.state.utc_offset)}"
     return Cell(text, "warn" if m.stalled_since is not None else "")
 
