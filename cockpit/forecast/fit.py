@@ -138,15 +138,15 @@ def _weights(pieces: list[Piece], memory: float) -> list[float]:
 
 
 def _calmed(pieces: list[Piece]) -> list[Piece]:
-    """Without the spikes: a piece that was many times faster than is usual counts as if it had been only that fast."""
+    """Without the spikes: a piece that was many times faster than is usual counts as a usual one."""
     usual_files = median(p.files / p.seconds for p in pieces)
     usual_bytes = median(p.bytes / p.seconds for p in pieces)
     found = []
     for p in pieces:
         paces = [p.bytes / p.seconds / usual_bytes] if usual_bytes else []
         paces += [p.files / p.seconds / usual_files] if usual_files else []
-        over = min(paces, default=0.0) / SPIKE
-        found.append(Piece(p.seconds, int(p.files / over), int(p.bytes / over)) if over > 1 else p)
+        over = min(paces, default=0.0)
+        found.append(Piece(p.seconds, int(p.files / over), int(p.bytes / over)) if over > SPIKE else p)
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-BAND, LEAST_BAND = 0.03, 1.0  # share of what is left, and seconds: a difference not worth a word
-WAIT, LEAST_WAIT, MOST_WAIT = 0.03, 2.0, 60.0  # share of what is left, and seconds, for which a drift has to last
+BAND, LEAST_BAND = 0.03, 0.5  # share of what is left, and seconds: a difference not worth a word
+WAIT, MOST_WAIT = 0.03, 60.0  # share of what is left, and seconds, for which a drift has to last …
+AT_ONCE = 1.0  # s: … but for as short a time as lies between two answers: half a minute before its end it is just right
 
 
 class Held:
@@ -15,6 +16,11 @@ class Held:
         self._side = 0
         self._since = 0.0
 
+    def delay(self, seconds: float) -> None:
+        """Nothing was done for so long: all that is left ends later by that."""
+        if self.end is not None:
+            self.end += seconds
+
     def tell(self, at: float, soonest: float, likely: float, latest: float) -> None:
         """Ends as they are computed at `at`: the likely one, and between which two it will hardly not be."""
         if self.end is None:
@@ -23,6 +29,6 @@ class Held:
         side = 0 if abs(drift) <= max(LEAST_BAND, BAND * left) else 1 if drift > 0 else -1
         if side != self._side:
             self._side, self._since = side, at
-        lasted = at - self._since >= min(MOST_WAIT, max(LEAST_WAIT, WAIT * left))
+        lasted = at - self._since >= min(MOST_WAIT, WAIT * left - AT_ONCE)
         if side and (lasted or not soonest <= self.end <= latest):
             self.end, self._side = likely, 0

@@ -131,6 +131,7 @@ class Ends:
         self.fit, self.p50, self.p90, self.slowest = Fit(), Held(), Held(), Slowest()
         self._last: tuple[float, int, int, int] | None = None  # when anything was done last; files, bytes, sent ones then
         self._gap: float | None = None
+        self._begun = False
 
     def feed(self, reading: Reading, total: int | None, *, measured: bool) -> None:
         """Only what was done moves it: the passing of time is no news. What lay there already took no time worth a fit."""
@@ -142,15 +143,20 @@ class Ends:
             self._last = now
         if last is None or (size <= last[2] and files <= last[1]) or (now[3] - last[3] < LAY_THERE * (size - last[2])):
             return
+        if not self._begun:  # up to here it was set up, or what lay there already was passed over
+            self._begun = True
+            return
         complete = self.fit.feed(self._worked(reading.at - last[0]), max(0, files - last[1]), max(0, size - last[2]))
         if measured and total is not None and (complete or self.p50.end is None):
             self._answer(reading.at, _left(values, files), max(0, total - size))
 
     def _worked(self, gap: float) -> float:
-        """A stall is no part of the pace: what comes after it is expected without one."""
+        """A stall is no part of the pace: what comes after it is expected without one, and later by it."""
         usual = self._gap if self._gap is not None else gap
-        worked = min(gap, max(STALL_AFTER, USUAL_GAPS * usual))
+        worked = gap if gap <= max(STALL_AFTER, USUAL_GAPS * usual) else usual
         self._gap = usual + (worked - usual) / 8
+        for held in (self.p50, self.p90):
+            held.delay(gap - worked)
         return max(worked, 1e-3)
 
     def _answer(self, at: float, files: int | None, size: int) -> None:
