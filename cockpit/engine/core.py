@@ -17,6 +17,7 @@ from cockpit import __version__, crash
 from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw, decide
 from cockpit.engine.attempt import Attempt
 from cockpit.engine.claims import Claims
+from cockpit.engine.forecasts import Recorder
 from cockpit.engine.health import LoopLag
 from cockpit.engine.prompts import Prompter
 from cockpit.engine.secrets import Vault
@@ -72,6 +73,7 @@ class Engine:
         self.claims = Claims(self)
         self.offsets: dict[tuple[str, int, str], int] = {}  # of each attempt's streams, as queued for the journal
         self.lag = LoopLag()
+        self.forecasts = Recorder(self)
         self._heard: dict[str, float] = {}
         self._reader: Reader | None = None
         self._aside: set[asyncio.Task[Any]] = set()
@@ -150,6 +152,7 @@ class Engine:
         await self.append(started, *given, *(PromptWithdrawn(p.id, "the engine was restarted") for p in orphans))
         self.background(self.lag.watch())
         self.background(self._sample())
+        self.background(self.forecasts.run())
         self.leave_dropped()
         await self.fleet.start()
         steps = chart(self.plan).steps

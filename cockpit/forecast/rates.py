@@ -8,6 +8,7 @@ begins again is measured anew.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -52,7 +53,7 @@ class Readout:
         if seconds <= 0:
             return
         self._age += seconds
-        keep, bias = 0.1 ** (seconds / NOW), 1 - 0.1 ** (self._age / NOW)
+        keep, bias = _kept(seconds), 1 - _kept(self._age)
         self._once = self._once * keep + size / seconds * (1 - keep)
         self._twice = self._twice * keep + self._once / bias * (1 - keep)
 
@@ -61,8 +62,13 @@ class Readout:
         age = self._age + silence
         if age < 1:
             return None
-        keep, unbiased = 0.1 ** (silence / NOW), 1 - 0.1 ** (age / NOW)
-        return (self._twice * keep + self._once * keep / unbiased * (1 - keep)) / unbiased if silence else self._twice / unbiased
+        keep, unbiased = _kept(silence), 1 - _kept(age)
+        return (self._twice + self._once / unbiased * (1 - keep)) * keep / unbiased
+
+
+def _kept(seconds: float) -> float:
+    """Share of an average that is still of before so many seconds."""
+    return math.exp(-seconds / NOW * math.log(10))
 
 
 class Track:
@@ -172,6 +178,10 @@ class Ends:
 
 class Transfer:
     """One transfer of a task, fed its samples (`transfer/<task>`, oldest first)."""
+
+    track: Track
+    ends: Ends
+    readout: Readout
 
     def __init__(self, task: str) -> None:
         self.task = task

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 
 from cockpit.forecast.compute import forecast
-from cockpit.forecast.model import TransferNow
 from cockpit.forecast.follow import Follower
+from cockpit.forecast.model import TransferNow
 from cockpit.forecast.rates import Transfer
 from cockpit.journal.clock import Clock
 from cockpit.journal.events import Fact

@@ -38,7 +38,7 @@ CHECKPOINT = 5_000
 
 
 def facts_of(minute: int, rng: random.Random, attempts: dict[str, int]) -> list[e.Event]:
-    """One attempt of each of a few tasks, with notes, verdicts and contact, and forecasts for the rest."""
+    """One attempt of each of a few tasks, with details, verdicts and contact, and alarms for the rest."""
     count, events = FACTS // MINUTES, list[e.Event]()
     for task in rng.sample(TASKS, 8):
         attempts[task] = n = attempts.get(task, 0) + 1
@@ -50,7 +50,7 @@ def facts_of(minute: int, rng: random.Random, attempts: dict[str, int]) -> list[
         ]
     for server in SERVERS:
         events += [e.ServerLost(server, "unreachable", "no route"), e.ServerContacted(server, "boot", {"os": "Debian 12"})]
-    return events + [e.Forecasted(START + minute * 60, TASKS[:7])] * (count - len(events))
+    return events + [e.AlarmAcknowledged("late")] * (count - len(events))
 
 
 async def write(path: Path) -> None:
