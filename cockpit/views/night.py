@@ -18,8 +18,9 @@ from cockpit.journal.events import Fact
 from cockpit.journal.reader import Reader
 from cockpit.plan.model import Moment, Plan, Window
 from cockpit.plan.reader import adopted
+from cockpit.state.fresh import Freshness
 from cockpit.state.model import RUNNING, UNKNOWN, State
-from cockpit.state.standing import stale_since, standings
+from cockpit.state.standing import standings
 from cockpit.state.tail import Tail
 from cockpit.views.model import Engine, Night
 
@@ -117,7 +118,8 @@ class NightBuilder:
     def _stale_of(self, plan: Plan, state: State) -> dict[str, float]:
         """Asked again only when a fact came: nothing else can make a proof stale."""
         if self._stale is None or self._stale[0] != state.seq or self._stale[1] is not plan:
-            since = {key: stale_since(plan, state, key) for key in state.proofs}
+            fresh = Freshness(plan, state)
+            since = {key: fresh.since(key) for key in state.proofs}
             self._stale = (state.seq, plan, {key: at for key, at in since.items() if at is not None})
         return self._stale[2]
 
