@@ -16,10 +16,10 @@ from cockpit.forecast.rates import Transfer
 from cockpit.journal.clock import Clock
 from cockpit.journal.events import Fact
 from cockpit.journal.reader import Reader
-from cockpit.plan.model import Moment, Plan, Window
+from cockpit.plan.model import Copy, Moment, Plan, Window
 from cockpit.plan.reader import adopted
 from cockpit.state.fresh import Freshness
-from cockpit.state.model import RUNNING, UNKNOWN, State
+from cockpit.state.model import RUNNING, UNKNOWN, State, Task
 from cockpit.state.standing import standings
 from cockpit.state.tail import Tail
 from cockpit.views.model import Engine, Night
@@ -52,7 +52,7 @@ class NightBuilder:
         moving = self._transfers(state, now)
         return Night(
             plan=plan, state=state, standings=found, forecast=forecast(plan, state, found, moving, now), now=now,
-            engine=engine or Engine(None), replay=replay, who=self.who, heard=self._heard(state, now),
+            engine=engine or Engine(None), replay=replay, who=self.who, heard=self._heard(plan, state, moving, now),
             stale=self._stale_of(plan, state), actions=tuple(self._actions),
         )
 
@@ -102,8 +102,9 @@ class NightBuilder:
                 found[name] = moving
         return found
 
-    def _heard(self, state: State, now: float) -> dict[str, float]:
-        """The newest evidence of each server: an answer on its connection, or something that began or ended on it."""
+    def _heard(self, plan: Plan, state: State, moving: dict[str, TransferNow], now: float) -> dict[str, float]:
+        """The newest evidence of each server: an answer on its connection, something that began or ended on it, or bytes
+        that moved: of a copy at both its ends."""
         found: dict[str, float] = {}
         for series, sample in self.reader.latest(LATENCY, now).items():
             heard = sample.values.get("heard")
@@ -113,6 +114,9 @@ class NightBuilder:
                 for at in (task.started, task.ended):
                     if at is not None and at > found.get(task.server, 0.0):
                         found[task.server] = at
+        for task_id, transfer in moving.items():
+            for server in _ends(plan, state.tasks[task_id]) if transfer.moved_at is not None else ():
+                found[server] = max(found.get(server, 0.0), transfer.moved_at or 0.0)
         return found
 
     def _stale_of(self, plan: Plan, state: State) -> dict[str, float]:
@@ -122,6 +126,13 @@ class NightBuilder:
             since = {key: fresh.since(key) for key in state.proofs}
             self._stale = (state.seq, plan, {key: at for key, at in since.items() if at is not None})
         return self._stale[2]
+
+
+def _ends(plan: Plan, task: Task) -> set[str]:
+    """The servers between which its bytes move."""
+    action = next((s.action for s in (*plan.steps, *plan.backout) if s.id == task.step), None)
+    places = (action.source, action.target) if isinstance(action, Copy) else ()
+    return {server for server in (task.server, *(p.server for p in places)) if server and server in plan.servers}
 
 
 def _empty(state: State) -> Plan:

@@ -21,11 +21,10 @@ def table(night: Night, width: int) -> Table:
     wide = width >= 110
     columns = [Column("TRANSFER", 0), Column("STATE", 8), Column("DONE", 4, right=True), Column("BYTES", 5, right=True),
                Column("TOTAL", 5, right=True), Column("RATE", 5, right=True), Column("TREND", 12 if wide else 6),
-               Column("10MIN", 5, right=True), Column("ETA", 22 if wide else 14)]
-    if wide:
-        columns += [Column("1MIN", 5, right=True), Column("FILES", 11, right=True)]
+               *([Column("1MIN", 5, right=True)] if wide else []), Column("10MIN", 5, right=True),
+               Column("ETA", 22 if wide else 14), *([Column("FILES", 11, right=True)] if wide else [])]
     rows = [_row(night, moving, wide=wide) for moving in _sorted(night)]
-    return Table(tuple(columns), (*rows, *_queued(night, len(columns))), _title(night))
+    return Table(tuple(columns), (*rows, *_queued(night, columns)), _title(night))
 
 
 def _sorted(night: Night) -> list[TransferNow]:
@@ -58,8 +57,8 @@ def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:
         long_rate = Cell(_rate(m.rate_10m))
     total = short_size(m.bytes_total) if m.bytes_total is not None else UNKNOWN
     cells = [Cell(m.task, "strong"), _state(night, m, trusted), Cell(percent(share(night, m))), Cell(short_size(m.bytes_done)),
-             Cell(total), rate, trend, long_rate, _eta(night, m, trusted, wide=wide)]
-    return Row(m.task, (*cells, minute, Cell(_files(m))) if wide else tuple(cells))
+             Cell(total), rate, trend, *([minute] if wide else []), long_rate, _eta(night, m, trusted, wide=wide)]
+    return Row(m.task, (*cells, Cell(_files(m))) if wide else tuple(cells))
 
 
 def _rate(rate: float | None) -> str:
@@ -114,14 +113,13 @@ def _files(m: TransferNow) -> str:
     return f"{short_size(m.files_done)}/{short_size(m.files_total)}" if m.files_total is not None else short_size(m.files_done)
 
 
-def _queued(night: Night, columns: int) -> list[Row]:
+def _queued(night: Night, columns: list[Column]) -> list[Row]:
     """Copies that could run but for a limit: they are waiting, not forgotten."""
     rows = []
     for task in night.state.tasks.values():
         if task.kind == "copy" and word(night, task) == "queued" and task.id not in night.forecast.transfers:
             start = night.forecast.starts.get(task.id)
             when = f"~{clock(start, night.state.utc_offset)}" if start is not None else ""
-            blank = [Cell("")] * (columns - 2)
-            blank[6] = Cell(when, "dim")
-            rows.append(Row(task.id, (Cell(task.id), Cell("~queued"), *blank)))
+            said = {"TRANSFER": Cell(task.id), "STATE": Cell("~queued"), "ETA": Cell(when, "dim")}
+            rows.append(Row(task.id, tuple(said.get(column.title, Cell("")) for column in columns)))
     return rows

@@ -1,14 +1,14 @@
-"""`python -m tests.bench [--rounds N] [fleet attach keys idle]`: a table; exit 1 where a bound is missed."""
+"""`python -m tests.bench [--rounds N] [fleet attach keys idle eta]`: a table; exit 1 where a bound is missed."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tests.bench import fleet, screen
+from tests.bench import eta, fleet, screen
 from tests.bench.measure import table
 
-BENCHES = {"fleet": fleet.run, "attach": screen.attach, "keys": screen.keys, "idle": screen.idle}
+BENCHES = {"fleet": fleet.run, "attach": screen.attach, "keys": screen.keys, "idle": screen.idle, "eta": eta.run}
 
 
 def main() -> int:

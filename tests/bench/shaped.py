@@ -16,6 +16,7 @@ from tests.hosts.tools import find
 
 SHAPES = ("tree", "dense", "mixed")
 TOTAL = 160_000_000  # bytes of each shape
+BLOCK = 1 << 24  # written at once
 SLOWEST, FASTEST = 3e6, 16e6  # bytes/s, drawn evenly on a logarithmic scale
 SHORTEST, LONGEST = 1.5, 6.0  # s that one rate holds
 
@@ -45,7 +46,9 @@ def fill(place: Path, shape: str, seed: int) -> None:
     if made < TOTAL:
         last = place / ("zz" if shape == "mixed" else "one")
         last.mkdir()
-        (last / "huge.img").write_bytes(rng.randbytes(TOTAL - made))
+        with open(last / "huge.img", "wb") as file:
+            for begin in range(made, TOTAL, BLOCK):
+                file.write(rng.randbytes(min(BLOCK, TOTAL - begin)))
 
 
 def size_of(place: Path) -> int:
