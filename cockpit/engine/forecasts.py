@@ -25,7 +25,7 @@ LOOK = 1.0  # s between two looks at what has changed
 TRANSFER_EVERY = 30.0  # s between two records of one transfer in the same phase
 NIGHT_EVERY = 60.0  # s between two records of the night while anything runs
 CHANGE_AFTER = 10.0  # s at least between two records of the night, however much happens …
-SHARE = 0.005  # … and of the time that one may take to compute: a large night is looked at less often
+SHARE = 0.003  # … and of the time that one may take to compute: a large night is looked at less often
 CHAIN = 8  # tasks of the critical chain that are kept
 MARKS = (0.25, 0.5, 0.75, 0.9)  # shares of the bytes whose passing is recorded: the report asks for the error there
 
@@ -79,13 +79,13 @@ class Recorder:
         return now - self._night_at >= NIGHT_EVERY and any(t.state == RUNNING for t in state.tasks.values())
 
     def _record_night(self, state: State, now: float) -> None:
-        began = time.perf_counter()
+        began = time.thread_time()
         moving = {t.id: m for t in state.tasks.values() if t.state in (RUNNING, UNKNOWN) and (m := self._moving(t, now))}
         plan = self._engine.plan
         made = forecast(plan, state, standings(plan, state, now), moving, now)
         self._engine.writer.sample(Sample(now, NIGHT, _of_night(made)))
         self._night_at, self._night_seq = now, state.seq
-        self._rest = max(CHANGE_AFTER, (time.perf_counter() - began) / SHARE)
+        self._rest = max(CHANGE_AFTER, (time.thread_time() - began) / SHARE)
 
     def _moving(self, task: Task, now: float) -> TransferNow | None:
         """As a screen sees it; None where nothing was told of it yet."""
