@@ -5,7 +5,6 @@ Knows no tool and no forecast. The rates of a seed are the same for every tool; 
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import threading
@@ -98,7 +97,7 @@ class Shaped:
     @property
     def ssh(self) -> list[str]:
         """What an OpenSSH client needs to reach it; its host key is known."""
-        known = Path(f"/tmp/eta-known-{os.getpid()}-{self.host.name}")
+        known = self.host.root.parent / "known_hosts"
         known.write_text(self.host.known_hosts)
         return ["ssh", "-F", "/dev/null", "-i", str(self.host.client_key), "-p", str(self.host.port),
                 "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
