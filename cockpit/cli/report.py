@@ -19,6 +19,7 @@ from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.state.tail import Tail
 from cockpit.units import rfc3339
+from cockpit.views import foretold
 from cockpit.views.night import NightBuilder
 from cockpit.views.paper import Report, Section
 from cockpit.views.report import report as report_of
@@ -51,7 +52,8 @@ def read_report(session: SessionDir) -> Report:
     reader = Reader.open(session.journal_path)
     try:
         night = NightBuilder(Tail(reader), reader, LiveClock()).night()
-        return report_of(night, exported(reader))
+        series = [foretold.NIGHT, *(f"{foretold.NIGHT}/{t.id}" for t in night.state.tasks.values() if t.kind == "copy")]
+        return report_of(night, exported(reader), {name: reader.samples(name, 0.0, night.now) for name in series})
     finally:
         reader.close()
 

@@ -98,7 +98,9 @@ class Context:
             "phase": phase, "bytes_done": bytes_done, "bytes_total": bytes_total,
             "files_done": files_done, "files_total": files_total, "n": self.n,
         }
-        self.engine.writer.sample(Sample(time.time(), f"transfer/{self.task}", values))
+        sample = Sample(time.time(), f"transfer/{self.task}", values)
+        self.engine.writer.sample(sample)
+        self.engine.forecasts.heard(self.task, sample)
         crash.point("progress")
 
     async def found(self) -> None:

@@ -17,6 +17,7 @@ from cockpit import __version__, crash
 from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw, decide
 from cockpit.engine.attempt import Attempt
 from cockpit.engine.claims import Claims
+from cockpit.engine.forecasts import Recorder
 from cockpit.engine.health import LoopLag
 from cockpit.engine.leave import take_leave
 from cockpit.engine.prompts import Prompter
@@ -75,6 +76,7 @@ class Engine:
         self.traffic = Traffic(self)
         self.offsets: dict[tuple[str, int, str], int] = {}  # of each attempt's streams, as queued for the journal
         self.lag = LoopLag()
+        self.forecasts = Recorder(self)
         self._heard: dict[str, float] = {}
         self._reader: Reader | None = None
         self._aside: set[asyncio.Task[Any]] = set()
@@ -154,6 +156,7 @@ class Engine:
         await self.append(started, *given, *(PromptWithdrawn(p.id, "the engine was restarted") for p in orphans))
         self.background(self.lag.watch())
         self.background(self._sample())
+        self.background(self.forecasts.run())
         self.leave_dropped()
         await self.fleet.start()
         for task in list(self.state.tasks.values()):

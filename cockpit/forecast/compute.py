@@ -27,7 +27,7 @@ def forecast(
     is left it is when the last of them really ended. p90 and the backout horizon are None until something real gives
     them."""
     over = state.outcome is not None
-    jobs = [] if over else _Jobs(chart(plan), state, standings, transfers, now).all()
+    jobs = [] if over else _Jobs(chart(plan), state, standings, Durations(plan, state, transfers, now)).all()
     placed = place(jobs, _limits(plan), now)
     last_end, last = finish(jobs, placed)
     if last_end is None:
@@ -36,6 +36,7 @@ def forecast(
     starts, ends = _spans(state, placed)
     return Forecast(
         finish=last_end if known else None,
+        finish_p90=_late(plan, state, standings, transfers, now) if known and not over else None,
         slack=state.closes - last_end if known and last_end is not None else None,
         critical=chain(last, placed), starts=starts, ends=ends,
         server_slack=_server_slack(plan, jobs, placed, state), transfers=transfers,
@@ -43,15 +44,25 @@ def forecast(
     )
 
 
+def _late(
+    plan: Plan, state: State, standings: Mapping[str, Standing], transfers: Mapping[str, TransferNow], now: float,
+) -> float | None:
+    """The finish when every transfer that runs takes as long as one in ten does (they share wires and disks: what slows
+    one slows the others). None while no transfer is measured: an estimate has no range that anything real gives."""
+    if not any(m.pace_p90 for m in transfers.values()):
+        return None
+    jobs = _Jobs(chart(plan), state, standings, Durations(plan, state, transfers, now, late=True)).all()
+    end, _ = finish(jobs, place(jobs, _limits(plan), now))
+    return end if end is not None and end < INF else None
+
+
 class _Jobs:
     """The tasks that are not over, as jobs of a schedule."""
 
     def __init__(
-        self, the_chart: Chart, state: State, standings: Mapping[str, Standing],
-        transfers: Mapping[str, TransferNow], now: float,
+        self, the_chart: Chart, state: State, standings: Mapping[str, Standing], durations: Durations,
     ) -> None:
-        self.chart, self.state, self.standings = the_chart, state, standings
-        self.durations = Durations(the_chart.plan, state, transfers, now)
+        self.chart, self.state, self.standings, self.durations = the_chart, state, standings, durations
         window = Hours(state.opens, state.closes, state.testing, state.utc_offset)
         self.earliest = {s.id: earliest(s, state.started, window) for s in the_chart.plan.steps}
 

@@ -18,8 +18,11 @@ from cockpit.state.model import DONE, State, Task
 class Durations:
     """The durations of one moment. Peers are the same step on other servers."""
 
-    def __init__(self, plan: Plan, state: State, transfers: Mapping[str, TransferNow], now: float) -> None:
-        self.transfers, self.now = transfers, now
+    def __init__(
+        self, plan: Plan, state: State, transfers: Mapping[str, TransferNow], now: float, *, late: bool = False,
+    ) -> None:
+        """late: of what is measured, the time in which nine of ten end."""
+        self.transfers, self.now, self.late = transfers, now, late
         self.steps = {s.id: s for s in (*plan.steps, *plan.backout)}
         took: dict[str, list[float]] = {}
         for task in state.tasks.values():
@@ -39,7 +42,7 @@ class Durations:
         it."""
         moving = self.transfers.get(task.id)
         if moving is not None and moving.pace is not None:
-            return moving.pace
+            return moving.pace_p90 if self.late and moving.pace_p90 is not None else moving.pace
         attempt = task.attempt
         since = attempt.started if attempt else task.started
         return max(0.0, self.whole(task) - (self.now - since)) if since is not None else self.whole(task)

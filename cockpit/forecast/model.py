@@ -17,12 +17,16 @@ class TransferNow:
     files_done: int | None
     files_total: int | None
     rate: float | None  # bytes/s now; None when it is not known or stale
-    rate_10m: float | None
+    rate_10m: float | None  # over 10 minutes, or as long as it is measured
     trend: tuple[float, ...]  # recent rates, oldest first, for a sparkline
-    eta: float | None  # seconds left; None: measuring or stalled
+    eta: float | None  # seconds left, as likely later as sooner; None: measuring, stalled or settling
     stalled_since: float | None  # when the last byte arrived, once that is too long ago
     at: float  # of the newest sample
-    pace: float | None = None  # seconds left at the recent pace, stalled or not; inf: nothing moved; None: unmeasured
+    pace: float | None = None  # seconds left, stalled or not; inf: nobody knows; None: unmeasured
+    pace_p90: float | None = None
+    eta_p90: float | None = None  # seconds left in which nine of ten such transfers end
+    rate_1m: float | None = None
+    moved_at: float | None = None  # when the count of bytes last rose
 
     @property
     def share(self) -> float | None:

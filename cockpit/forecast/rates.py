@@ -1,30 +1,36 @@
-"""From samples of one transfer to its rate, its trend and the time it has left. Pure arithmetic, apart from printing.
+"""From samples of one transfer to its rates, its trend and the time it has left. Pure arithmetic, apart from printing.
 
-A rate is the bytes of a whole window up to *now*, or up to a sample that is hardly older: so without new bytes it can
-only fall, and no time left ever shrinks because samples stopped. A phase or an attempt that begins again is measured
-anew.
+A fold: each sample is fed once, in order, and any number of questions may be asked between. So a replay that feeds the
+same samples gives the same answers. A rate is of a whole window up to *now*, or up to a sample that is hardly older: so
+without new bytes it can only fall, and no time left ever shrinks because samples stopped. A phase or an attempt that
+begins again is measured anew.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
+from cockpit.forecast.fit import Fit
+from cockpit.forecast.held import Held
 from cockpit.forecast.model import TransferNow
 
-RATE_WINDOW = 15.0  # s: the rate shown
-PACE_WINDOW = 120.0  # s: the rate that time left is computed from; short ones make it jump
-LONG_WINDOW = 600.0  # s: the 10-minute rate
+NOW = 15.0  # s after which nine tenths of the rate shown are new
+MINUTE, LONG = 60.0, 600.0  # s: the windows of the other two rates
+UNKNOWN_AFTER = 120.0  # s without a byte until nobody knows the end
 STALL_AFTER = 10.0  # s without a byte
 MEASURED_AFTER = 5.0  # s of moving bytes until a time left is worth saying
 TREND_BUCKET = 10.0  # s
 TREND_BUCKETS = 12
 FRESH = 2.0  # s: samples come every second; counting the gap to the next as silence would show a rate too low
-KEEP = LONG_WINDOW + 60.0  # s of samples that a caller has to keep
+LAY_THERE = 0.1  # share of what was counted that was really sent: less of it lay at the target already
+USUAL_GAPS = 4.0  # times the usual time between two changes of the count: longer ones are a stall, no part of the pace
 
 SETTLING = ("scan", "sync")  # phases in which no byte is expected to move
+INF = float("inf")
 
 
 class Reading(Protocol):
@@ -37,31 +43,48 @@ class Reading(Protocol):
     def values(self) -> Mapping[str, Any]: ...
 
 
+class Readout:
+    """The rate now: a double exponential average over time, without the bias of its beginning (as indicatif's)."""
+
+    def __init__(self) -> None:
+        self._age = self._once = self._twice = 0.0
+
+    def feed(self, seconds: float, size: int) -> None:
+        if seconds <= 0:
+            return
+        self._age += seconds
+        keep, bias = _kept(seconds), 1 - _kept(self._age)
+        self._once = self._once * keep + size / seconds * (1 - keep)
+        self._twice = self._twice * keep + self._once / bias * (1 - keep)
+
+    def rate(self, silence: float) -> float | None:
+        """Bytes/s after so many further seconds without a byte; None for under a second."""
+        age = self._age + silence
+        if age < 1:
+            return None
+        keep, unbiased = _kept(silence), 1 - _kept(age)
+        return (self._twice + self._once / unbiased * (1 - keep)) * keep / unbiased
+
+
+def _kept(seconds: float) -> float:
+    """Share of an average that is still of before so many seconds."""
+    return math.exp(-seconds / NOW * math.log(10))
+
+
 class Track:
-    """Bytes over time within the newest phase of the newest attempt; times and bytes both never fall."""
+    """Bytes over time within one phase of one attempt; times and bytes both never fall."""
 
-    def __init__(self, readings: Sequence[Reading]) -> None:
-        self.times: list[float] = []
-        self.bytes: list[int] = []
-        self.newest = readings[-1]
-        self.phase = str(self.newest.values.get("phase") or "copy")
-        for reading in reversed(readings):
-            done = int(reading.values.get("bytes_done") or 0)
-            if str(reading.values.get("phase") or "copy") != self.phase or (self.bytes and done > self.bytes[-1]):
-                break
-            self.times.append(reading.at)
-            self.bytes.append(done)
-        self.times.reverse()
-        self.bytes.reverse()
+    def __init__(self, first: Reading, phase: str) -> None:
+        self.phase = phase
+        self.times: list[float] = [first.at]
+        self.bytes: list[int] = [_done(first)]
+        self.last_byte = first.at  # when the count last rose; when the track began if it never did
 
-    @property
-    def last_byte(self) -> float:
-        """When the count last rose; when the track began if it never did."""
-        final = self.bytes[-1]
-        i = len(self.bytes) - 1
-        while i > 0 and self.bytes[i - 1] == final:
-            i -= 1
-        return self.times[i]
+    def feed(self, reading: Reading) -> None:
+        if _done(reading) > self.bytes[-1]:
+            self.last_byte = reading.at
+        self.times.append(reading.at)
+        self.bytes.append(_done(reading))
 
     @property
     def measured(self) -> bool:
@@ -92,39 +115,150 @@ class Track:
         return tuple((self.bytes_at(b) - self.bytes_at(a)) / TREND_BUCKET for a, b in pairwise(edges))
 
 
+class Slowest:
+    """The slowest single file that is left (`largest`, where samples say it): however quick the rest, it takes its time."""
+
+    def __init__(self) -> None:
+        self._began, self._size, self._last = 0.0, 0, 0
+        self.seconds = 0.0  # that it needs at its own pace; 0 while that is not known
+
+    def feed(self, at: float, left: int) -> None:
+        if left > self._last:
+            self._began, self._size, self.seconds = at, left, 0.0
+        elif left < self._size:
+            self.seconds = left * (at - self._began) / (self._size - left)
+        self._last = left
+
+
+class Ends:
+    """When this phase will have moved all that is to be moved: p50 and p90, held like a clock."""
+
+    def __init__(self) -> None:
+        self.fit, self.p50, self.p90, self.slowest = Fit(), Held(), Held(), Slowest()
+        self._last: tuple[float, int, int, int] | None = None  # when anything was done last; files, bytes, sent ones then
+        self._gap: float | None = None
+        self._begun = False
+
+    def feed(self, reading: Reading, total: int | None, *, measured: bool) -> None:
+        """Only what was done moves it: the passing of time is no news. What lay there already took no time worth a fit."""
+        values, size = reading.values, _done(reading)
+        files, sent = _count(values.get("files_done")) or 0, _count(values.get("moved"))
+        self.slowest.feed(reading.at, _count(values.get("largest")) or 0)
+        last, now = self._last, (reading.at, files, size, size if sent is None else sent)
+        if last is None or now[1:] != last[1:]:
+            self._last = now
+        if last is None or (size <= last[2] and files <= last[1]) or (now[3] - last[3] < LAY_THERE * (size - last[2])):
+            return
+        if not self._begun:  # up to here it was set up, or what lay there already was passed over
+            self._begun = True
+            return
+        complete = self.fit.feed(self._worked(reading.at - last[0]), max(0, files - last[1]), max(0, size - last[2]))
+        if measured and total is not None and (complete or self.p50.end is None):
+            self._answer(reading.at, _left(values, files), max(0, total - size))
+
+    def _worked(self, gap: float) -> float:
+        """A stall is no part of the pace: what comes after it is expected without one, and later by it."""
+        usual = self._gap if self._gap is not None else gap
+        worked = gap if gap <= max(STALL_AFTER, USUAL_GAPS * usual) else usual
+        self._gap = usual + (worked - usual) / 8
+        for held in (self.p50, self.p90):
+            held.delay(gap - worked)
+        return max(worked, 1e-3)
+
+    def _answer(self, at: float, files: int | None, size: int) -> None:
+        horizon = max(0.0, self.p50.end - at) if self.p50.end is not None else 0.0
+        found = self.fit.left(files, size, horizon)
+        if found is None:
+            return
+        floor = self.slowest.seconds
+        soon, p50, p90 = (at + max(x, floor) for x in (found.soon, found.p50, found.p90))
+        self.p50.tell(at, soon, p50, p90)
+        self.p90.tell(at, p50, p90, p90 + 2 * (p90 - p50))
+
+
+class Transfer:
+    """One transfer of a task, fed its samples (`transfer/<task>`, oldest first)."""
+
+    track: Track
+    ends: Ends
+    readout: Readout
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.newest: Reading | None = None
+        self._key: tuple[str, Any] | None = None
+
+    def feed(self, reading: Reading) -> None:
+        phase = str(reading.values.get("phase") or "copy")
+        key = (phase, reading.values.get("n"))
+        if self.newest is None or key != self._key or _done(reading) < self.track.bytes[-1]:
+            self._key = key
+            self.track, self.ends, self.readout = Track(reading, phase), Ends(), Readout()
+        else:
+            self.readout.feed(reading.at - self.newest.at, _done(reading) - self.track.bytes[-1])
+            self.track.feed(reading)
+        self.newest = reading
+        self.ends.feed(reading, _count(reading.values.get("bytes_total")), measured=self.track.measured)
+
+    def at(self, now: float, *, running: bool = True) -> TransferNow | None:
+        """What the samples say at `now`; None without any. Once it no longer runs there is no rate, no time left and no
+        stall: only what was moved."""
+        if self.newest is None:
+            return None
+        track, values = self.track, self.newest.values
+        stalled = running and track.phase not in SETTLING and now - track.last_byte > STALL_AFTER
+        pace, late = self._left(now) if running else (None, None)
+        told = not stalled and track.phase not in SETTLING
+        return TransferNow(
+            task=self.task, phase=track.phase, bytes_done=track.bytes[-1], bytes_total=_count(values.get("bytes_total")),
+            files_done=_count(values.get("files_done")), files_total=_count(values.get("files_total")),
+            rate=self.readout.rate(self._silence(now)) if running and not stalled else None,
+            rate_1m=track.rate(now, MINUTE) if running else None,
+            rate_10m=track.rate(now, LONG) if running else None,
+            trend=track.trend(now), eta=pace if told and pace != INF else None, eta_p90=late if told and late != INF else None,
+            stalled_since=track.last_byte if stalled else None, at=self.newest.at, moved_at=track.last_byte,
+            pace=pace, pace_p90=late,
+        )
+
+    def _silence(self, now: float) -> float:
+        since = now - self.track.times[-1]
+        return since if since > FRESH else 0.0
+
+    def _left(self, now: float) -> tuple[float | None, float | None]:
+        """Seconds left at p50 and p90. While nothing comes they stand still, so that the end moves with the clock."""
+        assert self.newest is not None
+        track, total = self.track, _count(self.newest.values.get("bytes_total"))
+        if track.phase == "sync":
+            return 0.0, 0.0
+        if total is None or track.phase == "scan" or not track.measured:
+            return None, None
+        if track.bytes[-1] >= total:
+            return 0.0, 0.0
+        if now - track.last_byte > UNKNOWN_AFTER:
+            return INF, INF
+        return self._until(self.ends.p50, now), self._until(self.ends.p90, now)
+
+    def _until(self, held: Held, now: float) -> float | None:
+        """A second at least: something is left."""
+        return max(1.0, held.end - min(now, self.track.last_byte + FRESH)) if held.end is not None else None
+
+
 def transfer(task: str, samples: Sequence[Reading], now: float, *, running: bool = True) -> TransferNow | None:
-    """What the samples (oldest first, at least the last `KEEP` seconds) say at `now`; None without any.
-
-    Once it no longer runs there is no rate, no time left and no stall: only what was moved."""
-    known = samples if not samples or samples[-1].at <= now else [s for s in samples if s.at <= now]
-    if not known:
-        return None
-    track = Track(known)
-    values = track.newest.values
-    total = _count(values.get("bytes_total"))
-    quiet_since = track.last_byte
-    stalled = running and track.phase not in SETTLING and now - quiet_since > STALL_AFTER
-    pace = _pace(track, total, now) if running else None
-    return TransferNow(
-        task=task, phase=track.phase, bytes_done=track.bytes[-1], bytes_total=total,
-        files_done=_count(values.get("files_done")), files_total=_count(values.get("files_total")),
-        rate=track.rate(now, RATE_WINDOW) if running and not stalled else None,
-        rate_10m=track.rate(now, LONG_WINDOW) if running else None,
-        trend=track.trend(now), eta=None if stalled or pace == float("inf") else pace,
-        stalled_since=quiet_since if stalled else None, at=track.newest.at, pace=pace,
-    )
+    """What these samples (oldest first) say at `now`: the whole fold in one call."""
+    fold = Transfer(task)
+    for sample in samples:
+        if sample.at <= now:
+            fold.feed(sample)
+    return fold.at(now, running=running)
 
 
-def _pace(track: Track, total: int | None, now: float) -> float | None:
-    if total is None or track.phase == "scan" or not track.measured:
-        return None
-    left = max(0, total - track.bytes[-1])
-    if not left:
-        return 0.0
-    rate = track.rate(now, PACE_WINDOW)
-    if rate is None:
-        return None
-    return left / rate if rate > 0 else float("inf")
+def _done(reading: Reading) -> int:
+    return int(reading.values.get("bytes_done") or 0)
+
+
+def _left(values: Mapping[str, Any], files: int) -> int | None:
+    total = _count(values.get("files_total"))
+    return max(0, total - files) if total is not None else None
 
 
 def _count(value: object) -> int | None:

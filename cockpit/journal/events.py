@@ -388,11 +388,3 @@ class NoteAdded(Event):
 @kind
 class AlarmAcknowledged(Event):
     alarm: str
-
-
-@kind
-class Forecasted(Event):
-    """A forecast worth keeping, so that its error can be computed afterwards."""
-
-    finish: float | None
-    critical: list[str] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cockpit.plan.model import LOCAL, Copy, Plan, split_task
 from cockpit.plan.needs import effective_needs
@@ -37,10 +37,22 @@ class Chart:
 
     def is_before(self, task: str, other: str) -> bool:
         """Whether `other` waits for `task`, at first or any hand."""
-        return bool(self._bit.get(task, 0) & self._all_before(other))
+        return bool(self.bit(task) & self.all_before(other))
 
-    def _all_before(self, task: str) -> int:
-        """As a set of bits: of 17 steps on 338 servers, sets of names would take gigabytes."""
+    def bit(self, task: str) -> int:
+        """Of this task in a set of bits; none for one that the plan does not have."""
+        return self._bit.get(task, 0)
+
+    def named(self, bits: int) -> Iterator[str]:
+        """The tasks of a set of bits."""
+        while bits:
+            last = bits.bit_length() - 1
+            yield self.order[last]
+            bits ^= 1 << last
+
+    def all_before(self, task: str) -> int:
+        """What this one waits for, at first or any hand, as a set of bits: of 17 steps on 338 servers, sets of names would
+        take gigabytes."""
         todo = [task]
         while todo:
             now = todo[-1]

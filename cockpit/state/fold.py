@@ -238,10 +238,6 @@ def _alarm_acknowledged(state: State, fact: Fact, event: e.AlarmAcknowledged) ->
     state.acknowledged[event.alarm] = fact.who or ""
 
 
-def _nothing(state: State, fact: Fact, event: Event) -> None:
-    """Kept for the record only."""
-
-
 HANDLERS: dict[type[Event], Handler] = {
     e.SessionStarted: _session_started, e.PlanAdopted: _plan_adopted, e.EngineStarted: _engine_started,
     e.EngineStopped: _engine_stopped, e.EngineTroubled: _engine_troubled, e.NightEnded: _night_ended,
@@ -251,6 +247,6 @@ HANDLERS: dict[type[Event], Handler] = {
     e.CheckFinished: _check_finished, e.ValueCaptured: _value_captured, e.PromptOpened: _prompt_opened,
     e.PromptAnswered: _prompt_closed, e.PromptWithdrawn: _prompt_closed, e.GateAnswered: _gate_answered,
     e.LimitChanged: _limit_changed, e.TransferPaused: _paused, e.TransferResumed: _resumed, e.TransferFronted: _fronted,
-    e.NoteAdded: _note_added, e.AlarmAcknowledged: _alarm_acknowledged, e.Forecasted: _nothing,
+    e.NoteAdded: _note_added, e.AlarmAcknowledged: _alarm_acknowledged,
     **fold_tasks.HANDLERS,
 }

@@ -2,32 +2,79 @@
 
 from __future__ import annotations
 
-from cockpit.plan.model import Copy, Plan, Step
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from cockpit.plan.model import Copy, Plan
 from cockpit.state.chart import Chart, chart, plain
-from cockpit.state.model import RUNNING, UNKNOWN, State, Task
+from cockpit.state.model import RUNNING, UNKNOWN, Proof, State, Task
 
 CHANGING = ("run", "script", "copy", "reboot")  # kinds of steps that change what is on a server
+INF = float("inf")
 
 
 def stale_since(plan: Plan, state: State, key: str) -> float | None:
-    """When the data that the proof `task/check` speaks of changed after it was begun to be read; None while it is fresh.
+    """When the data that the proof `task/check` speaks of changed after it was begun to be read; None while it is fresh."""
+    return Freshness(plan, state).since(key)
 
-    Changed means: a step that the verify task waits for was at work again (or still), or a copy into one of its paths was."""
-    proof = state.proofs[key]
-    known = chart(plan)
-    found: float | None = None
+
+class Freshness:
+    """Of all proofs of one moment. Changed means: a step that the verify task waits for was at work again (or still), or a
+    copy into one of its paths was.
+
+    Made in O(tasks); a proof then asks only those that were at work after it, as sets of bits: on 338 servers a question
+    to each of 6,000 tasks for every proof takes half a minute."""
+
+    def __init__(self, plan: Plan, state: State) -> None:
+        self._chart, self._state = chart(plan), state
+        work = sorted(_work(self._chart, state))
+        self._ends = [end for end, _ in work]
+        self._tasks = [state.tasks[task] for _, task in work]
+        self._later: list[int] = [0] * (len(work) + 1)  # at i: the bits of all from i on
+        for i in range(len(work) - 1, -1, -1):
+            self._later[i] = self._later[i + 1] | self._chart.bit(self._tasks[i].id)
+        self._by_id = {task.id: task for task in self._tasks}
+        self._copies = self._targets()
+
+    def since(self, key: str) -> float | None:
+        proof = self._state.proofs[key]
+        first = bisect_right(self._ends, proof.started)
+        return min([*self._needed(proof, first), *self._written(proof, first)], default=None)
+
+    def _needed(self, proof: Proof, first: int) -> Iterator[float]:
+        for name in self._chart.named(self._later[first] & self._chart.all_before(proof.task)):
+            task = self._by_id[name]
+            at = _at_work_after(task, proof.started)
+            if at is not None and not _let_go(self._state, task, at, proof.started):
+                yield at
+
+    def _written(self, proof: Proof, first: int) -> Iterator[float]:
+        """By copies that write at, above or below one of its paths."""
+        for server, path in proof.paths:
+            for i, target, task in self._copies.get(server, ()):
+                if i >= first and _overlap(target, plain(path)):
+                    at = _at_work_after(task, proof.started)
+                    if at is not None:
+                        yield at
+
+    def _targets(self) -> dict[str, list[tuple[int, str, Task]]]:
+        """Server -> the copies that write there, with their paths."""
+        found: dict[str, list[tuple[int, str, Task]]] = {}
+        for i, task in enumerate(self._tasks):
+            action = self._chart.steps[task.step].action
+            target = self._chart.target(self._state, task, action) if isinstance(action, Copy) else None
+            if target is not None:
+                found.setdefault(target[0], []).append((i, target[1], task))
+        return found
+
+
+def _work(known: Chart, state: State) -> Iterator[tuple[float, str]]:
+    """When each task that changes something was last at work (inf: it is), and which it was."""
     for task in state.tasks.values():
         step = known.steps.get(task.step)
-        if step is None or step.kind not in CHANGING:
-            continue
-        at = _at_work_after(task, proof.started)
-        if at is None or (found is not None and at >= found):
-            continue
-        if (known.is_before(task.id, proof.task) and not _let_go(state, task, at, proof.started)) or (
-            _writes(known, state, task, step, proof.paths)
-        ):
-            found = at
-    return found
+        if task.attempts and step is not None and step.kind in CHANGING:
+            end = _end(task, len(task.attempts) - 1)
+            yield INF if end is None else end, task.id
 
 
 def _at_work_after(task: Task, since: float) -> float | None:
@@ -56,14 +103,6 @@ def _let_go(state: State, task: Task, at: float, since: float) -> bool:
     """Whether it was only left open when its server was dropped: nobody waits for it, and it ends no more."""
     server = state.servers.get(task.server or "")
     return at == since and server is not None and server.contact == "dropped"
-
-
-def _writes(known: Chart, state: State, task: Task, step: Step, paths: list[list[str]]) -> bool:
-    """Whether a copy writes at, above or below one of these paths."""
-    if not isinstance(step.action, Copy) or not paths:
-        return False
-    target = known.target(state, task, step.action)
-    return target is not None and any(target[0] == server and _overlap(target[1], plain(path)) for server, path in paths)
 
 
 def _overlap(one: str, other: str) -> bool:

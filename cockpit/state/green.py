@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cockpit.plan.model import Gate, Plan, Verify
+from cockpit.state.fresh import Freshness
 from cockpit.state.model import DONE, SKIPPED, State, Task
-from cockpit.state.standing import dropped, stale_since
+from cockpit.state.standing import dropped
 
 
 @dataclass(slots=True)
@@ -19,16 +20,16 @@ class NotGreen:
 
 def not_green(plan: Plan, state: State, gate: Gate, server: str | None) -> NotGreen:
     """Over all that the gate requires (`step` or `step/check`); for a gate of one server, on that server."""
-    found = NotGreen()
+    found, fresh = NotGreen(), Freshness(plan, state)
     for required in gate.requires:
         step, _, check = required.partition("/")
         tasks = [t for t in state.tasks.values() if t.step == step and not dropped(state, t.server)]
         for task in [t for t in tasks if server is None or t.server in (None, server)] or tasks:
-            _task(plan, state, task, check, found)
+            _task(plan, state, task, check, fresh, found)
     return found
 
 
-def _task(plan: Plan, state: State, task: Task, check: str, found: NotGreen) -> None:
+def _task(plan: Plan, state: State, task: Task, check: str, fresh: Freshness, found: NotGreen) -> None:
     if task.state == SKIPPED:
         if not task.by_plan:
             found.skipped.append(f"{task.id} was skipped by {task.who or 'somebody'}")
@@ -42,7 +43,7 @@ def _task(plan: Plan, state: State, task: Task, check: str, found: NotGreen) -> 
             continue
         if proof.result != "pass":
             found.red.append(f"{key} is {proof.result}: {proof.evidence}")
-        elif stale_since(plan, state, key) is not None:
+        elif fresh.since(key) is not None:
             found.red.append(f"{key} is stale: its data changed since")
 
 

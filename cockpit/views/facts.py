@@ -86,7 +86,7 @@ def tone(fact: Fact) -> Tone:
         return {"done": "good", "pass": "good", "failed": "bad", "fail": "bad"}.get(event.result, "warn")  # type: ignore[return-value]
     if isinstance(event, (e.PromptOpened, e.Held, e.CancelAsked, e.TransferPaused)):
         return "warn"
-    return "strong" if fact.who else "dim" if isinstance(event, (e.AttemptNoted, e.Forecasted)) else ""
+    return "strong" if fact.who else "dim" if isinstance(event, e.AttemptNoted) else ""
 
 
 def _plan(f: Fields) -> str:
@@ -172,17 +172,11 @@ def _note(f: Fields) -> str:
     return f"note{' on ' + f['target'] if f['target'] else ''}: {f['text']}"
 
 
-def _forecasted(f: Fields) -> str:
-    finish = f"{clock(f['finish'])} UTC" if f["finish"] is not None else "not known"
-    return f"forecast finish {finish}" + (f", decided by {' > '.join(f['critical'][:4])}" if f["critical"] else "")
-
-
 _SPECIAL: dict[str, Callable[[Fields], str]] = {
     "PlanAdopted": _plan, "ServerContacted": _contacted, "HostKeyOffered": _offered, "EngineTroubled": _troubled,
     "InputGiven": _given, "AttemptStarted": _started, "AttemptNoted": _noted, "AttemptUnknown": _unknown,
     "AttemptEnded": _ended, "RetryAsked": _retry, "TaskSkipped": _skipped, "CheckFinished": _checked,
-    "PromptOpened": _prompt, "PromptAnswered": _answered, "NoteAdded": _note, "Forecasted": _forecasted,
-    "LimitChanged": _limit,
+    "PromptOpened": _prompt, "PromptAnswered": _answered, "NoteAdded": _note, "LimitChanged": _limit,
     "Held": lambda f: f"{f['target'] or 'everything'} held",
     "Released": lambda f: f"{f['target'] or 'everything'} released",
 }

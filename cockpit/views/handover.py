@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cockpit.journal.events import Fact, InputGiven, PromptAnswered
 from cockpit.state.model import Note
 from cockpit.units import clock, clock_day, format_duration
 from cockpit.views import facts
@@ -63,8 +64,14 @@ def _texts(night: Night) -> list[str]:
         found.append("Notes:")
         found += [_note(n, offset) for n in state.notes[-5:]]
     found.append("Last decisions:")
-    found += [f"{clock_day(f.at, night.now, offset)} {facts.text(f)}" for f in reversed(night.actions[-10:])]
+    found += [f"{clock_day(f.at, night.now, offset)} {facts.text(f)}" for f in reversed(_decisions(night)[-10:])]
     return found
+
+
+def _decisions(night: Night) -> list[Fact]:
+    """An input that answers a question is one decision: the answer and what it gave stand side by side in the journal."""
+    given = {f.seq for f in night.actions if isinstance(f.event, InputGiven)}
+    return [f for f in night.actions if not (isinstance(f.event, PromptAnswered) and f.seq + 1 in given)]
 
 
 def _note(note: Note, offset: float) -> str:

@@ -10,16 +10,17 @@ from collections import deque
 from collections.abc import Callable
 
 from cockpit.forecast.compute import forecast
+from cockpit.forecast.follow import Follower
 from cockpit.forecast.model import TransferNow
-from cockpit.forecast.rates import KEEP, transfer
+from cockpit.forecast.rates import Transfer
 from cockpit.journal.clock import Clock
 from cockpit.journal.events import Fact
 from cockpit.journal.reader import Reader
-from cockpit.journal.records import Sample
-from cockpit.plan.model import Moment, Plan, Window
+from cockpit.plan.model import Copy, Moment, Plan, Window
 from cockpit.plan.reader import adopted
-from cockpit.state.model import RUNNING, UNKNOWN, State
-from cockpit.state.standing import stale_since, standings
+from cockpit.state.fresh import Freshness
+from cockpit.state.model import RUNNING, UNKNOWN, State, Task
+from cockpit.state.standing import standings
 from cockpit.state.tail import Tail
 from cockpit.views.model import Engine, Night
 
@@ -38,7 +39,7 @@ class NightBuilder:
         self.facts: list[Fact] = []  # those that the newest `night()` applied; [] after a jump
         self._load = load
         self._plan: Plan | None = None
-        self._samples = _Samples(reader)
+        self._follower = Follower(reader.samples)
         self._actions: deque[Fact] = deque(maxlen=ACTIONS)
         self._stale: tuple[int, Plan, dict[str, float]] | None = None
 
@@ -51,7 +52,7 @@ class NightBuilder:
         moving = self._transfers(state, now)
         return Night(
             plan=plan, state=state, standings=found, forecast=forecast(plan, state, found, moving, now), now=now,
-            engine=engine or Engine(None), replay=replay, who=self.who, heard=self._heard(state, now),
+            engine=engine or Engine(None), replay=replay, who=self.who, heard=self._heard(plan, state, moving, now),
             stale=self._stale_of(plan, state), actions=tuple(self._actions),
         )
 
@@ -90,14 +91,20 @@ class NightBuilder:
             begun = task.attempt.started if task.attempt else 0.0
             if running and newest.at < begun:
                 continue  # of an attempt before this one
-            samples = self._samples.of(series, max(begun, now - KEEP), now) if running else [newest]
-            moving = transfer(name, samples or [newest], now, running=running)
+            if running:
+                fold = self._follower.of(series, name, begun, now)
+            else:
+                self._follower.forget(series)
+                fold = Transfer(name)
+                fold.feed(newest)
+            moving = fold.at(now, running=running)
             if moving is not None:
                 found[name] = moving
         return found
 
-    def _heard(self, state: State, now: float) -> dict[str, float]:
-        """The newest evidence of each server: an answer on its connection, or something that began or ended on it."""
+    def _heard(self, plan: Plan, state: State, moving: dict[str, TransferNow], now: float) -> dict[str, float]:
+        """The newest evidence of each server: an answer on its connection, something that began or ended on it, or bytes
+        that moved: of a copy at both its ends."""
         found: dict[str, float] = {}
         for series, sample in self.reader.latest(LATENCY, now).items():
             heard = sample.values.get("heard")
@@ -107,35 +114,25 @@ class NightBuilder:
                 for at in (task.started, task.ended):
                     if at is not None and at > found.get(task.server, 0.0):
                         found[task.server] = at
+        for task_id, transfer in moving.items():
+            for server in _ends(plan, state.tasks[task_id]) if transfer.moved_at is not None else ():
+                found[server] = max(found.get(server, 0.0), transfer.moved_at or 0.0)
         return found
 
     def _stale_of(self, plan: Plan, state: State) -> dict[str, float]:
         """Asked again only when a fact came: nothing else can make a proof stale."""
         if self._stale is None or self._stale[0] != state.seq or self._stale[1] is not plan:
-            since = {key: stale_since(plan, state, key) for key in state.proofs}
+            fresh = Freshness(plan, state)
+            since = {key: fresh.since(key) for key in state.proofs}
             self._stale = (state.seq, plan, {key: at for key, at in since.items() if at is not None})
         return self._stale[2]
 
 
-class _Samples:
-    """The recent samples of the series that are being asked for, read once each while time goes forward."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._kept: dict[str, deque[Sample]] = {}
-        self._until = 0.0
-
-    def of(self, series: str, since: float, until: float) -> list[Sample]:
-        if until < self._until or until - self._until > KEEP:
-            self._kept.clear()
-        self._until = until
-        kept = self._kept.setdefault(series, deque())
-        last = kept[-1].at if kept else None
-        new = self._reader.samples(series, last if last is not None else since, until)
-        kept.extend(s for s in new if last is None or s.at > last)
-        while kept and kept[0].at < since:
-            kept.popleft()
-        return list(kept)
+def _ends(plan: Plan, task: Task) -> set[str]:
+    """The servers between which its bytes move."""
+    action = next((s.action for s in (*plan.steps, *plan.backout) if s.id == task.step), None)
+    places = (action.source, action.target) if isinstance(action, Copy) else ()
+    return {server for server in (task.server, *(p.server for p in places)) if server and server in plan.servers}
 
 
 def _empty(state: State) -> Plan:

@@ -42,6 +42,12 @@ def copies(night: Night) -> list[TransferNow]:
     return [m for m in night.forecast.transfers.values() if m.task in tasks and tasks[m.task].kind == "copy"]
 
 
+def share(night: Night, m: TransferNow) -> float | None:
+    """0..1 of a transfer's bytes. Copied is not done: until its end was seen it stays below 1, whatever phase comes after."""
+    found = m.share
+    return min(found, 0.999) if found is not None and is_running(night, m.task) else found
+
+
 def steps_of_phase(plan: Plan, state: State) -> tuple[Step, ...]:
     """The steps that the numbers on the screen count: the backout's once it has begun."""
     return plan.backout if state.backout else plan.steps

@@ -44,32 +44,39 @@ def mark(night: Night, task: str, check: str, proof: Proof | None) -> Mark:
 
 
 def table(night: Night, width: int) -> Table:
-    """Rows are keyed "task/check"; failures are not sorted to the top, so that a row keeps its place."""
-    wide = width >= 100
-    columns = (Column("SERVER", 8), Column("CHECK", 30 if wide else 20), Column("RESULT", 11),
-               Column("FRESH", 15 if wide else 6), Column("AT", 5), Column("EVIDENCE", 0))
-    rows = tuple(_row(night, *found, wide=wide) for found in all_checks(night))
-    return Table(columns, rows, summary(night))
+    """Rows are keyed "task/check"; failures are not sorted to the top, so that a row keeps its place. A narrow one has no
+    FRESH: a pass that no longer holds is STALE in RESULT."""
+    found, wide = list(all_checks(night)), width >= 100
+    longest = max((len(_name(task, check)) for task, check, _ in found), default=5)
+    columns = [Column("SERVER", 8), Column("CHECK", min(longest, width // 3)), Column("RESULT", 11), Column("AT", 5),
+               Column("EVIDENCE", 0)]
+    if wide:
+        columns.insert(3, Column("FRESH", 11))
+    return Table(tuple(columns), tuple(_row(night, *each, wide=wide) for each in found), summary(night))
 
 
 def _row(night: Night, task: str, check: str, proof: Proof | None, *, wide: bool) -> Row:
     shown = mark(night, task, check, proof)
-    step, _, server = task.partition("@")
+    server = task.partition("@")[2]
     at = clock(proof.at, night.state.utc_offset) if proof else ""
     evidence = one_line(proof.evidence) if proof else ""
-    fresh = _fresh(night, f"{task}/{check}", proof, wide=wide)
-    cells = (Cell(server or "-", "strong"), Cell(f"{step}/{check}"), shown.cell(), fresh, Cell(at, "dim"),
+    fresh = (_fresh(night, f"{task}/{check}", proof),) if wide else ()
+    cells = (Cell(server or "-", "strong"), Cell(_name(task, check)), shown.cell(), *fresh, Cell(at, "dim"),
              Cell(evidence, "bad" if shown.word == "FAIL" else "dim"))
     return Row(f"{task}/{check}", cells)
 
 
-def _fresh(night: Night, key: str, proof: Proof | None, *, wide: bool) -> Cell:
+def _name(task: str, check: str) -> str:
+    return f"{task.partition('@')[0]}/{check}"
+
+
+def _fresh(night: Night, key: str, proof: Proof | None) -> Cell:
     if proof is None or proof.result == "not-tested":
         return Cell("")
     since = night.stale.get(key)
     if since is None:
         return Cell("fresh", "good")
-    return Cell(f"STALE {clock(since, night.state.utc_offset)}" if wide else "STALE", "unknown")
+    return Cell(f"STALE {clock(since, night.state.utc_offset)}", "unknown")
 
 
 def summary(night: Night) -> str:

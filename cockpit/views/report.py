@@ -13,7 +13,7 @@ from cockpit.journal.events import Fact, NightEnded
 from cockpit.plan.model import Step
 from cockpit.state.model import Attempt, Proof, Task
 from cockpit.units import format_duration, format_rate, format_size, format_slack
-from cockpit.views import proofs
+from cockpit.views import foretold, proofs
 from cockpit.views.glyphs import task_mark
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Night, Tone
@@ -28,8 +28,8 @@ ATTRIBUTION = (
 )
 
 
-def report(night: Night, facts: Iterable[Fact]) -> Report:
-    """`facts`: all of the journal, oldest first; read once."""
+def report(night: Night, facts: Iterable[Fact], told: foretold.Told | None = None) -> Report:
+    """`facts`: all of the journal, oldest first; read once. `told`: the forecasts that were recorded."""
     record = Record(night.state.utc_offset)
     ended = None
     for fact in facts:
@@ -38,8 +38,8 @@ def report(night: Night, facts: Iterable[Fact]) -> Report:
             ended = fact.at
     sections = [
         _head(night, ended), _steps(night, night.plan.steps, "Planned against actual"), _tasks(night, "night", "On each server"),
-        _transfers(night), _proofs(night), record.decisions(), _notes(night), _backout(night), *record.servers(),
-        record.engines(),
+        _transfers(night), *foretold.sections(night, told or {}), _proofs(night), record.decisions(), _notes(night),
+        _backout(night), *record.servers(), record.engines(),
     ]  # fmt: skip
     return Report(f"{night.state.plan}: {_outcome(night)}", tuple(sections))
 

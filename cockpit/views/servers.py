@@ -24,6 +24,7 @@ from cockpit.views.now import (
     proof_counts,
     quiet,
     server_mark,
+    share,
     silent,
     steps_of_phase,
     word,
@@ -148,7 +149,7 @@ def _done(night: Night, task: Task) -> str:
         return "100%"
     moving = night.forecast.transfers.get(task.id)
     if moving is not None and (task.kind == "copy" or is_running(night, task.id)):
-        return percent(moving.share)
+        return percent(share(night, moving))
     if checks(night.plan, task.id) and word(night, task) in ("running", "failed"):
         good, all_of_them = proof_counts(night, [task.id])
         return f"{good}/{all_of_them}"

@@ -15,7 +15,7 @@ from cockpit.units import rfc3339
 from cockpit.views import header, needs, proofs, servers
 from cockpit.views.glyphs import TASK
 from cockpit.views.model import Night
-from cockpit.views.now import believed, held, is_running, quiet, word
+from cockpit.views.now import believed, held, is_running, quiet, share, word
 from cockpit.views.words import draw, text_of
 
 Json = dict[str, Any]
@@ -109,12 +109,13 @@ def _task(night: Night, task: Task) -> Json:
 def _moved(night: Night, task: Task) -> Json:
     m = night.forecast.transfers.get(task.id)
     if m is None:
-        return dict.fromkeys(("percent", "bytes_done", "bytes_total", "rate", "eta_s"))
-    moving = is_running(night, task.id) and believed(night, task.server)
+        return dict.fromkeys(("percent", "bytes_done", "bytes_total", "rate", "eta_s", "eta_p90_s"))
+    moving, done = is_running(night, task.id) and believed(night, task.server), share(night, m)
     return {
-        "percent": int(m.share * 1000) / 10 if m.share is not None else None,
+        "percent": int(done * 1000) / 10 if done is not None else None,
         "bytes_done": m.bytes_done, "bytes_total": m.bytes_total,
         "rate": round(m.rate) if m.rate is not None and moving else None, "eta_s": _seconds(m.eta) if moving else None,
+        "eta_p90_s": _seconds(m.eta_p90) if moving else None,
     }
 
 

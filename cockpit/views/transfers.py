@@ -1,7 +1,9 @@
-"""What moves: bytes, total, rate and its trend, the 10-minute rate, and a time left that is measured or says why
-not."""
+"""What moves: bytes, total, the rate now, over one and ten minutes, its trend, and a time left that is measured, with its
+range, or says why not."""
 
 from __future__ import annotations
+
+import math
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import split_task
@@ -10,7 +12,7 @@ from cockpit.state.standing import queue
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
 from cockpit.views.glyphs import PAUSED
 from cockpit.views.model import Cell, Column, Night, Row, Table
-from cockpit.views.now import believed, copies, is_running, word
+from cockpit.views.now import believed, copies, is_running, share, word
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
@@ -22,16 +24,15 @@ def table(night: Night, width: int) -> Table:
     wide = width >= 110
     columns = [Column("TRANSFER", 0), Column("STATE", 8), Column("DONE", 4, right=True), Column("BYTES", 5, right=True),
                Column("TOTAL", 5, right=True), Column("RATE", 5, right=True), Column("TREND", 12 if wide else 6),
-               Column("10MIN", 5, right=True), Column("ETA", 19 if wide else 14)]
-    if wide:
-        columns.append(Column("FILES", 13, right=True))
+               *([Column("1MIN", 5, right=True)] if wide else []), Column("10MIN", 5, right=True),
+               Column("ETA", 22 if wide else 14), *([Column("FILES", 11, right=True)] if wide else [])]
     found = copies(night)
     found += [m for m in night.forecast.transfers.values() if m not in found and is_running(night, m.task)]
     waiting = _waiting(night)
     running = sorted((m for m in found if is_running(night, m.task)), key=lambda m: m.task)
     over = sorted((m for m in found if m not in running and m.task not in waiting), key=lambda m: -m.at)
     rows = [_row(night, m, wide=wide) for m in running]
-    rows += [_waits(night, task, when, len(columns)) for task, when in waiting.items()]
+    rows += [_waits(night, task, when, columns) for task, when in waiting.items()]
     rows += [_row(night, m, wide=wide) for m in over]
     return Table(tuple(columns), tuple(rows), _title(night))
 
@@ -62,17 +63,21 @@ def limit_words(night: Night) -> str:
 def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:
     trusted = believed(night, split_task(m.task)[1])
     if not is_running(night, m.task):
-        rate = trend = long_rate = Cell("")
+        rate = trend = minute = long_rate = Cell("")
     elif not trusted or m.task in night.state.paused:
-        rate = trend = long_rate = Cell(UNKNOWN if not trusted else "", "dim")
+        rate = trend = minute = long_rate = Cell(UNKNOWN if not trusted else "", "dim")
     else:
-        rate = Cell(short_rate(m.rate) if m.rate is not None else UNKNOWN, "run")
+        rate, minute = Cell(_rate(m.rate), "run"), Cell(_rate(m.rate_1m))
         trend = Cell(spark(m.trend, 12 if wide else 6), "run")
-        long_rate = Cell(short_rate(m.rate_10m) if m.rate_10m is not None else UNKNOWN)
+        long_rate = Cell(_rate(m.rate_10m))
     total = short_size(m.bytes_total) if m.bytes_total is not None else UNKNOWN
-    cells = [Cell(m.task, "strong"), _state(night, m, trusted), Cell(percent(m.share)), Cell(short_size(m.bytes_done)),
-             Cell(total), rate, trend, long_rate, _eta(night, m, trusted, wide=wide)]
+    cells = [Cell(m.task, "strong"), _state(night, m, trusted), Cell(percent(share(night, m))), Cell(short_size(m.bytes_done)),
+             Cell(total), rate, trend, *([minute] if wide else []), long_rate, _eta(night, m, trusted, wide=wide)]
     return Row(m.task, (*cells, Cell(_files(m))) if wide else tuple(cells))
+
+
+def _rate(rate: float | None) -> str:
+    return short_rate(rate) if rate is not None else UNKNOWN
 
 
 def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
@@ -88,11 +93,24 @@ def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
     return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify"}.get(m.phase, ">copy"), "run")
 
 
-def eta_words(m: TransferNow, now: float) -> str:
-    """ "4m12", "measuring" or "stalled 2m10s"; never a guess. Another phase than copying says so itself."""
+def eta_words(m: TransferNow, now: float, *, span: bool = False) -> str:
+    """ "4m12", "measuring", "stalled 2m10", or the phase that has nothing to measure; never a guess. span: "4m12 (-6m)",
+    with the time in which nine of ten such transfers would end."""
     if m.stalled_since is not None:
         return f"stalled {format_duration(now - m.stalled_since)}"
-    return "measuring" if m.eta is None else format_duration(m.eta)
+    if m.phase == "sync" or m.eta == 0:
+        return "verifying" if m.phase == "verify" else "syncing"
+    if m.eta is None:
+        return "measuring"
+    late = f" (–{_coarse(m.eta_p90)})" if span and m.eta_p90 is not None else ""
+    return format_duration(m.eta) + late
+
+
+def _coarse(seconds: float) -> str:
+    """Rounded up to what one reads at a glance: "50s", "12m", "5h47"."""
+    if seconds < 60:
+        return f"{math.ceil(seconds / 10) * 10}s"
+    return f"{math.ceil(seconds / 60)}m" if seconds < 3600 else format_duration(seconds)
 
 
 def _eta(night: Night, m: TransferNow, trusted: bool, *, wide: bool) -> Cell:
@@ -102,8 +120,8 @@ def _eta(night: Night, m: TransferNow, trusted: bool, *, wide: bool) -> Cell:
         return Cell(UNKNOWN, "dim")
     if m.task in night.state.paused:
         return Cell(_by(night, m.task), "warn")
-    text = eta_words(m, night.now)
-    if wide and m.eta is not None:
+    text = eta_words(m, night.now, span=wide)
+    if wide and m.eta:
         text = f"{text} at {clock(night.now + m.eta, night.state.utc_offset)}"
     return Cell(text, "warn" if m.stalled_since is not None else "")
 
@@ -130,12 +148,11 @@ def _waiting(night: Night) -> dict[str, str]:
     return {**found, **{task: _by(night, task) for task in paused}}
 
 
-def _waits(night: Night, task: str, when: str, columns: int) -> Row:
+def _waits(night: Night, task: str, when: str, columns: list[Column]) -> Row:
     """What an earlier try of it moved counts."""
     m = night.forecast.transfers.get(task)
     state = PAUSED.narrow() if task in night.state.paused else Cell("~queued")
-    cells = [Cell(task), state, *[Cell("")] * (columns - 2)]
+    said = {"TRANSFER": Cell(task), "STATE": state, "ETA": Cell(when, "strong" if task in night.state.fronted else "dim")}
     if m is not None:
-        cells[2:4] = [Cell(percent(m.share)), Cell(short_size(m.bytes_done))]
-    cells[8] = Cell(when, "strong" if task in night.state.fronted else "dim")
-    return Row(task, tuple(cells))
+        said |= {"DONE": Cell(percent(m.share)), "BYTES": Cell(short_size(m.bytes_done))}
+    return Row(task, tuple(said.get(column.title, Cell("")) for column in columns))

@@ -85,7 +85,8 @@ def test_the_whole_night_is_in_it_and_only_our_markup(cockpit: Cockpit, night: s
     cockpit("report", night, "-o", str(place / "r.html"))
     page = Page((place / "r.html").read_text())
     assert page.open == [] and "script" not in page.tags
-    for section in ("Planned against actual", "Transfers", "Proofs", "Decisions", "Notes", "Backout", "Servers", "Engines"):
+    for section in ("Planned against actual", "Transfers", "Forecasts of transfers", "Forecasts of the finish", "Proofs",
+                    "Decisions", "Notes", "Backout", "Servers", "Engines"):
         assert section in page.text and f"## {section}" in said
     for text in (page.text, said.replace("\\", "")):
         assert "attribution, not authentication" in text

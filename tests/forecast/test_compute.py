@@ -65,7 +65,7 @@ def test_nights(path: Path) -> None:
         assert round(found.slack or 0) == expect["slack"]
     if "server_slack" in expect:
         assert {s: round(v) for s, v in found.server_slack.items()} == expect["server_slack"]
-    assert found.finish_p90 is None
+    assert (None if found.finish_p90 is None else round(found.finish_p90 - OPENS)) == expect.get("finish_p90")
     assert found.backout_latest is None
 
 

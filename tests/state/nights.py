@@ -58,7 +58,6 @@ def event(rng):
         lambda: e.InputGiven("ticket", rng.choice((None, "CHG"))),
         lambda: e.BackoutStarted("no-go"),
         lambda: e.NightEnded("done"),
-        lambda: e.Forecasted(9.0, ["copy@a"]),
         lambda: e.SessionStarted("s", "p", "live", 1.0, 2.0),
         lambda: e.PlanAdopted("text", [row(t) for t in rng.sample(TASKS, 8)], amended=True, closes=9.0),
     ))()

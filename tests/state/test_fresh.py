@@ -12,6 +12,7 @@ from cockpit.journal.events import Event, Fact
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import loads
 from cockpit.state.fold import fold
+from cockpit.state.fresh import Freshness
 from cockpit.state.model import State
 from cockpit.state.standing import stale_since
 
@@ -175,6 +176,19 @@ def test_asked_for_every_proof_at_once_it_is_quick() -> None:
     found = [stale_since(plan, state, key) for key in state.proofs]
     assert found == [None] * 21
     assert time.process_time() - began < 0.1, "it is asked once a second"
+
+
+def test_of_hundreds_of_servers_it_is_no_minute() -> None:
+    """Asked of every task for every proof it took half a minute."""
+    plan, state = big(338)
+    fresh = Freshness(plan, state)
+    assert [key for key in state.proofs if fresh.since(key) is not None] == []
+    began = time.process_time()
+    again = Freshness(plan, state)
+    assert len([again.since(key) for key in state.proofs]) == 3 * 338
+    assert time.process_time() - began < 1.0
+    late = state_of(*BEFORE, *proven(), *ran("restore@a", 40, 50))
+    assert Freshness(PLAN, late).since("prove@a/same") == 40
 
 
 def test_of_many_servers_the_chart_stays_small() -> None:

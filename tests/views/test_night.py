@@ -13,6 +13,7 @@ from cockpit.state.tail import Tail
 from cockpit.views import header, servers, transfers
 from cockpit.views.model import Night
 from cockpit.views.night import NightBuilder
+from cockpit.views.now import believed, quiet
 from cockpit.views.words import draw, text_of
 from tests.views.story import OPENS, Story, the_night
 
@@ -63,6 +64,21 @@ async def test_a_moment_looks_the_same_however_it_was_reached(tmp_path: Path) ->
         assert drawn(walked.night()) == seen[second]
         fresh = NightBuilder(Tail(reader), reader, clock)
         assert drawn(fresh.night()) == seen[second]
+    reader.close()
+
+
+async def test_moving_bytes_are_evidence_of_both_ends(tmp_path: Path) -> None:
+    """A link that is full answers no keepalive for a while: what moves over it lives."""
+    story = the_night()
+    for second in range(1500, 1601):
+        story.moved(second, "copy-out@fs01", (second - 910) * 200_000_000, 612_400_000_000)
+    await write(tmp_path / "journal.db", story)
+    reader = Reader.open(tmp_path / "journal.db")
+    clock = ReplayClock(OPENS, OPENS + 1600)
+    clock.seek(OPENS + 1600)
+    night = NightBuilder(Tail(reader), reader, clock).night()
+    assert (quiet(night, "fs01"), quiet(night, "bkp01"), quiet(night, "mail1")) == (0, 0, 101)
+    assert believed(night, "fs01") and not believed(night, "sql01"), "its bytes stopped as its answers did"
     reader.close()
 
 

@@ -25,8 +25,11 @@ def find(lines: list[str], word: str) -> str:
 
 def test_transfers_measured_and_stalled() -> None:
     lines = pane(transfers.table(the_night().night(1500), 80), 80)
-    assert re.search(r">copy +19% +118G +612G +200M █+ +200M 41m13$", find(lines, "copy-out@fs01"))
+    assert re.search(r">copy +19% +118G +612G +200M █+ +200M 41m1[23]$", find(lines, "copy-out@fs01"))
     assert re.search(r"!STALLED +20% 40.0G +200G +-- ▁+ +67.9M stalled 3m10$", find(lines, "copy-out@fs02"))
+    wide = pane(transfers.table(the_night().night(1500), 120), 120)
+    assert re.search(r"200M █+ +200M +200M 41m1[23] \(–4\dm\) at 21:06", find(wide, "copy-out@fs01"))
+    assert re.search(r"-- ▁+ .*67.9M stalled 3m10", find(wide, "copy-out@fs02"))
     assert transfers.table(the_night().night(1500), 80).title == "3 of at most 4 transfers, 290 MB/s"
 
 
@@ -123,6 +126,8 @@ def test_one_task_in_prose() -> None:
 def test_one_transfer_in_prose() -> None:
     said = text(the_night().night(1500), "copy-out@fs02")
     assert "Moved: 40.0 GB of 200 GB (copy), stalled 3m10" in said
+    said = text(the_night().night(1500), "copy-out@fs01")
+    assert re.search(r"\(copy\), 41m1[23] \(–4\dm\) left\nRate: 200 MB/s now, 200 MB/s 1 min, 200 MB/s 10 min", said)
     assert "Does: copy /srv/data/ to bkp01:/vault/{{ server.name }}/" in said
 
 
@@ -205,3 +210,20 @@ def test_a_proof_stands_among_the_transfers_only_while_it_reads() -> None:
     story.end(1500, "verify@dc01")
     assert "verify@dc01" not in [r.key for r in transfers.table(story.night(1501), 120).rows]
     assert "Moved" not in text(story.night(1501), "verify@dc01")
+
+
+def test_an_input_that_was_asked_for_is_one_decision() -> None:
+    story = the_night()
+    story.tell(1490, e.PromptAnswered("input-ticket", "CHG1"), who="ana")
+    story.tell(1490, e.InputGiven("ticket", "CHG1"), who="ana")
+    story.tell(1491, e.PromptAnswered("p1", "retry"), who="ana")
+    said = [text_of(line) for line in handover.lines(story.night(1500), 100)]
+    assert [line for line in said if "ticket" in line] == ["20:24 input ticket given: CHG1, by ana"]
+    assert any("question p1 answered" in line for line in said)
+
+
+def test_a_narrow_pane_of_proofs_shows_check_and_evidence_whole() -> None:
+    story = the_night()
+    story.tell(1310, e.CheckFinished("verify@dc01", 1, "same", "run", "pass", "1,204 files, 18.2 GB", OPENS + 1305, []))
+    line = find(pane(proofs.table(story.night(1500), 66), 66), "1,204")
+    assert re.search(r"dc01 +verify/same +=pass +20:21 1,204 files, 18.2 GB$", line)

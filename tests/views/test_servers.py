@@ -28,7 +28,8 @@ def test_what_moves() -> None:
     fs01 = row(the_night().night(1500), "fs01")
     assert fs01["STEP"] == "03/05 Disks to a safe place"
     assert fs01["STATE"] == ">running"
-    assert (fs01["DONE"], fs01["RATE"], fs01["LEFT"], fs01["FINISH"]) == ("19%", "200M", "41m13", "21:06")
+    assert (fs01["DONE"], fs01["RATE"], fs01["FINISH"]) == ("19%", "200M", "21:06")
+    assert fs01["LEFT"] in ("41m12", "41m13")
     assert fs01["SLACK"].startswith("+11h")
     assert fs01["OWNER"] == "storage"
 

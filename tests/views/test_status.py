@@ -22,7 +22,7 @@ def test_the_document_has_every_field_that_is_promised() -> None:
     assert set(doc["tasks"][0]) == {
         "step", "kind", "title", "phase", "server", "state", "why_waiting", "attempt", "started", "ended", "exit", "error",
         "who", "why", "paused_by",
-        "planned_start", "planned_end", "forecast_end", "percent", "bytes_done", "bytes_total", "rate", "eta_s",
+        "planned_start", "planned_end", "forecast_end", "percent", "bytes_done", "bytes_total", "rate", "eta_s", "eta_p90_s",
     }
     assert set(doc["attempts"][0]) >= {"step", "server", "n", "started", "ended", "exit", "error"}
     assert set(doc["needs_you"][0]) >= {"id", "kind", "step", "server", "what", "since"}

@@ -1,0 +1,57 @@
+"""Following a series: the same answers however a moment was reached, and an old stall that is still known to be old."""
+
+from __future__ import annotations
+
+from cockpit.forecast.follow import Follower
+from cockpit.forecast.model import TransferNow
+from cockpit.journal.records import Sample
+from cockpit.views.now import share
+from tests.views.story import the_night
+
+MB = 1_000_000
+
+
+def sample(at: float, done: int) -> Sample:
+    return Sample(at, "transfer/x", {"phase": "copy", "bytes_done": done, "bytes_total": 90_000 * MB, "n": 1})
+
+
+def seen(samples: list[Sample], moments: list[float]) -> list[TransferNow | None]:
+    """By one follower that goes from each of these moments to the next."""
+    reads: list[int] = []
+
+    def read(_series: str, since: float, until: float) -> list[Sample]:
+        found = [s for s in samples if since <= s.at <= until]
+        reads.append(len(found))
+        return found
+
+    follower = Follower(read)
+    return [follower.of("transfer/x", "x", 100.0, now).at(now) for now in moments]
+
+
+def test_walked_or_jumped_to_it_is_the_same() -> None:
+    samples = [sample(100 + t, t * MB * (3 if t % 11 < 4 else 2)) for t in range(4000)]
+    moments = [105.0, 700.5, 1199.0, 1201.0, 2500.0, 3599.9, 3600.0, 4000.0, 1300.0]
+    walked = seen(samples, [100 + t * 7.0 for t in range(500)] + moments)[500:]
+    for now, moving in zip(moments, walked, strict=True):
+        assert seen(samples, [now]) == [moving]
+        assert seen([s for s in samples if s.at <= now], [now]) == [moving], "nothing later was known"
+
+
+def test_a_stall_of_hours_is_not_forgotten() -> None:
+    samples = [sample(100 + t, min(t, 300) * MB) for t in range(9000)]
+    (moving,) = seen(samples, [9000.0])
+    assert moving is not None and moving.stalled_since == 400
+    (moving,) = seen(samples[:400], [9000.0])  # its samples stopped too
+    assert moving is not None and moving.stalled_since == 400
+
+
+def test_copied_is_not_done() -> None:
+    """Percent stays below 100 until the end was seen, whatever phase comes after the bytes."""
+    story = the_night()
+    for second, phase in ((1500, "copy"), (1501, "sync"), (1502, "verify")):
+        story.moved(second, "copy-out@sql01", 90_000_000_000, 90_000_000_000, phase)
+        night = story.night(second)
+        assert share(night, night.forecast.transfers["copy-out@sql01"]) == 0.999
+    story.end(1503, "copy-out@sql01")
+    night = story.night(1504)
+    assert share(night, night.forecast.transfers["copy-out@sql01"]) == 1.0
