@@ -1,1 +1,1 @@
-"""What a copy will meet: its source counted on the source's own server, its destination tried, and what of the one the other can't keep."""
+"""What a copy will meet: its source counted, its destination tried, and what the one has that the other cannot keep."""
