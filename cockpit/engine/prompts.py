@@ -70,6 +70,12 @@ class Prompter:
             await self._append(PromptWithdrawn(identity, f"{server} was dropped"))
             self._resolve(identity, None)
 
+    async def withdraw(self, identity: str, why: str) -> None:
+        """Whoever asked wants it no longer; its answer is None."""
+        if identity in self._open:
+            await self._append(PromptWithdrawn(identity, why))
+            self._resolve(identity, None)
+
     def _resolve(self, identity: str, value: str | None) -> None:
         future = self._open.pop(identity, None)
         self._kinds.pop(identity, None)

@@ -313,7 +313,7 @@ class ValueCaptured(Event):
 @kind
 class PromptOpened(Event):
     """Something only a person can give. kind: passphrase | password | sudo | input | secret | host-key | gate | manual |
-    unknown | failed | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
+    unknown | failed | no-go | lock | loss | start. choices: the answers it takes, [] for free text. A secret answer is never
     journaled."""
 
     id: str

@@ -29,7 +29,8 @@ def by_find(host: Host, place: Path) -> float:
     """Seconds until the last name has come through ssh. The connection is made before."""
     known = known_hosts([host], place / "known_hosts")
     line = ["ssh", "-F", "/dev/null", "-i", str(host.client_key), "-p", str(host.port), "-o", f"UserKnownHostsFile={known}",
-            "-o", f"ControlPath={place}/master", "-o", "ControlMaster=auto", "-o", "ControlPersist=300", f"{host.user}@{host.address}"]
+            "-o", f"ControlPath={place}/master", "-o", "ControlMaster=auto", "-o", "ControlPersist=300",
+            f"{host.user}@{host.address}"]
     subprocess.run([*line, "true"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     began = time.monotonic()
     found = subprocess.run([*line, f"find /srv/data -printf '{FORMAT}'"], check=True, capture_output=True).stdout
@@ -73,6 +74,7 @@ def run(rounds: int) -> list[Row]:
     share, took = measured(rounds)
     what = f"survey of {DIRECTORIES * EACH:,} files"
     return [
-        Row(f"{what}: find -printf through ssh", spread(took["find"])), Row(f"{what}: cockpit, everything counted", spread(took["cockpit"])),
+        Row(f"{what}: find -printf through ssh", spread(took["find"])),
+        Row(f"{what}: cockpit, everything counted", spread(took["cockpit"])),
         at_most(share, 1.5, "survey / find", "x"),
     ]  # fmt: skip

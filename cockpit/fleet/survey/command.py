@@ -18,7 +18,7 @@ from cockpit.fleet.survey.rules import plain, prefix_of, rules
 HERE = files("cockpit.fleet.survey")
 NO_WAY = 69  # EX_UNAVAILABLE of sysexits.h: neither python3 nor GNU find is there, or only rsync can read the patterns
 
-_HAS_PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1"
+HAS_PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1"
 _HAS_FIND = "find . -maxdepth 0 -printf '' >/dev/null 2>&1"
 _NOWHERE = "/nonexistent-cockpit/survey/"
 
@@ -33,22 +33,22 @@ def listing_command(path: str, exclude: Sequence[str] = ()) -> str:
     """
     gnu = f"{_enter(path)} && LC_ALL=C find {join(_find(path, exclude))} -type f -printf '%s %n %D:%i %b %P\\0'"
     python = _python("list", path, exclude)
-    return f"if {_HAS_PYTHON}; then {python}\nelif {_gnu_can(exclude)}; then {gnu}\nelse exit {NO_WAY}; fi"
+    return f"if {HAS_PYTHON}; then {python}\nelif {_gnu_can(exclude)}; then {gnu}\nelse exit {NO_WAY}; fi"
 
 
 def count_command(path: str, exclude: Sequence[str] = ()) -> str:
     """Counts what a copy of `path` would move, for `model.parse`. Something unread is counted, and named on stderr."""
     awk = quote("\n".join(line for line in (HERE / "count.awk").read_text().splitlines() if not line.startswith("#")))
     lines = "tr '\\n\\0' '\\001\\n'"
-    gnu = f"find {join(_find(path, exclude))} -printf '%y %s %n %D:%i %b %U:%G %P\\0' | {lines} | LC_ALL=C awk -v map=letters {awk}"
-    start = _find(path, ())[0]
-    bare = f"find {quote(start)} -exec stat -c '%f %s %h %d:%i %b %u:%g' {{}} +; find {quote(start)} -print0 | {lines} | sed 's/^/= /'"
+    gnu = f"find {join(_find(path, exclude))} -printf '%y %s %n %D:%i %b %U:%G %P\\0' | {lines} | awk -v map=letters {awk}"
+    start = quote(_find(path, ())[0])
+    bare = f"find {start} -exec stat -c '%f %s %h %d:%i %b %u:%g' {{}} +; find {start} -print0 | {lines} | sed 's/^/= /'"
     unfiltered = "echo unfiltered; " * bool(exclude)
     asked = f"elif command -v rsync >/dev/null 2>&1; then {survey_command(path, exclude)}\n" * bool(exclude)
     return (
-        f"if {_HAS_PYTHON}; then {_python('count', path, exclude)}\n"
+        f"LC_ALL=C; export LC_ALL; if {HAS_PYTHON}; then {_python('count', path, exclude)}\n"
         f"elif {_gnu_can(exclude)}; then echo find; {_enter(path)} && {gnu}\n{asked}"
-        f"else echo stat; {unfiltered}{_enter(path)} && {{ {bare}; }} | LC_ALL=C awk -v map=hex {awk}; fi"
+        f"else echo stat; {unfiltered}{_enter(path)} && {{ {bare}; }} | awk -v map=hex {awk}; fi"
     )
 
 

@@ -2,6 +2,7 @@
 # a path comes as \001. TYPE is find's letter, or (map=hex) a mode in hex. Prints "key value" lines for model.parse. POSIX awk.
 function say(key, n) { printf "%s %.0f\n", key, n }
 function named(path,    name, k) {
+    sub(/^\.\//, "", path); if (path == "." || path == "") return
     if (length(path) > longest) longest = length(path)
     name = path; sub(/.*\//, "", name)
     if (length(name) > widest) widest = length(name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from cockpit.fleet.counting import Survey, parse_survey
@@ -38,7 +39,7 @@ class Surveyed:
     sparse: int = 0
     sparse_gap: int = 0  # bytes more where their holes are written
     special: Mapping[str, int] = field(default_factory=dict)  # fifo, socket, device
-    odd: Mapping[str, int] = field(default_factory=dict)  # names: newlines, control, non_utf8, reserved, case_twins, unicode_twins
+    odd: Mapping[str, int] = field(default_factory=dict)  # names: newlines, control, non_utf8, reserved, case_ and unicode_twins
     examples: Mapping[str, Sequence[str]] = field(default_factory=dict)  # paths, surrogateescape for bytes that are no UTF-8
     owners: Sequence[tuple[int, int, int]] = ()  # uid, gid, entries: the most frequent first
     owner_count: int = 0
@@ -60,6 +61,15 @@ class Surveyed:
     def counted(self) -> Survey:
         """The denominator of progress, and what arrival is measured by."""
         return Survey(self.files, self.size, self.apparent, dict(self.kinds))
+
+    def less(self, without: Container[str]) -> Survey:
+        """`counted` for a copy that leaves behind what `fits` named: "hard links", "symlinks", "special"."""
+        files, size = self.files, self.size
+        if "hard links" in without:
+            files, size = files + self.link_names - self.link_groups, size + self.link_saved
+        gone = {"link"} if "symlinks" in without else set()
+        gone |= {"special", "dev"} if "special" in without else set()
+        return Survey(files, size, self.apparent, {kind: n for kind, n in self.kinds.items() if kind not in gone})
 
     @property
     def entries(self) -> int:
@@ -126,11 +136,12 @@ def _awk(way: str, text: str) -> Surveyed | None:
     if "files" not in numbers:
         return None
     odd = groups.get("odd", {})
-    owners = sorted(((*map(int, who.split(":")), n) for who, n in groups.get("owner", {}).items()), key=lambda each: -each[2])
+    exact = "unfiltered" not in text.splitlines()
+    owners = sorted(((n, *map(int, who.split(":"))) for who, n in groups.get("owner", {}).items()), reverse=True)
     return Surveyed(
         way, kinds=groups.get("kind", {}), special={kind: odd.pop(kind) for kind in SPECIAL if kind in odd}, odd=odd,
         class_files=_five(groups.get("class_files", {})), class_bytes=_five(groups.get("class_bytes", {})),
-        owners=tuple(owners[:50]), owner_count=len(owners), unknown=AWK_UNKNOWN, exact="\nunfiltered\n" not in f"\n{text}\n",
+        owners=tuple((uid, gid, n) for n, uid, gid in owners[:50]), owner_count=len(owners), unknown=AWK_UNKNOWN, exact=exact,
         **numbers,  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -156,4 +167,4 @@ def of_tree(tree: Tree) -> Surveyed:
 
 
 _EDGES = (-1, 4096, 65536, 1 << 20, 256 << 20, 1 << 63)
-_BOUNDS = tuple(zip(_EDGES, _EDGES[1:], strict=False))
+_BOUNDS = tuple(pairwise(_EDGES))

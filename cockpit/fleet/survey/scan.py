@@ -5,188 +5,228 @@
 
 OPTIONS is JSON: path; rules, [[regex, directories only] ...] over "/name/name" as rsync would see it; prefix, the root's own
 name where rsync sees it; ask, an rsync command that names what it would move where the rules can't say. Reads names and what
-lstat tells, never content. What can't be looked at is counted as `unread`.
+lstat tells, never content. What can't be looked at is counted as `unread`. Two processors count side by side.
 """
 
 import json
 import os
+import pickle
 import re
 import stat
 import subprocess
 import sys
 import unicodedata
 from bisect import bisect_left
+from collections import Counter
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 LIMITS = [4096, 65536, 1 << 20, 256 << 20]  # bytes: the upper ends of the size classes but the last
 GAP = 4096  # bytes not allocated that make a file sparse: file systems keep a short tail or a tiny file elsewhere
 ODD = re.compile(rb'[^ -~]|["*:<>?\\|]|[. ]$').search
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]").search
 RESERVED = re.compile(rb'[\x01-\x1f"*:<>?\\|]|[. ]$').search  # what FAT, exFAT and SMB keep for themselves
+BEYOND = re.compile(rb"[\x80-\xff]").search
 SHOWN = 3  # names given as examples
 OWNERS = 50  # told by number
-ATTRS = 20000  # entries whose attributes are all looked at; then of every tenth
+ATTRS = 10000  # entries whose attributes are all looked at; then of every tenth
+AHEAD = 64  # directories known before the work is shared out
 REG, DIR, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
+SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+Entry = Callable[[bytes, os.stat_result, bytes], None]
+Names = Callable[[List[bytes], bytes], None]
+Rules = List[Tuple[Callable[[bytes], Any], bool]]
 
 
 class Counts:
-    def __init__(self):
-        self.kinds = {}
-        self.files = self.size = self.apparent = self.allocated = self.regular = 0
-        self.class_files, self.class_bytes = [0] * 5, [0] * 5
-        self.sparse = self.sparse_gap = 0
-        self.groups = {}
-        self.owners = {}
-        self.special = {}
-        self.largest, self.largest_path = -1, b""
-        self.longest_name, self.longest_path = b"", b""
-        self.odd = {}
-        self.examples = {}
-        self.acls = self.xattrs = self.entries = self.unread = self.looked = 0
-        self.sampled = False
+    """Sums, which `add` makes of two halves of a tree; what hard links share is told only in the end."""
 
-    def note(self, what, path):
-        self.odd[what] = self.odd.get(what, 0) + 1
+    def __init__(self) -> None:
+        self.sums = Counter()  # type: Counter[str]
+        self.kinds, self.special, self.odd = Counter(), Counter(), Counter()  # type: Counter[str], Counter[str], Counter[str]
+        self.class_files, self.class_bytes = [0] * 5, [0] * 5
+        self.groups = {}  # type: Dict[Tuple[int, int], List[Any]]
+        self.owners = Counter()  # type: Counter[Tuple[int, int]]
+        self.examples = {}  # type: Dict[str, List[str]]
+        self.largest = (0, b"")
+        self.longest_name = self.longest_path = b""
+        self.errors = []  # type: List[str]
+
+    def add(self, other: "Counts") -> None:
+        for name in ("sums", "kinds", "special", "odd", "owners"):
+            getattr(self, name).update(getattr(other, name))
+        self.class_files = [a + b for a, b in zip(self.class_files, other.class_files)]
+        self.class_bytes = [a + b for a, b in zip(self.class_bytes, other.class_bytes)]
+        for key, group in other.groups.items():
+            mine = self.groups.setdefault(key, [0, *group[1:]])
+            mine[0] += group[0]
+        for what, shown in other.examples.items():
+            self.examples[what] = (self.examples.get(what, []) + shown)[:SHOWN]
+        self.largest = max(self.largest, other.largest)
+        self.longest_name = max(self.longest_name, other.longest_name, key=len)
+        self.longest_path = max(self.longest_path, other.longest_path, key=len)
+        self.errors += other.errors
+
+    def example(self, what: str, path: bytes) -> None:
         shown = self.examples.setdefault(what, [])
         if len(shown) < SHOWN:
-            shown.append(path)
+            shown.append(os.fsdecode(path))
 
-    def regular_file(self, path, seen):
-        size, blocks = seen.st_size, seen.st_blocks * 512
-        self.apparent += size
-        if size > self.largest:
-            self.largest, self.largest_path = size, path
-        if seen.st_nlink > 1:
-            key = (seen.st_dev, seen.st_ino)
-            group = self.groups.get(key)
-            if group:
-                group[0] += 1
-                return
-            self.groups[key] = [1, size]
-        self.files += 1
-        self.size += size
-        self.allocated += blocks
+    def entry(self, path: bytes, seen: os.stat_result, place: bytes) -> None:
+        """place: where it can be opened; path: relative to the root."""
+        kind = seen.st_mode & 0o170000
+        sums = self.sums
+        if kind == REG:
+            size = seen.st_size
+            self.kinds["reg"] += 1
+            sums["apparent"] += size
+            if size > self.largest[0]:
+                self.largest = (size, path)
+            if seen.st_nlink > 1:
+                self.groups.setdefault((seen.st_dev, seen.st_ino), [0, size, seen.st_blocks * 512, path])[0] += 1
+            else:
+                self.file(size, seen.st_blocks * 512, path)
+        elif kind == DIR:
+            self.kinds["dir"] += 1
+            sums["allocated"] += seen.st_blocks * 512
+        elif kind == LINK:
+            self.kinds["link"] += 1
+            sums["apparent"] += seen.st_size
+        else:
+            name = SPECIAL.get(kind, "device")
+            self.special[name] += 1
+            self.kinds["dev" if name == "device" else "special"] += 1
+            self.example("special", path)
+        self.owners[seen.st_uid, seen.st_gid] += 1
+        if len(path) > len(self.longest_path):
+            self.longest_path = path
+        sums["entries"] += 1
+        if sums["entries"] <= ATTRS or sums["entries"] % 10 == 0:
+            self.attributes(path, place)
+
+    def file(self, size: int, allocated: int, path: bytes) -> None:
         k = bisect_left(LIMITS, size)
         self.class_files[k] += 1
         self.class_bytes[k] += size
-        if size - blocks >= GAP:
-            self.sparse += 1
-            self.sparse_gap += size - blocks
-            self.examples.setdefault("sparse", [path])
+        self.sums["allocated"] += allocated
+        if size - allocated >= GAP:
+            self.sums["sparse"] += 1
+            self.sums["sparse_gap"] += size - allocated
+            self.example("sparse", path)
 
-    def other(self, path, seen, kind):
-        if kind == DIR:
-            self.kinds["dir"] = self.kinds.get("dir", 0) + 1
-            self.allocated += seen.st_blocks * 512
-        elif kind == LINK:
-            self.kinds["link"] = self.kinds.get("link", 0) + 1
-            self.apparent += seen.st_size
-        else:
-            name = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}.get(kind, "device")
-            self.special[name] = self.special.get(name, 0) + 1
-            of = "dev" if name == "device" else "special"
-            self.kinds[of] = self.kinds.get(of, 0) + 1
-            self.examples.setdefault("special", [path])
-
-    def entry(self, path, seen, place):
-        """place: where it can be opened; path: as rsync would name it."""
-        kind = seen.st_mode & 0o170000
-        if kind == REG:
-            self.regular += 1
-            self.regular_file(path, seen)
-        else:
-            self.other(path, seen, kind)
-        owner = (seen.st_uid, seen.st_gid)
-        self.owners[owner] = self.owners.get(owner, 0) + 1
-        if len(path) > len(self.longest_path):
-            self.longest_path = path
-        self.entries += 1
-        if self.entries <= ATTRS or self.entries % 10 == 0:
-            self.attributes(path, place)
-        else:
-            self.sampled = True
-
-    def attributes(self, path, place):
+    def attributes(self, path: bytes, place: bytes) -> None:
         try:
             names = os.listxattr(place, follow_symlinks=False)
         except (OSError, AttributeError):
             return
-        self.looked += 1
+        self.sums["attributes_seen"] += 1
         if not names:
             return
         if any(name.startswith("system.posix_acl") for name in names):
-            self.acls += 1
-            self.examples.setdefault("acls", [path])
+            self.sums["acls"] += 1
+            self.example("acls", path)
         if any(not name.startswith(("system.", "security.selinux", "trusted.overlay")) for name in names):
-            self.xattrs += 1
-            self.examples.setdefault("xattrs", [path])
+            self.sums["xattrs"] += 1
+            self.example("xattrs", path)
 
-    def name(self, name, path):
-        if len(name) > len(self.longest_name):
-            self.longest_name = name
-        if not ODD(name):
-            return
-        if b"\n" in name:
-            self.note("newlines", path)
-        if CONTROL(name):
-            self.note("control", path)
-        if RESERVED(name):
-            self.note("reserved", path)
+    def names(self, found: "List[bytes]", where: bytes) -> None:
+        """The names of one directory."""
+        for name in found:
+            if len(name) > len(self.longest_name):
+                self.longest_name = name
+            if ODD(name):
+                self.odd_name(name, where + name)
+        if len(set(map(bytes.lower, found))) < len(found) or BEYOND(b"".join(found)):
+            self.twins(found, where)
+
+    def odd_name(self, name: bytes, path: bytes) -> None:
+        tests = ("newlines", b"\n" in name), ("control", CONTROL(name)), ("reserved", RESERVED(name))
+        found = [what for what, test in tests if test]
         try:
             name.decode()
         except UnicodeDecodeError:
-            self.note("non_utf8", path)
+            found.append("non_utf8")
+        for what in found:
+            self.odd[what] += 1
+            self.example(what, path)
 
-    def twins(self, names, where):
-        """Names of one directory that some file systems hold for the same: by case, or by Unicode's normal forms."""
-        if len({name.lower() for name in names}) == len(names) and all(map(bytes.isascii, names)) if PY37 else False:
-            return
-        folded, normal = {}, {}
+    def twins(self, names: "List[bytes]", where: bytes) -> None:
+        """Names that some file systems hold for the same: by Unicode's normal forms, or by case."""
+        normal, folded = {}, {}  # type: Dict[str, bytes], Dict[str, bytes]
         for name in names:
             text = unicodedata.normalize("NFC", os.fsdecode(name))
             if normal.setdefault(text, name) != name:
-                self.note("unicode_twins", where + name)
+                what = "unicode_twins"
             elif folded.setdefault(text.casefold(), name) != name:
-                self.note("case_twins", where + name)
+                what = "case_twins"
+            else:
+                continue
+            self.odd[what] += 1
+            self.example(what, where + name)
+
+    def unread(self, where: bytes, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            self.sums["unread"] += 1
+            self.errors.append("{}: {}".format(os.fsdecode(where), error.strerror))
+
+    def told(self) -> "Dict[str, Any]":
+        for _, size, allocated, path in self.groups.values():
+            self.file(size, allocated, path)
+        linked = [(n, size) for n, size, _, _ in self.groups.values() if n > 1]
+        sums = self.sums
+        entries = sums.pop("entries", 0)
+        return {
+            **sums, "way": "python3", "files": sum(self.class_files), "size": sum(self.class_bytes), "kinds": self.kinds,
+            "class_files": self.class_files, "class_bytes": self.class_bytes, "link_groups": len(linked),
+            "link_names": sum(n for n, _ in linked), "link_saved": sum((n - 1) * size for n, size in linked),
+            "special": self.special, "odd": self.odd, "examples": self.examples,
+            "owners": [[uid, gid, n] for (uid, gid), n in self.owners.most_common(OWNERS)], "owner_count": len(self.owners),
+            "attributes_sampled": entries > ATTRS, "largest": self.largest[0], "largest_path": os.fsdecode(self.largest[1]),
+            "longest_name": len(self.longest_name), "longest_name_is": os.fsdecode(self.longest_name),
+            "longest_path": len(self.longest_path), "errors": self.errors[:SHOWN],
+        }
 
 
-PY37 = hasattr(b"", "isascii")
-
-
-def hidden(path, is_dir, rules):
+def hidden(path: bytes, is_dir: bool, rules: Rules) -> bool:
     return any((is_dir or not dirs_only) and rule(path) for rule, dirs_only in rules)
 
 
-def walk(top, prefix, rules, entry, names, unread):
-    """entry(path, lstat, place) for everything below `top`, path relative to it; names(list, directory) for each directory."""
-    todo = [b""]
-    lead = b"/" + prefix + b"/" if prefix else b"/"
-    while todo:
-        where = todo.pop()
-        found = []
-        try:
-            with os.scandir(top + where) as inside:
-                for each in inside:
-                    path = where + each.name
-                    if rules and hidden(lead + path, each.is_dir(follow_symlinks=False), rules):
-                        continue
-                    try:
-                        seen = each.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue
-                    found.append(each.name)
-                    if seen.st_mode & 0o170000 == DIR:
-                        todo.append(path + b"/")
-                    entry(path, seen, top + path)
-        except OSError as error:
-            unread(where, error)
-        names(found, where)
+class Walk:
+    """Everything below `top`. entry(path, lstat, place), path relative to it; names(list, directory) for each directory."""
+
+    def __init__(self, top: bytes, prefix: bytes, rules: Rules) -> None:
+        self.top, self.rules = top, rules
+        self.lead = b"/" + prefix + b"/" if prefix else b"/"
+        self.todo = [b""]
+
+    def go(self, entry: Entry, names: Names, unread: "Callable[[bytes, OSError], None]", most: int = sys.maxsize) -> None:
+        """Until all is seen, or `most` directories are known and not yet looked into."""
+        while self.todo and len(self.todo) < most:
+            where = self.todo.pop(0 if most < sys.maxsize else -1)
+            found = []  # type: List[bytes]
+            try:
+                with os.scandir(self.top + where) as inside:
+                    for each in inside:
+                        path = where + each.name
+                        if self.rules and hidden(self.lead + path, each.is_dir(follow_symlinks=False), self.rules):
+                            continue
+                        try:
+                            seen = each.stat(follow_symlinks=False)
+                        except FileNotFoundError:
+                            continue
+                        found.append(each.name)
+                        if seen.st_mode & 0o170000 == DIR:
+                            self.todo.append(path + b"/")
+                        entry(path, seen, self.top + path)
+            except OSError as error:
+                unread(where, error)
+            names(found, where)
 
 
-def asked(command, top, prefix, entry, names):
+def asked(command: str, top: bytes, prefix: bytes, entry: Entry, names: Names) -> int:
     """The same for what rsync names: it alone knows what some patterns hide. Its names are escaped as rsync(1) says."""
     child = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE)
-    inside = {}
-    for line in child.stdout:
+    inside = {}  # type: Dict[bytes, List[bytes]]
+    for line in child.stdout or ():
         raw = re.sub(rb"\\#([0-7]{3})", lambda m: bytes([int(m.group(1), 8)]), line[:-1]).rstrip(b"/")
         if raw in (b"", b".", prefix):
             continue
@@ -203,88 +243,85 @@ def asked(command, top, prefix, entry, names):
     return child.wait()
 
 
-def count(told):
+def shared(walk: Walk, counts: Counts) -> None:
+    """The rest of a walk, half of it by a second process. What that one saw comes through a pipe."""
+    mine, other = walk.todo[::2], walk.todo[1::2]
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        apart = Counts()
+        walk.todo = other
+        walk.go(apart.entry, apart.names, apart.unread)
+        with open(writing, "wb") as out:
+            pickle.dump(apart, out)
+        os._exit(0)
+    os.close(writing)
+    walk.todo = mine
+    walk.go(counts.entry, counts.names, counts.unread)
+    with open(reading, "rb") as inside:
+        counts.add(pickle.load(inside))
+    os.waitpid(child, 0)
+
+
+def count(told: "Dict[str, Any]") -> None:
     counts = Counts()
-    top, prefix = root(told)
-    errors = []
-
-    def unread(where, error):
-        if isinstance(error, FileNotFoundError):
-            return
-        counts.unread += 1
-        errors.append(where + b": " + (error.strerror or "error").encode())
-
-    def names(found, where):
-        for name in found:
-            counts.name(name, where + name)
-        counts.twins(found, where)
-
-    each(told, top, prefix, counts.entry, names, unread)
-    linked = [(n, size) for n, size in counts.groups.values() if n > 1]
-    owners = sorted(counts.owners.items(), key=lambda item: -item[1])
-    if counts.regular:
-        counts.kinds["reg"] = counts.regular
-    print(json.dumps({
-        "way": "python3", "files": counts.files, "size": counts.size, "apparent": counts.apparent, "kinds": counts.kinds,
-        "allocated": counts.allocated, "class_files": counts.class_files, "class_bytes": counts.class_bytes,
-        "link_groups": len(linked), "link_names": sum(n for n, _ in linked), "link_saved": sum((n - 1) * size for n, size in linked),
-        "sparse": counts.sparse, "sparse_gap": counts.sparse_gap, "special": counts.special, "odd": counts.odd,
-        "examples": {what: [os.fsdecode(p) for p in paths] for what, paths in counts.examples.items()},
-        "owners": [[uid, gid, n] for (uid, gid), n in owners[:OWNERS]], "owner_count": len(owners),
-        "acls": counts.acls, "xattrs": counts.xattrs, "attributes_sampled": counts.sampled, "attributes_seen": counts.looked,
-        "largest": max(0, counts.largest), "largest_path": os.fsdecode(counts.largest_path),
-        "longest_name": len(counts.longest_name), "longest_path": len(counts.longest_path),
-        "longest_name_is": os.fsdecode(counts.longest_name), "unread": counts.unread,
-        "errors": [os.fsdecode(e) for e in errors[:SHOWN]],
-    }))
+    walk = begun(told, counts.entry, counts.names, counts.unread)
+    walk.go(counts.entry, counts.names, counts.unread, AHEAD)
+    if walk.todo and (os.cpu_count() or 1) > 1:
+        shared(walk, counts)
+    walk.go(counts.entry, counts.names, counts.unread)
+    print(json.dumps(counts.told()))
 
 
-def show(told):
-    top, prefix = root(told)
-    out, failed = [], []
+def show(told: "Dict[str, Any]") -> None:
+    out, failed = [], []  # type: List[bytes], List[bytes]
 
-    def entry(path, seen, place):
+    def entry(path: bytes, seen: os.stat_result, place: bytes) -> None:
         if seen.st_mode & 0o170000 == REG:
             out.append(b"%d %d %d:%d %d %s\0" % (seen.st_size, seen.st_nlink, seen.st_dev, seen.st_ino, seen.st_blocks, path))
             if len(out) > 4000:
                 sys.stdout.buffer.write(b"".join(out))
                 del out[:]
 
-    def unread(where, error):
+    def names(found: "Iterable[bytes]", where: bytes) -> None:
+        pass
+
+    def unread(where: bytes, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             failed.append(where)
-            sys.stderr.write("%s: %s\n" % (ascii(where)[2:-1], error.strerror))
+            sys.stderr.write("{}: {}\n".format(ascii(where)[2:-1], error.strerror))
 
-    each(told, top, prefix, entry, lambda found, where: None, unread)
+    begun(told, entry, names, unread).go(entry, names, unread)
     sys.stdout.buffer.write(b"".join(out))
     sys.stdout.buffer.flush()
     sys.exit(1 if failed else 0)
 
 
-def root(told):
+def begun(told: "Dict[str, Any]", entry: Entry, names: Names, unread: "Callable[[bytes, OSError], None]") -> Walk:
+    """The root itself is seen, and the walk of the rest given back; an empty one where there is nothing more."""
     path, prefix = os.fsencode(told["path"]), os.fsencode(told["prefix"])
-    return (path.rstrip(b"/") + b"/", prefix) if os.path.isdir(path) and not (prefix and os.path.islink(path)) else (path, prefix)
-
-
-def each(told, top, prefix, entry, names, unread):
-    """The root itself, then all below it."""
-    rules = [(re.compile(text.encode("latin-1"), re.DOTALL).search, dirs_only) for text, dirs_only in told["rules"]]
-    is_dir = top.endswith(b"/")
+    is_dir = os.path.isdir(path) and not (prefix and os.path.islink(path))
+    top = path.rstrip(b"/") + b"/" if is_dir else path
+    rules = [(re.compile(text.encode("latin-1"), re.DOTALL).search, dirs_only) for text, dirs_only in told["rules"]]  # type: Rules
+    walk = Walk(top, prefix, rules)
     try:
         seen = os.stat(top) if is_dir else os.lstat(top)
     except OSError as error:
-        sys.exit("%s: %s" % (told["path"], error.strerror))
+        sys.exit("{}: {}".format(told["path"], error.strerror))
     if prefix and hidden(b"/" + prefix, is_dir, rules):
-        return
-    entry(b"" if is_dir else os.path.basename(top), seen, top)
+        walk.todo = []
+        return walk
+    name = os.path.basename(top)
+    entry(name, seen, top)
+    if not is_dir or told["ask"]:
+        walk.todo = []
     if not is_dir:
-        names([os.path.basename(top)], b"")
+        names([name], b"")
     elif told["ask"]:
         code = asked(told["ask"], top, prefix, entry, names)
         if code:
-            unread(b"rsync", OSError(code, "exit %d" % code))
-    else:
-        walk(top, prefix, rules, entry, names, unread)
+            unread(b"rsync", OSError(code, "exit {}".format(code)))
+    return walk
 
 
 if __name__ == "__main__":
