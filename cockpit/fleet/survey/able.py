@@ -114,18 +114,21 @@ def parse(text: str) -> Able | None:
     )  # fmt: skip
 
 
+def over_sftp(there: Able) -> Able:
+    """What a relay can keep at this place: it writes every name as a file of its own, with whole seconds, without attributes."""
+    return replace(there, acl=False, xattr=False, hard_links=False, special=False, devices=False, nanoseconds=False)
+
+
 # --- where there is only SFTP
 
 
 async def _by_sftp(remote: Remote, path: str) -> Able:
-    """What SFTP 3 has words for. A relay writes every name as a file of its own, with whole seconds and without attributes."""
+    """What SFTP 3 has words for."""
     async with remote.sftp() as client:
         place = path.rstrip("/") or "/"
         while place != "/" and not await client.isdir(place):
             place = posixpath.dirname(place) or "/"
-        found = Able(
-            "sftp", place, acl=False, xattr=False, hard_links=False, special=False, devices=False, nanoseconds=False,
-        )  # fmt: skip
+        found = over_sftp(Able("sftp", place))
         try:
             room = await client.statvfs(place)
             free = int(room.bavail) * int(room.frsize or room.bsize)

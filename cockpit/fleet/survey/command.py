@@ -46,9 +46,9 @@ def count_command(path: str, exclude: Sequence[str] = ()) -> str:
     unfiltered = "echo unfiltered; " * bool(exclude)
     asked = f"elif command -v rsync >/dev/null 2>&1; then {survey_command(path, exclude)}\n" * bool(exclude)
     return (
-        f"LC_ALL=C; export LC_ALL; if {HAS_PYTHON}; then {_python('count', path, exclude)}\n"
-        f"elif {_gnu_can(exclude)}; then echo find; {_enter(path)} && {gnu}\n{asked}"
-        f"else echo stat; {unfiltered}{_enter(path)} && {{ {bare}; }} | awk -v map=hex {awk}; fi"
+        f"if {HAS_PYTHON}; then {_python('count', path, exclude)}\n"
+        f"elif {_gnu_can(exclude)}; then echo find; LC_ALL=C; export LC_ALL; {_enter(path)} && {gnu}\n{asked}"
+        f"else echo stat; LC_ALL=C; export LC_ALL; {unfiltered}{_enter(path)} && {{ {bare}; }} | awk -v map=hex {awk}; fi"
     )
 
 

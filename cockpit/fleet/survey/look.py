@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import asyncssh
@@ -20,7 +21,8 @@ async def survey(
 ) -> Surveyed:  # fmt: skip
     """What a copy of `path` would move. FleetError when it is not there or can't be read at all; Lost; TimeoutError."""
     if remote.target.sftp_only:
-        return await _by_sftp(remote, path, exclude)
+        async with asyncio.timeout(timeout):
+            return await _by_sftp(remote, path, exclude)
     done = await remote.run(count_command(path, exclude), become=become, limit=LIMIT, timeout=timeout)
     found = parse(done.stdout.decode(errors="replace"))
     if found is None:

@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 LIMITS = [4096, 65536, 1 << 20, 256 << 20]  # bytes: the upper ends of the size classes but the last
 GAP = 4096  # bytes not allocated that make a file sparse: file systems keep a short tail or a tiny file elsewhere
-ODD = re.compile(rb'[^ -~]|["*:<>?\\|]|[. ]$').search
+ODD = re.compile(rb'[^ -~]|["*:<>?\\|]|[. ]/').search  # in names that each end with a slash
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]").search
 RESERVED = re.compile(rb'[\x01-\x1f"*:<>?\\|]|[. ]$').search  # what FAT, exFAT and SMB keep for themselves
 BEYOND = re.compile(rb"[\x80-\xff]").search
@@ -32,7 +32,7 @@ ATTRS = 10000  # entries whose attributes are all looked at; then of every tenth
 AHEAD = 64  # directories known before the work is shared out
 REG, DIR, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
-Entry = Callable[[bytes, os.stat_result, bytes], None]
+Entry = Callable[[bytes, os.stat_result], None]
 Names = Callable[[List[bytes], bytes], None]
 Rules = List[Tuple[Callable[[bytes], Any], bool]]
 
@@ -40,7 +40,9 @@ Rules = List[Tuple[Callable[[bytes], Any], bool]]
 class Counts:
     """Sums, which `add` makes of two halves of a tree; what hard links share is told only in the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, top: bytes) -> None:
+        self.top = top
+        self.regular = self.entries = self.apparent = self.allocated = self.longest_path = 0
         self.sums = Counter()  # type: Counter[str]
         self.kinds, self.special, self.odd = Counter(), Counter(), Counter()  # type: Counter[str], Counter[str], Counter[str]
         self.class_files, self.class_bytes = [0] * 5, [0] * 5
@@ -48,7 +50,7 @@ class Counts:
         self.owners = Counter()  # type: Counter[Tuple[int, int]]
         self.examples = {}  # type: Dict[str, List[str]]
         self.largest = (0, b"")
-        self.longest_name = self.longest_path = b""
+        self.longest_name = b""
         self.errors = []  # type: List[str]
 
     def add(self, other: "Counts") -> None:
@@ -63,59 +65,64 @@ class Counts:
             self.examples[what] = (self.examples.get(what, []) + shown)[:SHOWN]
         self.largest = max(self.largest, other.largest)
         self.longest_name = max(self.longest_name, other.longest_name, key=len)
-        self.longest_path = max(self.longest_path, other.longest_path, key=len)
+        self.longest_path = max(self.longest_path, other.longest_path)
+        for name in ("regular", "entries", "apparent", "allocated"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.errors += other.errors
 
     def example(self, what: str, path: bytes) -> None:
         shown = self.examples.setdefault(what, [])
         if len(shown) < SHOWN:
-            shown.append(os.fsdecode(path))
+            shown.append(text(path))
 
-    def entry(self, path: bytes, seen: os.stat_result, place: bytes) -> None:
-        """place: where it can be opened; path: relative to the root."""
+    def entry(self, path: bytes, seen: os.stat_result) -> None:
+        """path: relative to the root. Written for speed: it is called for every entry."""
         kind = seen.st_mode & 0o170000
-        sums = self.sums
         if kind == REG:
-            size = seen.st_size
-            self.kinds["reg"] += 1
-            sums["apparent"] += size
+            size, blocks = seen.st_size, seen.st_blocks * 512
+            self.regular += 1
+            self.apparent += size
             if size > self.largest[0]:
                 self.largest = (size, path)
             if seen.st_nlink > 1:
-                self.groups.setdefault((seen.st_dev, seen.st_ino), [0, size, seen.st_blocks * 512, path])[0] += 1
+                self.groups.setdefault((seen.st_dev, seen.st_ino), [0, size, blocks, path])[0] += 1
             else:
-                self.file(size, seen.st_blocks * 512, path)
-        elif kind == DIR:
+                self.file(size, blocks, path)
+        else:
+            self.other(kind, path, seen)
+        self.owners[seen.st_uid, seen.st_gid] += 1
+        if len(path) > self.longest_path:
+            self.longest_path = len(path)
+        self.entries += 1
+        if self.entries <= ATTRS or self.entries % 10 == 0:
+            self.attributes(path)
+
+    def other(self, kind: int, path: bytes, seen: os.stat_result) -> None:
+        if kind == DIR:
             self.kinds["dir"] += 1
-            sums["allocated"] += seen.st_blocks * 512
+            self.allocated += seen.st_blocks * 512
         elif kind == LINK:
             self.kinds["link"] += 1
-            sums["apparent"] += seen.st_size
+            self.apparent += seen.st_size
         else:
             name = SPECIAL.get(kind, "device")
             self.special[name] += 1
             self.kinds["dev" if name == "device" else "special"] += 1
             self.example("special", path)
-        self.owners[seen.st_uid, seen.st_gid] += 1
-        if len(path) > len(self.longest_path):
-            self.longest_path = path
-        sums["entries"] += 1
-        if sums["entries"] <= ATTRS or sums["entries"] % 10 == 0:
-            self.attributes(path, place)
 
     def file(self, size: int, allocated: int, path: bytes) -> None:
         k = bisect_left(LIMITS, size)
         self.class_files[k] += 1
         self.class_bytes[k] += size
-        self.sums["allocated"] += allocated
+        self.allocated += allocated
         if size - allocated >= GAP:
             self.sums["sparse"] += 1
             self.sums["sparse_gap"] += size - allocated
             self.example("sparse", path)
 
-    def attributes(self, path: bytes, place: bytes) -> None:
+    def attributes(self, path: bytes) -> None:
         try:
-            names = os.listxattr(place, follow_symlinks=False)
+            names = os.listxattr(self.top + path, follow_symlinks=False)
         except (OSError, AttributeError):
             return
         self.sums["attributes_seen"] += 1
@@ -129,11 +136,12 @@ class Counts:
             self.example("xattrs", path)
 
     def names(self, found: "List[bytes]", where: bytes) -> None:
-        """The names of one directory."""
-        for name in found:
-            if len(name) > len(self.longest_name):
-                self.longest_name = name
-            if ODD(name):
+        """The names of one directory. One look at all of them together: odd ones are few."""
+        if not found:
+            return
+        self.longest_name = max(max(found, key=len), self.longest_name, key=len)
+        if ODD(b"/".join(found) + b"/"):
+            for name in found:
                 self.odd_name(name, where + name)
         if len(set(map(bytes.lower, found))) < len(found) or BEYOND(b"".join(found)):
             self.twins(found, where)
@@ -153,10 +161,10 @@ class Counts:
         """Names that some file systems hold for the same: by Unicode's normal forms, or by case."""
         normal, folded = {}, {}  # type: Dict[str, bytes], Dict[str, bytes]
         for name in names:
-            text = unicodedata.normalize("NFC", os.fsdecode(name))
-            if normal.setdefault(text, name) != name:
+            form = unicodedata.normalize("NFC", text(name))
+            if normal.setdefault(form, name) != name:
                 what = "unicode_twins"
-            elif folded.setdefault(text.casefold(), name) != name:
+            elif folded.setdefault(form.casefold(), name) != name:
                 what = "case_twins"
             else:
                 continue
@@ -166,24 +174,29 @@ class Counts:
     def unread(self, where: bytes, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             self.sums["unread"] += 1
-            self.errors.append("{}: {}".format(os.fsdecode(where), error.strerror))
+            self.errors.append("{}: {}".format(text(where), error.strerror))
 
     def told(self) -> "Dict[str, Any]":
         for _, size, allocated, path in self.groups.values():
             self.file(size, allocated, path)
         linked = [(n, size) for n, size, _, _ in self.groups.values() if n > 1]
-        sums = self.sums
-        entries = sums.pop("entries", 0)
+        kinds = {**self.kinds, "reg": self.regular} if self.regular else self.kinds
         return {
-            **sums, "way": "python3", "files": sum(self.class_files), "size": sum(self.class_bytes), "kinds": self.kinds,
+            **self.sums, "way": "python3", "apparent": self.apparent, "allocated": self.allocated,
+            "files": sum(self.class_files), "size": sum(self.class_bytes), "kinds": kinds,
             "class_files": self.class_files, "class_bytes": self.class_bytes, "link_groups": len(linked),
             "link_names": sum(n for n, _ in linked), "link_saved": sum((n - 1) * size for n, size in linked),
             "special": self.special, "odd": self.odd, "examples": self.examples,
             "owners": [[uid, gid, n] for (uid, gid), n in self.owners.most_common(OWNERS)], "owner_count": len(self.owners),
-            "attributes_sampled": entries > ATTRS, "largest": self.largest[0], "largest_path": os.fsdecode(self.largest[1]),
-            "longest_name": len(self.longest_name), "longest_name_is": os.fsdecode(self.longest_name),
-            "longest_path": len(self.longest_path), "errors": self.errors[:SHOWN],
+            "attributes_sampled": self.entries > ATTRS, "largest": self.largest[0], "largest_path": text(self.largest[1]),
+            "longest_name": len(self.longest_name), "longest_name_is": text(self.longest_name),
+            "longest_path": self.longest_path, "errors": self.errors[:SHOWN],
         }
+
+
+def text(name: bytes) -> str:
+    """Whatever the server's locale is (an old Python under LC_ALL=C takes names for ASCII)."""
+    return name.decode("utf-8", "surrogateescape")
 
 
 def hidden(path: bytes, is_dir: bool, rules: Rules) -> bool:
@@ -191,7 +204,7 @@ def hidden(path: bytes, is_dir: bool, rules: Rules) -> bool:
 
 
 class Walk:
-    """Everything below `top`. entry(path, lstat, place), path relative to it; names(list, directory) for each directory."""
+    """Everything below `top`. entry(path, lstat), path relative to it; names(list, directory) for each directory."""
 
     def __init__(self, top: bytes, prefix: bytes, rules: Rules) -> None:
         self.top, self.rules = top, rules
@@ -216,7 +229,7 @@ class Walk:
                         found.append(each.name)
                         if seen.st_mode & 0o170000 == DIR:
                             self.todo.append(path + b"/")
-                        entry(path, seen, self.top + path)
+                        entry(path, seen)
             except OSError as error:
                 unread(where, error)
             names(found, where)
@@ -237,7 +250,7 @@ def asked(command: str, top: bytes, prefix: bytes, entry: Entry, names: Names) -
             continue
         where, _, name = path.rpartition(b"/")
         inside.setdefault(where, []).append(name)
-        entry(path, seen, top + path)
+        entry(path, seen)
     for where, found in inside.items():
         names(found, where + b"/" if where else b"")
     return child.wait()
@@ -249,7 +262,7 @@ def shared(walk: Walk, counts: Counts) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        apart = Counts()
+        apart = Counts(counts.top)
         walk.todo = other
         walk.go(apart.entry, apart.names, apart.unread)
         with open(writing, "wb") as out:
@@ -264,7 +277,8 @@ def shared(walk: Walk, counts: Counts) -> None:
 
 
 def count(told: "Dict[str, Any]") -> None:
-    counts = Counts()
+    path = os.fsencode(told["path"])
+    counts = Counts(path if not os.path.isdir(path) else path.rstrip(b"/") + b"/")
     walk = begun(told, counts.entry, counts.names, counts.unread)
     walk.go(counts.entry, counts.names, counts.unread, AHEAD)
     if walk.todo and (os.cpu_count() or 1) > 1:
@@ -276,7 +290,7 @@ def count(told: "Dict[str, Any]") -> None:
 def show(told: "Dict[str, Any]") -> None:
     out, failed = [], []  # type: List[bytes], List[bytes]
 
-    def entry(path: bytes, seen: os.stat_result, place: bytes) -> None:
+    def entry(path: bytes, seen: os.stat_result) -> None:
         if seen.st_mode & 0o170000 == REG:
             out.append(b"%d %d %d:%d %d %s\0" % (seen.st_size, seen.st_nlink, seen.st_dev, seen.st_ino, seen.st_blocks, path))
             if len(out) > 4000:
@@ -302,7 +316,7 @@ def begun(told: "Dict[str, Any]", entry: Entry, names: Names, unread: "Callable[
     path, prefix = os.fsencode(told["path"]), os.fsencode(told["prefix"])
     is_dir = os.path.isdir(path) and not (prefix and os.path.islink(path))
     top = path.rstrip(b"/") + b"/" if is_dir else path
-    rules = [(re.compile(text.encode("latin-1"), re.DOTALL).search, dirs_only) for text, dirs_only in told["rules"]]  # type: Rules
+    rules = [(re.compile(rule.encode("latin-1"), re.DOTALL).search, dirs_only) for rule, dirs_only in told["rules"]]  # type: Rules
     walk = Walk(top, prefix, rules)
     try:
         seen = os.stat(top) if is_dir else os.lstat(top)
@@ -312,7 +326,7 @@ def begun(told: "Dict[str, Any]", entry: Entry, names: Names, unread: "Callable[
         walk.todo = []
         return walk
     name = os.path.basename(top)
-    entry(name, seen, top)
+    entry(b"" if is_dir else name, seen)
     if not is_dir or told["ask"]:
         walk.todo = []
     if not is_dir:

@@ -179,7 +179,8 @@ def main(path: str) -> None:
     room = os.statvfs(place)
     kind = file_system(place)
     found = {"way": "python3", "place": place, "file_system": kind, "uid": os.geteuid(),
-             "groups": [os.getegid(), *os.getgroups()], "free": room.f_bavail * room.f_frsize, "inodes": room.f_favail if room.f_files else None, "block": room.f_frsize}
+             "groups": [os.getegid(), *os.getgroups()],
+             "free": room.f_bavail * room.f_frsize, "inodes": room.f_favail if room.f_files else None, "block": room.f_frsize}
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, lambda *_: sys.exit(1))  # so that what was made is removed
     try:

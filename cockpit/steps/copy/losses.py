@@ -6,10 +6,9 @@ Knows no way and no rsync: what a person agreed to do without is a set of `fits.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from cockpit.fleet.api import FleetError, Lost
-from cockpit.fleet.survey.able import Able, able
+from cockpit.fleet.survey.able import able, over_sftp
 from cockpit.fleet.survey.fits import Problem, fits
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
@@ -43,10 +42,6 @@ async def agreed(
     if wanted:
         await ctx.note(without=sorted(wanted))
     return wanted
-
-
-def over_sftp(there: Able) -> Able:
-    return replace(there, acl=False, xattr=False, hard_links=False, special=False, devices=False, nanoseconds=False)
 
 
 def _known(ctx: StepContext) -> frozenset[str]:
