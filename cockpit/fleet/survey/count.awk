@@ -29,7 +29,7 @@ $1 == "=" { named(substr($0, 3)); next }
     type = map == "hex" ? substr($1, 1, 1) : $1
     if (type == t[1]) regular($2, $3, $4)
     else if (type == t[2]) { n["dir"]++; allocated += $5 * 512 }
-    else if (type == t[3]) { n["link"]++; apparent += $2 }
+    else if (type == t[3]) { n["link"]++; apparent += $2; targets += $2 }
     else if (type == t[4]) { n["special"]++; odd["fifo"]++ }
     else if (type == t[5]) { n["special"]++; odd["socket"]++ }
     else { n["dev"]++; odd["device"]++ }
@@ -37,7 +37,7 @@ $1 == "=" { named(substr($0, 3)); next }
     if (map != "hex") { path = $0; for (i = 1; i <= 6; i++) sub(/^[^ ]* /, "", path); named(path) }
 }
 END {
-    say("files", files); say("size", total); say("apparent", apparent); say("allocated", allocated); say("largest", largest)
+    say("files", files); say("size", total); say("apparent", apparent); say("symlink_bytes", targets); say("allocated", allocated); say("largest", largest)
     for (k in n) say("kind." k, n[k])
     for (k = 0; k < 5; k++) { say("class_files." k, of[k]); say("class_bytes." k, bytes[k]) }
     for (k in group) if (group[k] > 1) { groups++; names += group[k]; saved += (group[k] - 1) * each[k] }

@@ -47,6 +47,7 @@ class Surveyed:
     xattrs: int = 0
     attributes_seen: int = 0
     attributes_sampled: bool = False  # not every entry's attributes were looked at
+    symlink_bytes: int = 0  # of `apparent`: the lengths of what symbolic links say, as rsync counts them
     largest: int = 0
     largest_path: str = ""
     longest_name: int = 0  # bytes
@@ -69,7 +70,8 @@ class Surveyed:
             files, size = files + self.link_names - self.link_groups, size + self.link_saved
         gone = {"link"} if "symlinks" in without else set()
         gone |= {"special", "dev"} if "special" in without else set()
-        return Survey(files, size, self.apparent, {kind: n for kind, n in self.kinds.items() if kind not in gone})
+        apparent = self.apparent - (self.symlink_bytes if "symlinks" in without else 0)
+        return Survey(files, size, apparent, {kind: n for kind, n in self.kinds.items() if kind not in gone})
 
     @property
     def entries(self) -> int:

@@ -103,6 +103,7 @@ class Counts:
             self.allocated += seen.st_blocks * 512
         elif kind == LINK:
             self.kinds["link"] += 1
+            self.sums["symlink_bytes"] += seen.st_size
             self.apparent += seen.st_size
         else:
             name = SPECIAL.get(kind, "device")
