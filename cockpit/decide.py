@@ -15,7 +15,8 @@ from cockpit.state.seen import words
 from cockpit.state.standing import Standing, asks_a_person, chart, dropped, missing_inputs, no_go, settled, undo_failed, undoing
 
 RETRY_DELAYS = (5.0, 30.0, 120.0)  # seconds before the first, second and every later automatic retry
-LIVE_KINDS = ("passphrase", "password", "sudo", "secret", "host-key", "lock")  # asked and withdrawn by who needs the answer
+# asked and withdrawn by who needs the answer
+LIVE_KINDS = ("passphrase", "password", "sudo", "secret", "host-key", "lock", "loss")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cockpit import crash
@@ -115,6 +115,9 @@ class Context:
         spoken_of, shown = [list(p) for p in paths], self.engine.vault.masked(evidence)
         await self.engine.append(CheckFinished(self.task, self.n, check, kind, result, shown, started, spoken_of))
 
+    def earlier(self) -> Sequence[Mapping[str, Any]]:
+        return [attempt.detail for attempt in self._task.attempts if attempt.id != self.attempt]
+
     def cancelled(self) -> bool:
         return self._cancel.is_set()
 
@@ -131,6 +134,16 @@ class Context:
         return self.pace().rate
 
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
-        return await self.engine.prompter.ask(
+        prompter = self.engine.prompter
+        asking = asyncio.create_task(prompter.ask(
             kind, text, server=self.server, task=self.task, name=self.task, secret=secret, choices=choices,
-        )
+        ))  # fmt: skip
+        cancel = asyncio.create_task(self._cancel.wait())
+        try:
+            await asyncio.wait({asking, cancel}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                await prompter.withdraw(f"{kind}-{self.task}", "the step was cancelled")
+            return await asking
+        finally:
+            asking.cancel()
+            cancel.cancel()

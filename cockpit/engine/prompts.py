@@ -93,10 +93,11 @@ class Prompter:
         for identity in [i for i, asked in self._servers.items() if asked == server]:
             await self.withdraw(identity, f"{server} was dropped")
 
-    async def withdraw(self, identity: str, reason: str) -> None:
-        """No answer is wanted any longer: its asker gets None."""
-        await self._append(PromptWithdrawn(identity, reason))
-        self._resolve(identity, None)
+    async def withdraw(self, identity: str, why: str) -> None:
+        """Whoever asked wants it no longer; its answer is None."""
+        if identity in self._open:
+            await self._append(PromptWithdrawn(identity, why))
+            self._resolve(identity, None)
 
     def _resolve(self, identity: str, value: str | None) -> None:
         future = self._open.pop(identity, None)

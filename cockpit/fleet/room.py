@@ -1,18 +1,14 @@
-"""How much is at a path, and how much would go there. Reads only; knows no copy."""
+"""How much would still go to a path. Reads only; knows no copy."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
 import asyncssh
 
 from cockpit.fleet.api import FleetError, Remote
-from cockpit.fleet.counting import parse_survey, survey_command
-
-PATIENCE = 20.0  # seconds; a count that takes longer is not cheap
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +50,3 @@ async def _by_sftp(remote: Remote, path: str) -> Room:
         except asyncssh.SFTPError as problem:
             raise FleetError(remote.target.name, "other", f"it does not tell how much room there is: {problem}") from problem
     return Room(place, f"{remote.target.name} fsid {found.fsid}", int(found.bavail) * int(found.frsize or found.bsize))
-
-
-async def weigh(remote: Remote, path: str, *, become: bool, exclude: Sequence[str] = ()) -> int | None:
-    """Bytes that a copy of `path` would move: counted by rsync, else by du; None where that is not to be had cheaply."""
-    if remote.target.sftp_only:
-        return None
-    survey = survey_command(path, exclude)
-    count = f"if command -v rsync >/dev/null 2>&1; then {survey}; else LC_ALL=C du -sk -- {quote(path)}; fi"
-    try:
-        done = await remote.run(count, become=become, timeout=PATIENCE)
-    except TimeoutError:
-        return None
-    text = done.stdout.decode(errors="replace")
-    found = parse_survey(text)
-    return found.size if found else _blocks(text)
-
-
-async def occupied(remote: Remote, path: str, *, become: bool) -> int:
-    """Bytes that lie at `path` already; 0 where nothing does or it can't be told cheaply."""
-    if remote.target.sftp_only:
-        return 0
-    try:
-        done = await remote.run(f"LC_ALL=C du -sk -- {quote(path)} 2>/dev/null", become=become, timeout=PATIENCE)
-    except TimeoutError:
-        return 0
-    return _blocks(done.stdout.decode(errors="replace")) or 0
-
-
-def _blocks(text: str) -> int | None:
-    first = text.split()[:1]
-    return int(first[0]) * 1024 if first and first[0].isdigit() else None

@@ -40,9 +40,15 @@ class Rsync:
     xattrs: bool
 
 
+LEFT_BEHIND: Mapping[str, str] = {  # what -a asks for and a destination may be unable to keep
+    "owners": "--no-owner --no-group", "modes": "--no-perms", "symlinks": "--no-links", "special": "--no-devices --no-specials",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one copy asks of rsync. limit: bytes per second. whole, sparse, inplace: `choose` says when."""
+    """What one copy asks of rsync. limit: bytes per second. whole, sparse, inplace: `choose` says when. without: what stays
+    behind, as a person agreed (words of `survey.fits`)."""
 
     acls: bool = True
     xattrs: bool = True
@@ -53,6 +59,7 @@ class Options:
     inplace: bool = True
     itemize: bool = False
     limit: float | None = None
+    without: frozenset[str] = frozenset()
 
 
 def parse_version(text: str) -> Rsync | None:
@@ -67,7 +74,7 @@ def parse_version(text: str) -> Rsync | None:
 
 def choose(
     source: Rsync, target: Rsync, *, empty: bool, retry: bool, linked: bool, final: bool,
-    delete: bool, exclude: Sequence[str], limit: float | None,
+    delete: bool, exclude: Sequence[str], limit: float | None, without: frozenset[str] = frozenset(),
 ) -> Options:
     """The options for these two rsyncs and what already lies at the target.
 
@@ -78,16 +85,18 @@ def choose(
     inplace = not linked
     sparse = (empty or retry) and (not inplace or min(source.version, target.version) >= SPARSE_INPLACE)
     return Options(
-        acls=source.acls and target.acls, xattrs=source.xattrs and target.xattrs, delete=delete, exclude=tuple(exclude),
-        sparse=sparse, whole=empty, inplace=inplace, itemize=final or not empty, limit=limit,
+        acls=source.acls and target.acls and "ACLs" not in without,
+        xattrs=source.xattrs and target.xattrs and "attributes" not in without, without=without, delete=delete,
+        exclude=tuple(exclude), sparse=sparse, whole=empty, inplace=inplace, itemize=final or not empty, limit=limit,
     )
 
 
 def words(options: Options) -> list[str]:
     """rsync and its options, without the paths. --no-protect-args: the other side's paths stay in its command line,
     where the forced command of its key can be exact."""
-    archive = "-aH" + "A" * options.acls + "X" * options.xattrs
-    line = ["rsync", archive, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2"]
+    archive = "-a" + "H" * ("hard links" not in options.without) + "A" * options.acls + "X" * options.xattrs
+    left = [option for what, some in LEFT_BEHIND.items() if what in options.without for option in some.split()]
+    line = ["rsync", archive, *left, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2"]
     line += ["--sparse"] * options.sparse
     line += ["--inplace"] * options.inplace
     line.append("--whole-file" if options.whole else "--no-whole-file")

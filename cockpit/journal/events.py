@@ -340,8 +340,8 @@ class TransferFronted(Event):
 @kind
 class PromptOpened(Event):
     """Something only a person can give. kind: passphrase | password | sudo | input | secret | host-key | gate | manual |
-    unknown | failed | undo | no-go | lock | start. choices: the answers it takes, [] for free text. A secret answer is never
-    journaled."""
+    unknown | failed | undo | no-go | lock | loss | start. choices: the answers it takes, [] for free text. A secret answer
+    is never journaled."""
 
     id: str
     kind: str

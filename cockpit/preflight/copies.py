@@ -13,8 +13,14 @@ from typing import Any
 from cockpit.fleet.api import FleetError, Remote
 from cockpit.fleet.fleet import Fleet
 from cockpit.fleet.measure import Measured, trial
-from cockpit.fleet.room import Room, occupied, room, weigh
+from cockpit.fleet.room import Room, room
 from cockpit.fleet.routes import Route, WrongHostKey
+from cockpit.fleet.survey.able import Able, able, over_sftp
+from cockpit.fleet.survey.fits import Problem, fits
+from cockpit.fleet.survey.fits import needed as more_bytes
+from cockpit.fleet.survey.fits import needed_inodes as more_inodes
+from cockpit.fleet.survey.look import survey
+from cockpit.fleet.survey.model import Surveyed
 from cockpit.plan.model import LOCAL, Copy, Place, Plan, Step, task_id
 from cockpit.plan.templates import TemplateProblem, render, scope
 from cockpit.plan.times import hours
@@ -22,6 +28,8 @@ from cockpit.preflight.finding import Finding, bad, good, warn
 from cockpit.units import format_duration, format_rate, format_size
 
 LATE = 1.25  # times the plan's estimate, from which on the measured rate is a warning
+SHARED = ("room", "inodes")
+PATIENCE = 20.0  # seconds; a count that takes longer is left to the copy
 AT_ONCE = 8  # servers asked at a time what lies where
 
 
@@ -46,6 +54,10 @@ class Trip:
     target: End
     size: int | None = None
     counted: bool = False
+    seen: Surveyed | None = None
+    able: Able | None = None
+    lying: Surveyed | None = None
+    problems: list[Problem] = field(default_factory=list)
     route: Route | None = None
     measured: Measured | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -57,7 +69,8 @@ class Trip:
             "bytes_from": None if self.size is None else "counted" if self.counted else "estimate",
             "way": self.route.way if self.route else None, "why": self.route.why if self.route else None,
             "rate": round(rate) if rate else None, "measured": self.measured.words if self.measured else None,
-            "findings": [f.json() for f in self.findings],
+            "survey": self.seen.json() if self.seen else None, "target": self.able.json() if self.able else None,
+            "problems": [p.json() for p in self.problems], "findings": [f.json() for f in self.findings],
         }  # fmt: skip
 
 
@@ -95,9 +108,9 @@ async def look_at_copies(
     plan: Plan, found: Sequence[Trip], fleet: Fleet, up: set[str], say: Callable[[str], None],
 ) -> list[Finding]:
     """Fills in every trip; the findings are about room, which several copies share. `up`: servers in contact."""
-    able = [t for t in found if {t.source.server, t.target.server} <= up]
+    near = [t for t in found if {t.source.server, t.target.server} <= up]
     for trip in found:
-        if trip not in able:
+        if trip not in near:
             away = ", ".join(sorted({trip.source.server, trip.target.server} - up))
             trip.findings.append(bad("way", f"not tried: no contact to {away}", "see above"))
     gate = asyncio.Semaphore(AT_ONCE)
@@ -105,22 +118,55 @@ async def look_at_copies(
     async def weighed(trip: Trip) -> None:
         async with gate:
             await _weigh(trip, fleet.remote(trip.source.server))
+            await _try(trip, fleet.remote(trip.target.server))
 
-    await asyncio.gather(*(weighed(trip) for trip in able if trip.size is None))
-    await _measure(able, fleet, say)
-    for trip in able:
+    await asyncio.gather(*(weighed(trip) for trip in near))
+    await _measure(near, fleet, say)
+    for trip in near:
         trip.findings += _judged(plan, trip)
-    return await _rooms(able, fleet)
+        trip.findings += _kept(trip)
+    return await _rooms(near, fleet)
 
 
 async def _weigh(trip: Trip, source: Remote) -> None:
     if trip.source.path is None:
         return
     try:
-        trip.size = await weigh(source, trip.source.path, become=trip.source.become, exclude=trip.action.exclude)
+        trip.seen = await survey(
+            source, trip.source.path, become=trip.source.become, exclude=trip.action.exclude, timeout=PATIENCE,
+        )  # fmt: skip
     except FleetError as problem:
         trip.findings.append(warn("size", f"it could not be counted: {problem.text}"))
-    trip.counted = trip.size is not None
+    except TimeoutError:
+        trip.findings.append(warn("size", f"it was not counted in {PATIENCE:.0f} s", "the copy counts it when it starts"))
+    if trip.seen is not None and trip.size is None:
+        trip.size, trip.counted = trip.seen.size, True
+
+
+async def _try(trip: Trip, target: Remote) -> None:
+    if trip.target.path is None:
+        return
+    try:
+        trip.able = await able(target, trip.target.path, trip.target.become)
+    except FleetError as problem:
+        trip.findings.append(warn("target", f"it could not be tried: {problem.text}"))
+    except TimeoutError:
+        trip.findings.append(warn("target", "it could not be tried: no answer in time"))
+
+
+def _kept(trip: Trip) -> Iterator[Finding]:
+    """What will not survive; what shares its room with other copies is `_rooms`'s."""
+    if trip.able is None:
+        return
+    there = over_sftp(trip.able) if trip.route and trip.route.way == "relay" else trip.able
+    trip.problems = fits(trip.seen, there) if trip.seen else []
+    for problem in trip.problems:
+        if problem.grave == "refuse" and problem.what not in SHARED:
+            yield bad(problem.what, problem.text, problem.instead)
+        elif problem.grave == "ask":
+            yield warn(problem.what, problem.text, "the copy will ask whether to go on without")
+        elif problem.grave == "say":
+            yield good(problem.what, problem.text)
 
 
 # --- the way
@@ -203,7 +249,9 @@ async def _rooms(found: Sequence[Trip], fleet: Fleet) -> list[Finding]:
             findings.append(warn("room", f"{trip.task}: {what} is not known before the night", "look at the target yourself"))
         else:
             needed.setdefault((trip.target.server, seen[0].on), []).append((trip, *seen))
-    return findings + [_fits(server, tuple(all_)) for (server, _), all_ in needed.items()]
+    for (server, _), all_ in needed.items():
+        findings += [_fits(server, tuple(all_)), *_inodes(server, tuple(trip for trip, _, _ in all_))]
+    return findings
 
 
 async def _seen(trip: Trip, target: Remote) -> tuple[Room, int] | None:
@@ -211,8 +259,30 @@ async def _seen(trip: Trip, target: Remote) -> tuple[Room, int] | None:
     if trip.target.path is None or trip.size is None:
         return None
     there = await room(target, trip.target.path, become=trip.target.become)
-    lies = await occupied(target, trip.target.path, become=trip.target.become)
-    return there, max(0, trip.size - lies)
+    trip.lying = await _lying(trip, target)
+    if trip.seen and trip.able and trip.counted:
+        return there, more_bytes(trip.seen, trip.able, trip.lying)
+    return there, max(0, trip.size - (trip.lying.allocated or trip.lying.size if trip.lying else 0))
+
+
+async def _lying(trip: Trip, target: Remote) -> Surveyed | None:
+    """What is at the target already, where it can be told cheaply."""
+    if target.target.sftp_only or trip.target.path is None:
+        return None
+    try:
+        return await survey(target, trip.target.path, become=trip.target.become, timeout=PATIENCE)
+    except (FleetError, TimeoutError):
+        return None
+
+
+def _inodes(server: str, copies: Sequence[Trip]) -> Iterator[Finding]:
+    """Only where they will not suffice: most file systems have more than anybody needs."""
+    known = [(trip.seen, trip.able, trip.lying) for trip in copies if trip.seen and trip.able]
+    free = min((there.inodes for _, there, _ in known if there.inodes is not None), default=None)
+    more = sum(more_inodes(*each) for each in known)
+    if free is not None and more > free:
+        text = f"{server}:{known[0][1].place}: {more} files and directories to come, {free} inodes free"
+        yield bad("inodes", text, "make room, or copy elsewhere")
 
 
 def _fits(server: str, copies: Sequence[tuple[Trip, Room, int]]) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -122,6 +122,10 @@ class StepContext(Protocol):
         """Durable before it returns (CheckFinished)."""
         ...
 
+    def earlier(self) -> Sequence[Mapping[str, Any]]:
+        """`detail` of this task's other attempts, the first one first."""
+        ...
+
     def cancelled(self) -> bool: ...
 
     async def cancel_event(self) -> None:
@@ -140,7 +144,9 @@ class StepContext(Protocol):
         """Bytes per second that this transfer may use now, of the plan's limit."""
         ...
 
-    async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None: ...
+    async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
+        """A person's answer; None when the question was withdrawn: the step was cancelled, or its server left the night."""
+        ...
 
 
 StepKind = Callable[[StepContext], Awaitable[Outcome]]

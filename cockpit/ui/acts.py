@@ -59,6 +59,7 @@ _PROMPT_WORDS = {
     "backout": "back the night out: the backout steps start",
     "accept": "accept: believe this from now on",
     "refuse": "refuse: the server stays held",
+    "without": "go on without it: it stays behind",
 }
 _ASKED = {"input": "Something the night has to know", "secret": "A secret", "sudo": "Password for sudo", "password": "Password",
           "passphrase": "Passphrase of a key", "host-key": "Host key", "lock": "Another session's lock"}

@@ -61,6 +61,7 @@ HINTS = {
     "undo": "enter  undo it again, run it again, or keep it",
     "unknown": "space it is done  r run it again  s skip",
     "host-key": "compare the fingerprints on another way, then accept or refuse",
+    "loss": "go on without what is named, or cancel the copy",
     "lock": "another session's lock: take it or leave it",
 }
 

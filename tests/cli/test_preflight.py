@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.copy import disks
 from tests.hosts import Host, Hosts
 from tests.night.sessions import Cockpit, write_plan
 
@@ -70,6 +71,36 @@ def test_what_does_not_fit_fails_tonight(cockpit: Cockpit, hosts: Hosts, place: 
     assert found["room"][0]["level"] == "bad" and "/srv" in found["room"][0]["text"]
     said = cockpit("preflight", str(place / "night.toml"), code=1).stdout
     assert "1 would fail tonight" in said and "make room" in said
+
+
+def test_what_a_target_cannot_keep_is_said_tonight(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    fs01, nas01 = hosts("fs01", user="root"), hosts("nas01", user="root")
+    disks.mount(nas01, "/srv/vault", "exfat")
+    data(fs01, 1000)
+    fs01.path("/srv/data/twin").hardlink_to(fs01.path("/srv/data/one"))
+    fs01.path("/srv/data/ONE").write_text("another")
+    copy = asked(cockpit, write_plan(place, [fs01, nas01], COPY % ""), 1)["copies"][0]
+    assert copy["survey"]["link_groups"] == 1 and copy["survey"]["files"] == 2
+    assert copy["target"]["able"]["hard_links"] is False and copy["target"]["place"] == "/srv/vault"
+    grave = {p["what"]: p["grave"] for p in copy["problems"]}
+    assert grave["names"] == "refuse" and grave["hard links"] == "ask"
+    levels = {f["what"]: f["level"] for f in copy["findings"]}
+    assert levels["names"] == "bad" and levels["hard links"] == "warn"
+    said = cockpit("preflight", str(place / "night.toml"), code=1).stdout
+    assert "ONE" in said and "the copy will ask whether to go on without" in said
+
+
+def test_too_few_inodes_and_a_read_only_target_fail_tonight(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    fs01, nas01 = hosts("fs01", user="root"), hosts("nas01", user="root")
+    disks.mount(nas01, "/srv/vault", "few")
+    data(fs01, 10)
+    for n in range(200):
+        fs01.path(f"/srv/data/f{n}").write_text("x")
+    found = asked(cockpit, write_plan(place, [fs01, nas01], COPY % ""), 1)
+    assert {f["what"]: f["level"] for f in found["room"]} == {"room": "good", "inodes": "bad"}
+    nas01.run("mount -o remount,ro /srv/vault")
+    copy = asked(cockpit, place / "night.toml", 1)["copies"][0]
+    assert {f["what"]: f["level"] for f in copy["findings"]}["writing"] == "bad"
 
 
 def test_an_estimate_that_the_network_cannot_keep_is_a_warning(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:

@@ -87,6 +87,9 @@ class Context:
     noted: asyncio.Condition = field(default_factory=asyncio.Condition)
     secrets: Mapping[str, str] = field(default_factory=dict)
     resumed: bool = False
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    answer: str | None = "without"
+    before: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def task(self) -> str:
@@ -162,8 +165,12 @@ class Context:
     def bandwidth(self) -> float | None:
         return self.rate
 
+    def earlier(self) -> list[Mapping[str, Any]]:
+        return self.before
+
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
-        return None
+        self.asked.append((kind, text))
+        return self.answer
 
     def check_progress(self) -> None:
         """Percent never falls nor passes 100, and ends at 100."""

@@ -7,15 +7,18 @@ How rsync is driven is `direct`'s; how SFTP is, `relayed`'s.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.routes import WrongHostKey, find_route
 from cockpit.fleet.sides import look
+from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import direct, relayed
 from cockpit.steps.copy.keys import cleanup, note_route
+from cockpit.steps.copy.losses import agreed
 from cockpit.steps.copy.places import End, Refused, ends, look_at_source, look_at_target
 
 __all__ = ["cleanup", "run"]
@@ -43,6 +46,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
         return await _relay(ctx, source, target, why)
     counted = await look_at_source(source, action.exclude)
     place = await look_at_target(target, source.path, counted.kind)
+    without = await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
+    counted = replace(counted, survey=counted.seen.less(without))
     ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
@@ -54,7 +59,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
     if action.method == "image":
         ctx.say("method image: moved by rsync, holes kept")
     try:
-        begun = await direct.begin(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place))
+        begun = await direct.begin(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place, without))
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
@@ -67,5 +72,7 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
     assert isinstance(action, Copy)
     if action.method == "rsync":
         return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
+    seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
+    await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
     ctx.say(f"relay: over SFTP through this machine, because {why}")
     return await relayed.run(ctx, source, target)

@@ -33,6 +33,7 @@ class Work:
     target: Side
     counted: Source
     place: Target
+    without: frozenset[str] = frozenset()  # what stays behind, as a person agreed: words of `fits.Problem`
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _options(ctx: StepContext, action: Copy, work: Work) -> Options:
     options = choose(
         work.source.rsync, work.target.rsync, empty=work.place.empty, retry=ctx.n > 1 or _starts(ctx) > 0,
         linked=work.place.linked, final=action.pass_ == "final", delete=action.delete, exclude=action.exclude,
-        limit=min(rates, default=None),
+        limit=min(rates, default=None), without=work.without,
     )  # fmt: skip
     lacking = [words for has, words in ((options.acls, "ACLs"), (options.xattrs, "extended attributes")) if not has]
     if lacking:

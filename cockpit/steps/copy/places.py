@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Literal
 
-from cockpit.fleet.api import Remote
-from cockpit.fleet.counting import Survey, parse_survey, survey_command
+from cockpit.fleet.api import FleetError, Lost, Remote
+from cockpit.fleet.counting import Survey
+from cockpit.fleet.survey.command import count_command
+from cockpit.fleet.survey.look import LIMIT, survey
+from cockpit.fleet.survey.model import Surveyed, parse
 from cockpit.plan.model import LOCAL, Copy, Place
 from cockpit.steps.api import StepContext
 
@@ -74,8 +77,11 @@ def _normal(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
+    """survey: the denominator, and what must be there in the end; seen: everything that was found out about it."""
+
     kind: Kind
     survey: Survey
+    seen: Surveyed
 
 
 _NOTHING_TO_MOVE = {
@@ -92,22 +98,26 @@ async def look_at_source(end: End, exclude: Sequence[str]) -> Source:
 elif [ {path} != {bare} ]; then echo missing
 elif [ -L {path} ]; then echo link; elif [ -d {path} ]; then echo dir; elif [ -f {path} ]; then echo file
 elif [ -b {path} ]; then echo device; elif [ -e {path} ]; then echo other; else echo missing; fi
-{survey_command(end.path, exclude)}"""
-    done = await end.remote.run(script, become=end.become)
+{count_command(end.path, exclude)}"""
+    done = await end.remote.run(script, become=end.become, limit=LIMIT)
     kind, _, counted = done.stdout.decode(errors="replace").partition("\n")
     if kind in _NOTHING_TO_MOVE:
         raise Refused(f"{end.server}:{end.path} {_NOTHING_TO_MOVE[kind]}")
-    survey = parse_survey(counted)
-    if survey is None:
+    seen = parse(counted)
+    if seen is None:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise Refused(f"{end.server}:{end.path} can't be read: {said[-1] if said else f'exit {done.exit}'}")
-    return Source(kind, survey)  # type: ignore[arg-type]
+    return Source(kind, seen.counted, seen)  # type: ignore[arg-type]
 
 
 async def recount(end: End, path: str, exclude: Sequence[str]) -> Survey | None:
     """The same count of another path of the same server."""
-    done = await end.remote.run(survey_command(path, exclude), become=end.become)
-    return parse_survey(done.stdout.decode(errors="replace"))
+    try:
+        return (await survey(end.remote, path, become=end.become, exclude=exclude)).counted
+    except Lost:
+        raise
+    except FleetError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
