@@ -23,6 +23,10 @@ secret = true
 id = "list"
 on = "local"
 run = "env; cat /proc/$PPID/environ"
+
+[[steps]]
+id = "look"
+manual = "Look at the records: a night that is done takes them away"
 """
 
 
@@ -32,9 +36,13 @@ async def test_a_secret_of_the_environment_is_in_no_job_that_did_not_ask_for_it(
     monkeypatch.setenv("COCKPIT_SECRET_WORD", "swordfish")
     session = session_of(tmp_path, LISTS)
     await asyncio.to_thread(start_engine, session, {"word": "swordfish"})
-    await Night(session).until(lambda s: s.outcome == "done")
+    there = Night(session)
+    await there.until(lambda s: "manual-look" in s.prompts)
     records = [p for p in own_home.glob(".cockpit/jobs/*/*") if p.is_file()]
     assert records and not [p for p in records if b"swordfish" in p.read_bytes()]
+    await there.do("done", "look")
+    await there.until(lambda s: s.outcome == "done")
+    assert not [p for p in own_home.glob(".cockpit/jobs/*/*") if p.is_file()]
 
 
 async def test_an_engine_that_does_not_come_up_in_time_is_not_left_to_come_up_later(
@@ -54,4 +62,6 @@ async def test_an_engine_that_does_not_come_up_in_time_is_not_left_to_come_up_la
     session.plan_path.write_text(plan)
     monkeypatch.setattr(launch, "time", time)
     await asyncio.to_thread(start_engine, session, {"word": "swordfish"})
+    await Night(session).until(lambda s: "manual-look" in s.prompts)
+    await Night(session).do("done", "look")
     await Night(session).until(lambda s: s.outcome == "done")

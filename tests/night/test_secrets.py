@@ -49,6 +49,10 @@ capture = "leak"
 id = "after"
 on = "all"
 run = "echo {{ captured.leak }}; sleep 1"
+
+[[steps]]
+id = "look"
+manual = "Look at the records: a night that is done takes them away"
 """
 SCRIPT = "#!/bin/sh\necho program; echo $db_password; env | grep db_ \n"
 
@@ -92,6 +96,10 @@ def test_a_secret_is_found_nowhere(cockpit: Cockpit, hosts: Hosts, place: Path) 
         cockpit.needs("input-db_password")
         # typed at the prompt: an argument would show in the process list
         assert cockpit("do", cockpit.session().id, "answer", "input-db_password", input=SECRET + "\n").returncode == 0
+        cockpit.needs("manual-look", seconds=60)
+        for host in (one, two):
+            assert found(host, b"command ") and not found(host, SECRET.encode()) and not found(host, b"opensesame")
+        cockpit.do("done", "look")
         assert follower.wait(60) == 0
     session = cockpit.session()
     for needle in (SECRET.encode(), b"opensesame"):
