@@ -14,7 +14,8 @@ from cockpit.fleet.routes import WrongHostKey, find_route
 from cockpit.fleet.sides import look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import direct, relayed
+from cockpit.steps.copy import direct, relayed, trees
+from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.keys import cleanup, note_route
 from cockpit.steps.copy.places import End, Refused, ends, look_at_source, look_at_target
 
@@ -25,14 +26,17 @@ async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
     try:
         source, target = ends(ctx)
-        return await direct.found(ctx, source, target) or await _anew(ctx, source, target)
+        while True:
+            if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
+                return outcome
     except Refused as refused:
         return Outcome("failed", error=str(refused))
     except WrongHostKey as wrong:
         return Outcome("failed", error=wrong.text)
 
 
-async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
+async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
+    """None: a job of it was lost on its server, which is to be asked what it did."""
     action = ctx.step.action
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
@@ -54,12 +58,13 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
     if action.method == "image":
         ctx.say("method image: moved by rsync, holes kept")
     try:
-        begun = await direct.begin(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place))
+        parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place))
+        exactly = place.empty or action.delete
+        return await direct.go(ctx, source, target, Ready(route, opened, counted.survey, place.landing, exactly, parts))
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
         raise
-    return await direct.to_the_end(ctx, source, target, begun)
 
 
 async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:
