@@ -48,6 +48,7 @@ async def amend(engine: Engine, path: str, **said: Any) -> list[str]:
     frozen = loads(new.text, str(engine.session.plan_path), base=engine.session.files_path)
     await engine.append(adoption(frozen, engine.state.started, amended=True, changes=changes), **said)
     engine.plan = frozen
+    engine.traffic.shifted()
     engine.fleet.update(targets(frozen))
     engine.leave_dropped()
     return changes

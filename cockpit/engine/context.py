@@ -19,6 +19,7 @@ from cockpit.plan.model import LOCAL, Step
 from cockpit.plan.templates import render
 from cockpit.state.model import UNKNOWN, Task
 from cockpit.state.seen import seen
+from cockpit.steps.api import Pace
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
@@ -118,11 +119,14 @@ class Context:
     async def cancel_event(self) -> None:
         await self._cancel.wait()
 
+    def pace(self) -> Pace:
+        return self.engine.traffic.pace(self.task)
+
+    async def pace_changed(self, last: Pace) -> Pace:
+        return await self.engine.traffic.changed(self.task, last)
+
     def bandwidth(self) -> float | None:
-        """An even share of the plan's limit among the transfers that run now."""
-        limit = self.plan.limits.bandwidth
-        running = sum(1 for a in self.engine.attempts.values() if a.step.kind == "copy")
-        return None if limit is None else limit / max(1, running)
+        return self.pace().rate
 
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
         return await self.engine.prompter.ask(

@@ -20,6 +20,7 @@ from cockpit.engine.claims import Claims
 from cockpit.engine.health import LoopLag
 from cockpit.engine.prompts import Prompter
 from cockpit.engine.secrets import Vault
+from cockpit.engine.traffic import Traffic
 from cockpit.fleet.api import FleetError
 from cockpit.fleet.fleet import Fleet
 from cockpit.journal.events import (
@@ -70,6 +71,7 @@ class Engine:
         self.stopping: str | None = None
         self.attempts: dict[str, Attempt] = {}
         self.claims = Claims(self)
+        self.traffic = Traffic(self)
         self.offsets: dict[tuple[str, int, str], int] = {}  # of each attempt's streams, as queued for the journal
         self.lag = LoopLag()
         self._heard: dict[str, float] = {}
@@ -105,6 +107,7 @@ class Engine:
         self._early.update({f.seq: f for f in facts})
         while (fact := self._early.pop(self.state.seq + 1, None)) is not None:
             apply(self.state, fact)
+            self.traffic.seen(fact.event)
             if crash.watched():
                 crash.state_was(fact.seq, digest(self.state))
         self.wake.set()
@@ -321,9 +324,11 @@ class Engine:
             self.offsets[task.id, task.attempt.n, "out"] = self.offsets[task.id, task.attempt.n, "err"] = 0
         attempt = Attempt(self, chart(self.plan).steps[task.step], task, resumed=resumed)
         self.attempts[task.id] = attempt
+        self.traffic.shifted()
         attempt.start(lambda: self._ended(task.id, attempt))
 
     def _ended(self, task: str, attempt: Attempt) -> None:
         if self.attempts.get(task) is attempt:
             del self.attempts[task]
+            self.traffic.shifted()
         self.wake.set()

@@ -69,6 +69,7 @@ class JobSpec:
     cwd: str | None = None
     timeout: float | None = None  # seconds; then TERM to the process group, KILL 10 s later
     lock: str | None = None  # what no two jobs may touch at once (a copy's target path)
+    told: bytes = b""  # what `$COCKPIT_JOB/told` says from its start, as if `tell_job` had come first
 
 
 JobPhase = Literal["absent", "prepared", "running", "ended", "gone", "rebooted"]
@@ -138,6 +139,12 @@ class Remote(Protocol):
 
     async def cancel_job(self, spec_id: str, *, become: bool, grace: float = 10.0) -> JobReport:
         """TERM to the whole process group, KILL after `grace`; returns what is there then."""
+        ...
+
+    async def tell_job(self, spec_id: str, text: bytes, *, become: bool) -> JobReport:
+        """Leave a word for a job that runs: its processes find it, whole, as the file `$COCKPIT_JOB/told`, the newest alone.
+        At most 4 KiB. A job that is over, or absent, is told nothing: the report's phase says so. FleetError when it
+        cannot be written there."""
         ...
 
     async def remove_jobs(self, session: str) -> None:

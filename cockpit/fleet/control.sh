@@ -107,6 +107,16 @@ ck_read() {
     dd if="$ck_d.$1" bs=4096 skip="$2" count="$ck_blocks" 2>/dev/null
 }
 
+# N ID; ck_say: what a job that runs, or is about to, finds told to it from now on.
+ck_told() {
+    ck_n=$1 ck_w=ok
+    ck_find "$2"
+    ck_state
+    case $ck_phase in running | prepared) ck_store || ck_w=record ;; esac
+    ck_put "told $ck_w"
+    ck_said
+}
+
 # N ID FIFTHS
 ck_cancel() {
     ck_n=$1
@@ -184,7 +194,7 @@ ck_remove_in() {
         for ck_d in "$ck_e/jobs/$ck_ses/"*.record; do
             ck_d=${ck_d%.record}
             ck_state
-            [ "$ck_phase" = running ] || rm -f "$ck_d.record" "$ck_d.out" "$ck_d.err" "$ck_d.program" "$ck_d.ending" "$ck_d.again" "$ck_d.po" "$ck_d.pe"
+            [ "$ck_phase" = running ] || rm -rf "$ck_d" "$ck_d.record" "$ck_d.out" "$ck_d.err" "$ck_d.program" "$ck_d.ending" "$ck_d.again" "$ck_d.po" "$ck_d.pe"
         done
     fi
     ck_kept=$((ck_kept + ck_here))

@@ -95,6 +95,16 @@ class Jobs:
                 found = await desk.ended(name, ended, grace + 5.0)
         return found if found.phase != "ended" else await self.inspect_job(spec_id, become=become)
 
+    async def tell_job(self, spec_id: str, text: bytes, *, become: bool) -> JobReport:
+        """See `api.Remote`. One round trip."""
+        desk = await self._desk(become)
+        before = b"ck_say=" + words.quote(words.told(text))
+        said, job = await desk.shell.request("ck_told " + words.file_name(spec_id), before=before)
+        if said.words[1] != "ok":
+            name = self._link.target.name
+            raise FleetError(name, "other", f"nothing can be written for job {spec_id} on {name}: is its disk full?")
+        return report(job)
+
     async def serve(self, session: str, epoch: int) -> bool:
         """Leave this engine's epoch on the server, for each user that jobs run as: from now on older engines start nothing.
         False: a newer one has been here already. `start_job` does it too; this does it before anything is looked at."""

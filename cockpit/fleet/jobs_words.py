@@ -17,6 +17,7 @@ ODD = re.compile(r"[^A-Za-z0-9_@=,+.-]")
 LINE = 8  # bytes: the shortest line of a secret of several lines that is hidden by itself as well
 CHUNK = 32768  # bytes of a program in one request
 SHOWN = 1000  # characters of the command in its record: a shell reads it a byte at a time whenever it looks
+TOLD = 4096  # bytes that a job can be told at once
 ARGUMENT = 100_000  # bytes: Linux takes no single argument of 128 KiB; a longer command is run from a file
 
 
@@ -46,11 +47,19 @@ def start(spec: JobSpec, program: str) -> bytes:
         "ck_lck": hashlib.sha256(spec.lock.encode("utf-8", "surrogateescape")).hexdigest()[:32] if spec.lock else "",
         "ck_words": "\n".join("| " + line for line in _shown(spec).splitlines()),
         "ck_lname": " ".join((spec.lock or "").split()),
+        "ck_say": told(spec.told),
         "ck_msk": "\n".join("".join(f"\\{byte:03o}" for byte in word) for word in masks(spec.secrets)),
     }  # fmt: skip
     lines = [name.encode() + b"=" + quote(value) for name, value in values.items()]
     command = b'exec "$ck_setsid" "$@" ' + b" ".join(map(quote, spec.args))
     return b"\n".join([*lines, b"ck_argv() {", *_exports(spec), command, b"}"])
+
+
+def told(text: bytes) -> str:
+    """A word for a job as text for `printf %b`. ValueError beyond 4 KiB: a word is read before each piece of work."""
+    if len(text) > TOLD:
+        raise ValueError(f"a job can be told {TOLD} bytes, not {len(text)}")
+    return "".join(f"\\0{byte:03o}" for byte in text)
 
 
 def program(spec: JobSpec) -> bytes | None:

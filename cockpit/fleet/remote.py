@@ -80,6 +80,9 @@ class ServerRemote:
     async def cancel_job(self, spec_id: str, *, become: bool, grace: float = 10.0) -> JobReport:
         return await self._jobs.cancel_job(spec_id, become=become, grace=grace)
 
+    async def tell_job(self, spec_id: str, text: bytes, *, become: bool) -> JobReport:
+        return await self._jobs.tell_job(spec_id, text, become=become)
+
     async def remove_jobs(self, session: str) -> None:
         if not self.target.sftp_only:
             await self._jobs.remove_jobs(session)

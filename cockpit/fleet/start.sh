@@ -1,5 +1,5 @@
 # cockpit: beginning a job exactly once: the epoch, the lock on its target, the record that only one can make. Fed to a control
-# shell. The request sets ck_id ck_ses ck_epo ck_cmd ck_words ck_cwd ck_tmo ck_lck ck_lname ck_prg ck_pip ck_msk and ck_argv.
+# shell. The request sets ck_id ck_ses ck_epo ck_cmd ck_words ck_cwd ck_tmo ck_lck ck_lname ck_prg ck_pip ck_msk ck_say ck_argv.
 
 ck_newer='an engine with a newer epoch has taken over'
 
@@ -102,7 +102,13 @@ ck_write() {
     ck_boot
     printf 'start %s %s %s\n%s\n' "$ck_b" "$$" "$ck_self" "$ck_words" >> "$ck_d.record" || return
     printf '' >> "$ck_d.out" && printf '' >> "$ck_d.err" || return
+    [ -z "$ck_say" ] || ck_store || return
     [ -z "$ck_prg" ] || mv "$ck_base/$ck_prg" "$ck_d.program"
+} 2>/dev/null
+
+# ck_say, as `printf %b` text, whole or not at all: a reader never meets half a number.
+ck_store() {
+    mkdir -p "$ck_d" && printf '%b' "$ck_say" > "$ck_d/told.$$" && mv -f "$ck_d/told.$$" "$ck_d/told"
 } 2>/dev/null
 
 # The lock on what no two jobs may touch. flock's is inherited by all that the command starts, however they leave its group.

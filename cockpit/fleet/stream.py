@@ -14,6 +14,8 @@ BLOCK = 128 * 1024
 WINDOW = 16  # blocks of one file under way
 AHEAD = WINDOW * BLOCK  # what lies below a part's size minus this was all written
 CHECKED = 4 << 20  # bytes before a part's safe end that are compared with the source before it is continued
+LOOK = 0.5  # seconds until a transfer that waits looks at its rate again
+FINE = 0.01  # seconds that are not worth a wait
 
 
 class SourceChanged(Exception):
@@ -21,19 +23,27 @@ class SourceChanged(Exception):
 
 
 class Pace:
-    """Holds a transfer to a rate (bytes per second) that may change at any time; None is as fast as it goes."""
+    """Holds a transfer to a rate (bytes per second) that may change at any time; None is as fast as it goes, 0 stands still.
+    Bytes that were taken are owed, and paid at whatever the rate is meanwhile: no wait outlives the rate that it was for."""
 
     def __init__(self, rate: Callable[[], float | None]) -> None:
-        self._rate, self._free_at = rate, 0.0
+        self._rate, self._turn = rate, asyncio.Lock()
+        self._owed, self._at = 0.0, 0.0
 
     async def take(self, n: int) -> None:
-        rate = self._rate()
-        if not rate:
-            return
-        now = time.monotonic()
-        self._free_at = max(now, self._free_at) + n / rate
-        if self._free_at - now > 0.01:
-            await asyncio.sleep(min(self._free_at - now, 60))
+        async with self._turn:
+            while (wait := self._wait()) > FINE:  # noqa: ASYNC110 - the rate is a function: nobody tells of its change
+                await asyncio.sleep(min(wait, LOOK))
+            self._owed += n
+
+    def _wait(self) -> float:
+        """Seconds until nothing is owed, as it looks now."""
+        rate, now = self._rate(), time.monotonic()
+        since, self._at = now - self._at, now
+        self._owed = 0.0 if rate is None else max(0.0, self._owed - rate * since)
+        if rate is None:
+            return 0.0
+        return self._owed / rate if rate else LOOK
 
 
 class Stream:

@@ -2,7 +2,8 @@
 # POSIX sh (dash, bash, busybox ash). Every name begins with ck_, for the job inherits the login's own variables.
 #
 # ck_d names a job, BASE/jobs/SESSION/ID, and the endings of its files: .record, .out, .err, sometimes .program, .ending,
-# .again. A directory for each job would cost a short one a fifth of its time, for mkdir's fork and exec.
+# .again. A directory for each job would cost a short one a fifth of its time, for mkdir's fork and exec: ck_d itself is one
+# only where something was told to the job, which knows it as COCKPIT_JOB and reads its file `told`.
 # The record only grows, a line at a time, each one write; a line without its newline was never written:
 #   start BOOT PID START     the control shell; the file is made with O_EXCL, so of two starters one begins the command
 #   | TEXT                   the command, for people
@@ -190,6 +191,7 @@ ck_exec() {
         printf 'error cannot enter %s\n' "$ck_cwd" >> "$ck_d.record"
         exit 126
     fi
+    export COCKPIT_JOB="$ck_d"
     if [ -n "$ck_prg" ]; then
         ck_program
     else

@@ -307,6 +307,33 @@ class ValueCaptured(Event):
     value: str
 
 
+# --- the pace of transfers
+
+
+@kind
+class LimitChanged(Event):
+    """A person changed what all transfers together may use: bytes per second, None: what the plan says again."""
+
+    bandwidth: float | None = None
+
+
+@kind
+class TransferPaused(Event):
+    task: str
+
+
+@kind
+class TransferResumed(Event):
+    task: str
+
+
+@kind
+class TransferFronted(Event):
+    """It starts before every other transfer that is queued."""
+
+    task: str
+
+
 # --- people
 
 

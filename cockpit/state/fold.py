@@ -13,7 +13,7 @@ from cockpit.journal import events as e
 from cockpit.journal.events import Event, Fact
 from cockpit.plan.model import LOCAL, split_task
 from cockpit.state import fold_tasks
-from cockpit.state.model import PENDING, Note, Prompt, Proof, ServerState, State, Task
+from cockpit.state.model import DONE, PENDING, SKIPPED, Note, Prompt, Proof, ServerState, State, Task
 
 Handler = Callable[[State, Fact, Any], None]
 
@@ -165,6 +165,35 @@ def _released(state: State, fact: Fact, event: e.Released) -> None:
         state.held.remove(event.target)
 
 
+# --- the pace of transfers
+
+
+def _limit_changed(state: State, fact: Fact, event: e.LimitChanged) -> None:
+    state.limit, state.limit_by = event.bandwidth, fact.who
+
+
+def _of_transfer(state: State, task: str) -> bool:
+    if task in state.tasks and state.tasks[task].kind == "copy" and state.tasks[task].state not in (DONE, SKIPPED):
+        return True
+    state.illegal += 1
+    return False
+
+
+def _paused(state: State, fact: Fact, event: e.TransferPaused) -> None:
+    if _of_transfer(state, event.task):
+        state.paused[event.task] = fact.who or ""
+
+
+def _resumed(state: State, fact: Fact, event: e.TransferResumed) -> None:
+    if _of_transfer(state, event.task):
+        state.paused.pop(event.task, None)
+
+
+def _fronted(state: State, fact: Fact, event: e.TransferFronted) -> None:
+    if _of_transfer(state, event.task):
+        state.fronted = [event.task, *(t for t in state.fronted if t != event.task)]
+
+
 # --- proofs, values, people
 
 
@@ -219,6 +248,7 @@ HANDLERS: dict[type[Event], Handler] = {
     e.HostKeyOffered: _key_offered, e.HostKeyAccepted: _key_accepted, e.Held: _held, e.Released: _released,
     e.CheckFinished: _check_finished, e.ValueCaptured: _value_captured, e.PromptOpened: _prompt_opened,
     e.PromptAnswered: _prompt_closed, e.PromptWithdrawn: _prompt_closed, e.GateAnswered: _gate_answered,
+    e.LimitChanged: _limit_changed, e.TransferPaused: _paused, e.TransferResumed: _resumed, e.TransferFronted: _fronted,
     e.NoteAdded: _note_added, e.AlarmAcknowledged: _alarm_acknowledged, e.Forecasted: _nothing,
     **fold_tasks.HANDLERS,
 }

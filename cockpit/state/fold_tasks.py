@@ -100,7 +100,16 @@ def _ended(state: State, fact: Fact, event: e.AttemptEnded) -> None:
             _move(state, task, t.UNDO_DONE)
     elif _leads(task, attempt) and _move(state, task, t.ENDED[event.result]):
         task.ended, task.cancel_asked = fact.at, False
+        if event.result != "failed":  # one that the plan tries again stays as it was asked to be
+            _unpaced(state, task)
     _decided(task, fact)
+
+
+def _unpaced(state: State, task: Task) -> None:
+    """Its turn is over: what was asked about its pace holds no longer."""
+    state.paused.pop(task.id, None)
+    if task.id in state.fronted:
+        state.fronted.remove(task.id)
 
 
 def _decided(task: Task, fact: Fact) -> None:
@@ -123,6 +132,7 @@ def _settled(state: State, fact: Fact, id_: str, trigger: str) -> Task | None:
         attempt.ended, attempt.result = fact.at, task.state
     task.started = fact.at if task.started is None else task.started
     task.ended, task.who, task.why, task.cancel_asked, task.by_plan = fact.at, fact.who, fact.why, False, False
+    _unpaced(state, task)
     return task
 
 
@@ -150,6 +160,8 @@ def _retry_asked(state: State, fact: Fact, event: e.RetryAsked) -> None:
     task.auto_retries = task.auto_retries + 1 if event.by_plan else 0
     task.not_before, task.ended, task.by_plan = event.not_before, None, False
     task.cancel_asked = task.undo_asked = False
+    if not event.by_plan:
+        state.paused.pop(task.id, None)
     if not task.attempts:
         task.started = None  # it was skipped or marked, and never ran
     state.gates.pop(event.task, None)

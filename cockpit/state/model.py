@@ -133,6 +133,10 @@ class State:
     tasks: dict[str, Task] = field(default_factory=dict)
     servers: dict[str, ServerState] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)  # servers, tasks, "" for everything
+    limit: float | None = None  # bytes per second for all transfers, as a person said; None: the plan's
+    limit_by: str | None = None
+    paused: dict[str, str] = field(default_factory=dict)  # transfer -> who paused it
+    fronted: list[str] = field(default_factory=list)  # transfers that start before the others, the first first
     prompts: dict[str, Prompt] = field(default_factory=dict)  # open ones, oldest first
     gates: dict[str, list[list[str]]] = field(default_factory=dict)  # task -> [[who, answer], …] of this asking
     proofs: dict[str, Proof] = field(default_factory=dict)  # "task/check" -> newest verdict

@@ -22,6 +22,21 @@ class Outcome:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a transfer may go now. rate: bytes per second for all of it, None: no limit."""
+
+    rate: float | None = None
+    paused: bool = False
+
+    @property
+    def told(self) -> bytes:
+        """As a job is told it (`Remote.tell_job`): whole bytes per second, at least 1; empty for no limit, 0 for paused."""
+        if self.paused:
+            return b"0"
+        return b"" if self.rate is None else b"%d" % max(1, round(self.rate))
+
+
 class StepContext(Protocol):
     """One attempt of one task. A step's `run(ctx)` is called to start it and, after any loss, to go on with it:
     both are the same call, and what it does on a server must be idempotent by `ctx.attempt`."""
@@ -110,6 +125,14 @@ class StepContext(Protocol):
 
     async def cancel_event(self) -> None:
         """Returns when a person asked for a cancel."""
+        ...
+
+    def pace(self) -> Pace:
+        """What this transfer may do now: its share of the limit in force, never more than its own step's `limit`."""
+        ...
+
+    async def pace_changed(self, last: Pace) -> Pace:
+        """Returns the pace once it differs from `last`: at once where it does already."""
         ...
 
     def bandwidth(self) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from cockpit.fleet.api import Contact, Remote, Target
 from cockpit.fleet.fleet import Fleet
 from cockpit.plan.model import Copy, Moment, Place, Plan, Server, Step, Window
+from cockpit.steps.api import Pace
 from tests.hosts.host import Host
 
 PASSWORDS = {"sudo_password": "opensesame"}
@@ -143,6 +144,20 @@ class Context:
 
     async def cancel_event(self) -> None:
         await self.cancel.wait()
+
+    def pace(self) -> Pace:
+        return Pace(self.rate, self.rate == 0)
+
+    async def pace_changed(self, last: Pace) -> Pace:
+        async with self.noted:
+            await self.noted.wait_for(lambda: self.pace() != last)
+        return self.pace()
+
+    async def change_pace(self, rate: float | None) -> None:
+        """0: paused."""
+        async with self.noted:
+            self.rate = rate
+            self.noted.notify_all()
 
     def bandwidth(self) -> float | None:
         return self.rate

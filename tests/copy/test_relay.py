@@ -14,9 +14,8 @@ import pytest
 
 from cockpit.fleet.api import CopyProgress, FleetError, Target
 from cockpit.fleet.relay import relay
+from cockpit.fleet.stream import BLOCK, WINDOW
 from tests.copy import trees
-
-BLOCK = 128 * 1024
 
 
 class Short(asyncssh.SFTPServer):
@@ -163,3 +162,25 @@ async def test_a_rate_is_kept_and_may_change(tmp_path: Path) -> None:
 
         await relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell)
         assert 0.5 < loop.time() - began < 6.0, "slow for its first part only: all of it would take 8 s"
+
+
+async def test_a_paused_one_stands_still_and_goes_on_at_the_new_rate(tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    rate, told, stands = [4_000_000.0], [0], asyncio.Event()
+
+    def tell(now: CopyProgress) -> None:
+        told[0] = now.bytes_done
+        if now.bytes_done > 1_500_000 and not stands.is_set():
+            rate[0] = 0.0
+            stands.set()
+
+    async with serving(src) as source, serving(dst) as target:
+        (src / "f").write_bytes(os.urandom(16 << 20))
+        copying = asyncio.create_task(relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell))
+        await asyncio.wait_for(stands.wait(), 20)
+        at = told[0]
+        done, _ = await asyncio.wait({copying}, timeout=1.5)
+        assert not done and told[0] - at <= WINDOW * BLOCK, "what was under way arrives, and no more"
+        rate[0] = 1e9
+        await asyncio.wait_for(copying, 20)
+    assert (dst / "f").read_bytes() == (src / "f").read_bytes()

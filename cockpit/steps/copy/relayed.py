@@ -41,12 +41,12 @@ async def _copy(ctx: StepContext, source: End, target: End) -> Relayed:
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
-        rate=lambda: _slower(action.limit, ctx.bandwidth()), tell=tell,
+        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=tell,
     )  # fmt: skip
 
 
 def _slower(one: float | None, other: float | None) -> float | None:
-    return min((rate for rate in (one, other) if rate), default=None)
+    return min((rate for rate in (one, other) if rate is not None), default=None)
 
 
 def _outcome(ctx: StepContext, done: Relayed) -> Outcome:

@@ -1,0 +1,55 @@
+"""The transfers that run now and the pace of each: shared anew when one starts, ends or is paused, or the limit is changed.
+
+Whoever moves data asks for its pace and waits for another; how a job on a server is told is the step's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cockpit.journal.events import Event, LimitChanged, TransferPaused, TransferResumed
+from cockpit.state.pace import paces
+from cockpit.steps.api import Pace
+
+if TYPE_CHECKING:
+    from cockpit.engine.core import Engine
+
+TELLING = (LimitChanged, TransferPaused, TransferResumed)
+
+
+class Traffic:
+    """One engine's transfers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._news = asyncio.Event()
+        self._paces: dict[str, Pace] | None = None
+
+    def seen(self, event: Event) -> None:
+        """Of every fact, once it is folded."""
+        if isinstance(event, TELLING):
+            self.shifted()
+
+    def shifted(self) -> None:
+        """The shares are not what they were."""
+        self._paces = None
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def pace(self, task: str) -> Pace:
+        """A transfer that is not among those that run, as a test's or one that has just ended, has no pace of its own."""
+        if self._paces is None:
+            rates = paces(self.engine.plan, self.engine.state, self._running())
+            self._paces = {name: Pace(rate, name in self.engine.state.paused) for name, rate in rates.items()}
+        return self._paces.get(task, Pace())
+
+    async def changed(self, task: str, last: Pace) -> Pace:
+        while True:
+            news = self._news
+            if (pace := self.pace(task)) != last:
+                return pace
+            await news.wait()
+
+    def _running(self) -> list[str]:
+        return [task for task, a in self.engine.attempts.items() if a.step.kind == "copy" and a.purpose == "do"]
