@@ -69,7 +69,7 @@ class Excludes:
     """rsync's exclude patterns. prefix: the directory's own name, which patterns see where the source had no trailing slash."""
 
     def __init__(self, patterns: Sequence[str], prefix: bytes = b"") -> None:
-        self._rules = [_rule(pattern) for pattern in patterns]
+        self._rules = [rule(pattern) for pattern in patterns]
         self._prefix = prefix
 
     def hides(self, path: bytes, *, is_dir: bool) -> bool:
@@ -77,14 +77,15 @@ class Excludes:
         return any((is_dir or not dirs_only) and rule.search(whole) for rule, dirs_only in self._rules)
 
 
-def _rule(pattern: str) -> tuple[re.Pattern[bytes], bool]:
-    """A leading slash anchors at the top; otherwise a pattern with a slash or ** matches the end of the path, and one without
-    the name alone. A trailing slash means directories only, `***` a directory and all in it."""
+def rule(pattern: str) -> tuple[re.Pattern[bytes], bool]:
+    """What hides "/name/name", and whether directories only. A leading slash anchors at the top; otherwise a pattern with a
+    slash or ** matches the end of the path, and one without the name alone. A trailing slash means directories only, `***`
+    a directory and all in it."""
     dirs_only = pattern.endswith("/")
     text = pattern.rstrip("/") if dirs_only else pattern
     anchored = text.startswith("/")
-    body = _glob(text.lstrip("/"))
-    return re.compile((b"^/" if anchored else b"(?:^|/)") + body + b"$", re.DOTALL), dirs_only
+    lead = b"^/" if anchored else b"(?:^|/)" if text.startswith("**") else b"/"  # only ** may stand for nothing at the top
+    return re.compile(lead + _glob(text.lstrip("/")) + rb"\Z", re.DOTALL), dirs_only
 
 
 def _glob(text: str) -> bytes:
@@ -100,7 +101,7 @@ def _glob(text: str) -> bytes:
             out, i = out + b"[^/]", i + 1
         elif text[i] == "[" and (end := text.find("]", i + 2)) > 0:
             inner = text[i + 1 : end].replace("\\", "\\\\")
-            out, i = out + b"[" + ("^" + inner[1:] if inner[0] == "!" else inner).encode() + b"]", end + 1
+            out, i = out + b"[" + ("^/" + inner[1:] if inner[0] in "!^" else inner).encode() + b"]", end + 1
         elif text[i] == "\\" and i + 1 < len(text):
             out, i = out + re.escape(text[i + 1].encode()), i + 2
         else:
