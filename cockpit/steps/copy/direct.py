@@ -14,18 +14,20 @@ from cockpit import crash
 from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
-from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.api import Outcome, Pace, StepContext
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
+from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.keys import cleanup
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
 from cockpit.steps.copy.settle import Settle
+from cockpit.steps.copy.trees import forget
 
 STARTS = 5  # of one attempt, after losses of its jobs; then it is a failure that may be tried again
 ERRORS_KEPT = 4096
 LOCK_WAIT = 6.0  # seconds: what the last part's processes hold is free again when the last of them has gone
 
-REVIVED: dict[str, Callable[[Mapping[str, Any]], Part]] = {"settle": Settle.revived}
+REVIVED: dict[str, Callable[[Mapping[str, Any]], Part]] = {"files": Files.revived, "settle": Settle.revived}
 """By a part's name: the part again, from its `memory`, to follow and judge a job that an earlier engine started."""
 
 
@@ -81,6 +83,7 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     spec = JobSpec(
         begun.job, ctx.session, ctx.epoch, work.command, work.program, work.args, become=begun.become,
         timeout=_time_left(ctx, begun), lock=f"{ready.route.target}:{lock}" if begun.way == "push" else lock,
+        told=_pace(ctx).told,
     )  # fmt: skip
     report = await ctx.remote(begun.on).start_job(spec)
     until = time.monotonic() + LOCK_WAIT
@@ -89,6 +92,20 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
         report = await ctx.remote(begun.on).start_job(spec)
     crash.point("copy.job-started")
     return _not_run(ctx, begun, report) if report.phase == "ended" and report.how and report.exit is None else None
+
+
+def _pace(ctx: StepContext) -> Pace:
+    action, pace = ctx.step.action, ctx.pace()
+    assert isinstance(action, Copy)
+    return replace(pace, rate=min((rate for rate in (action.limit, pace.rate) if rate), default=None))
+
+
+async def _pacing(ctx: StepContext, begun: Begun) -> None:
+    """Tells a job that runs each new pace; an engine that finds one tells it at once, for it may have changed meanwhile."""
+    while True:
+        now = ctx.pace()
+        await ctx.remote(begun.on).tell_job(begun.job, _pace(ctx).told, become=begun.become)
+        await ctx.pace_changed(now)
 
 
 def _time_left(ctx: StepContext, begun: Begun) -> float | None:
@@ -103,13 +120,14 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
     errors = bytearray()
     follow = asyncio.create_task(_follow(ctx, begun, part, errors, heard))
     cancel = asyncio.create_task(ctx.cancel_event())
+    pacing = asyncio.create_task(_pacing(ctx, begun))
     try:
         await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
         if not follow.done():
             await ctx.remote(begun.on).cancel_job(begun.job, become=begun.become)
         report = await follow
     finally:
-        for task in (follow, cancel):
+        for task in (follow, cancel, pacing):
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
@@ -180,6 +198,7 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     ctx.progress("verify", size, size, files, files)
     if begun.proven:
         return Outcome("done", 0, detail=detail)
+    await forget(ctx, begun)
     there = await recount(target, begun.landing, action.exclude)
     if there is None:
         return Outcome("failed", 0, f"{target.server}:{begun.landing} can't be counted", True, detail)

@@ -83,7 +83,7 @@ class Part(Protocol):
 def added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Details of several parts as one: numbers are summed, of anything else the later one stands."""
     both = {**one, **other}
-    for name in one.keys() & other.keys():
+    for name in one.keys() & other.keys() - {"streams"}:
         if isinstance(one[name], (int, float)) and isinstance(other[name], (int, float)):
             both[name] = one[name] + other[name]
     return both
