@@ -130,8 +130,10 @@ async def mover(source: Host, target: Host, way: Way, place: Path) -> AsyncItera
             await route.close()
 
 
-def dense(path: Path, size: int, seed: int = 1) -> Path:
-    path.write_bytes(random.Random(seed).randbytes(size))
+def dense(path: Path, size: int) -> Path:
+    with path.open("wb") as file:
+        for at in range(0, size, 16 * MIB):
+            file.write(os.urandom(min(16 * MIB, size - at)))
     return path
 
 
@@ -175,5 +177,3 @@ def same(one: Path, other: Path) -> bool:
 def receipts(host: Host) -> list[Path]:
     return [path for path in host.root.glob("**/.cockpit/images/*") if len(path.name) == 32]
 
-
-__all__ = ["MIB", "Mover", "Run", "allocated", "change", "dense", "mover", "os", "receipts", "same", "size_of", "sparse"]

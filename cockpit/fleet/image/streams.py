@@ -34,8 +34,8 @@ class Stream:
         self.number = number
         self.opened = False
         self._child = None  # type: subprocess.Popen[bytes] | None
-        self.source = Here(Source(self.sources))  # type: End
-        self.target = Here(Target(self.targets))  # type: End
+        self.source = Here(Source(self.sources))  # type: Here | There
+        self.target = Here(Target(self.targets))  # type: Here | There
 
     def open(self) -> None:
         """Broken, when there is no way; Fault."""

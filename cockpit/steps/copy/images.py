@@ -44,7 +44,7 @@ class Images:
         self.large, self.way = tuple(large), way
         self.size, self.files = sum(one.size for one in large), len(large)
         self._become, self._streams, self._live = become, streams, live
-        self._words = bundle if python else posix
+        self._python = python
         self.bytes_done = self.files_done = 0
         self.moved = self.proved = self.largest = 0
         self.phase = "scan"
@@ -57,12 +57,17 @@ class Images:
         if self.way == "local":
             return None
         if self.way == "pull":
-            return self._words.half("source", [one.source for one in self.large], become=self._become)
-        return self._words.half("target", [one.target for one in self.large], become=self._become)
+            return self._half("source", [one.source for one in self.large])
+        return self._half("target", [one.target for one in self.large])
+
+    def _half(self, role: bundle.Role, paths: Sequence[str]) -> str:
+        half = bundle.half if self._python else posix.half
+        return half(role, paths, become=self._become)
 
     def command(self, shell: str | None) -> Work:
         """What the job runs."""
-        return Work(self._words.job(
+        job = bundle.job if self._python else posix.job
+        return Work(job(
             self.way, [one.source for one in self.large], [one.target for one in self.large],
             [one.size for one in self.large], shell=shell, streams=self._streams, live=self._live,
         ))  # fmt: skip
@@ -70,7 +75,7 @@ class Images:
     def memory(self) -> Mapping[str, Any]:
         return {
             "large": [asdict(one) for one in self.large], "way": self.way, "become": self._become, "streams": self._streams,
-            "live": self._live, "python": self._words is bundle,
+            "live": self._live, "python": self._python,
         }  # fmt: skip
 
     @classmethod
