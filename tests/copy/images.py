@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +22,7 @@ from tests.copy.context import fleet_of
 from tests.hosts.host import Host
 
 MIB = 1 << 20
+COUNT = itertools.count(1)
 Way = Literal["pull", "push", "local"]
 
 
@@ -70,7 +72,6 @@ class Mover:
         self.fleet, self.source, self.target, self.way, self.route = fleet, source, target, way, route
         self.job = source if way == "push" else target
         self._become = become
-        self._count = 0
 
     async def start(self, pairs: Sequence[tuple[str, str]], *, told: bytes = b"", **how: Any) -> Run:
         large = [Large(src, dst, size_of(self.source, src)) for src, dst in pairs]
@@ -80,8 +81,7 @@ class Mover:
         if self.route is not None:
             assert forced is not None
             await self.route.permit(forced)
-        self._count += 1
-        name = f"images-{self._count}"
+        name = f"images-{next(COUNT)}"
         place = self.target.path("/tmp/told") if self.way != "push" else self.source.path("/tmp/told")
         place.mkdir(exist_ok=True)
         (place / "told").write_bytes(told)
@@ -104,9 +104,9 @@ class Mover:
 
 
 def size_of(host: Host, path: str) -> int:
-    where = host.path(path)
-    if where.is_block_device():
+    if path.startswith("/dev/"):
         return int(host.run(f"blockdev --getsize64 {path}").stdout)
+    where = host.path(path)
     return where.stat().st_size if where.exists() else 0
 
 
