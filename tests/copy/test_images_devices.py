@@ -48,7 +48,7 @@ async def test_a_disk_becomes_a_sparse_image_and_a_disk_again(loop: Loop, hosts:
     device = loop(other)
     async with mover(dst, src, "push", tmp_path) as moving:
         await moving.move(("/srv/image", device))
-        subprocess.run(["blockdev", "--flushbufs", device], check=True)
+        src.run(f"blockdev --flushbufs {device}")
         with other.open("rb") as file:
             assert file.read(200 * MIB) == disk.read_bytes(), "what is a hole in the image is zeros on the disk"
         with image.open("r+b") as file:
@@ -81,8 +81,7 @@ async def test_a_device_written_to_meanwhile_is_noticed(loop: Loop, hosts: Hosts
         run = await moving.start([(device, "/srv/image")], told=b"40000000")
         following = asyncio.create_task(run.follow())
         await run.until("copy", 64 * MIB)
-        with open(device, "r+b") as file:
-            file.write(b"written meanwhile")
+        src.run(f"printf meanwhile | dd of={device} conv=notrunc,fsync")
         moving.tell(None)
         outcome = await asyncio.wait_for(following, 30)
         assert outcome is not None and "was written to while it was copied" in (outcome.error or ""), outcome
