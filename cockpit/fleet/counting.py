@@ -67,13 +67,18 @@ class Counter:
         self.fed = 0  # bytes of output
         self.passes = 1
         self.changed = 0  # in the newest pass: entries that it had to touch
-        self._moved = self._there = self._there_files = self._run_files = self._moved_before = 0
+        self._moved = self._there = self._there_files = self._run_files = self._moved_before = self._sent_before = 0
         self._best = self._best_files = 0
         self._rest = b""
 
     @property
     def bytes_done(self) -> int:
         return self._best
+
+    @property
+    def moved(self) -> int:
+        """Bytes, by rsync's own counter, of all its runs in the first pass."""
+        return self._sent_before + self._moved
 
     @property
     def moved_files(self) -> int:
@@ -108,6 +113,7 @@ class Counter:
     def _begin_again(self) -> None:
         """The same pass from its start, at another pace: what it had moved will be found to be there."""
         self._moved_before += self._run_files
+        self._sent_before += self._moved
         self._moved = self._run_files = self._there = self._there_files = 0
 
     def _item(self, item: re.Match[bytes]) -> None:

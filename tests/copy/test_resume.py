@@ -107,7 +107,7 @@ async def test_sigkill_of_one_side_is_transient_and_resumed(killed: str, hosts: 
         retry = Context(fleet, plan_of(fleet, [src, dst], fast), fast, "src", n=2)
         outcome = await copy.run(retry)
         assert outcome.result == "done", (outcome, retry.errors)
-        assert outcome.detail["moved"] == 1, "what was whole is not moved again"
+        assert outcome.detail["moved_files"] == 1, "what was whole is not moved again"
         retry.check_progress()
     there = dst.path("/srv/d/z-big")
     assert there.read_bytes() == source.read_bytes()

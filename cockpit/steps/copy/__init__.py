@@ -10,14 +10,16 @@ import asyncio
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
+from cockpit.fleet.counting import Survey
 from cockpit.fleet.routes import WrongHostKey, find_route
 from cockpit.fleet.sides import look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import direct, relayed, trees
 from cockpit.steps.copy.begun import Ready
+from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, note_route
-from cockpit.steps.copy.places import End, Refused, ends, look_at_source, look_at_target
+from cockpit.steps.copy.places import End, Refused, Source, device_size, ends, look_at_source, look_at_target
 
 __all__ = ["cleanup", "run"]
 
@@ -45,7 +47,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     why = "the plan says sftp" if action.method == "sftp" else ours.problem or theirs.problem
     if why:
         return await _relay(ctx, source, target, why)
-    counted = await look_at_source(source, action.exclude)
+    device = await device_size(source) if action.method != "rsync" else None
+    counted = await look_at_source(source, action.exclude) if device is None else Source("file", Survey(1, device, device))
     place = await look_at_target(target, source.path, counted.kind)
     ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
@@ -55,12 +58,13 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     if route.way == "relay":
         return await _relay(ctx, source, target, route.why)
     ctx.say(f"{route.way}: {route.why}")
-    if action.method == "image":
-        ctx.say("method image: moved by rsync, holes kept")
     try:
-        parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place))
-        exactly = place.empty or action.delete
-        return await direct.go(ctx, source, target, Ready(route, opened, counted.survey, place.landing, exactly, parts))
+        if device is None:
+            parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place))
+        else:
+            parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, device)])]
+        exactly, proven = place.empty or action.delete, device is not None
+        return await direct.go(ctx, source, target, Ready(route, opened, counted.survey, place.landing, exactly, parts, proven))
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)

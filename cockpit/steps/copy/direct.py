@@ -17,6 +17,7 @@ from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, Pace, StepContext
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
 from cockpit.steps.copy.files import Files
+from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
@@ -27,7 +28,9 @@ STARTS = 5  # of one attempt, after losses of its jobs; then it is a failure tha
 ERRORS_KEPT = 4096
 LOCK_WAIT = 6.0  # seconds: what the last part's processes hold is free again when the last of them has gone
 
-REVIVED: dict[str, Callable[[Mapping[str, Any]], Part]] = {"files": Files.revived, "settle": Settle.revived}
+REVIVED: dict[str, Callable[[Mapping[str, Any]], Part]] = {
+    "files": Files.revived, "images": Images.revived, "settle": Settle.revived,
+}  # fmt: skip
 """By a part's name: the part again, from its `memory`, to follow and judge a job that an earlier engine started."""
 
 

@@ -67,7 +67,7 @@ class Settle:
         return None
 
     def detail(self) -> Mapping[str, Any]:
-        return {"moved": self._counter.moved_files}
+        return {"moved": self._counter.moved, "moved_files": self._counter.moved_files}
 
 
 def said(text: str, errors: str) -> str:
