@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import join
 
-from cockpit.fleet.rsync import PASS_MARK
+from cockpit.fleet.rsync import AGAIN_MARK, PASS_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _number(text: str) -> int:
     return int(text.split()[0].replace(",", ""))
 
 
-_PROGRESS = re.compile(rb"\s*(\d+)\s+\d+%\s+\S+\s+\S+(?:\s+\(xfr#(\d+), \w+-chk=(\d+)/(\d+)\))?\s*")
+PROGRESS = re.compile(rb"\s*(\d+)\s+\d+%\s+\S+\s+\S+(?:\s+\(xfr#(\d+), \w+-chk=(\d+)/(\d+)\))?\s*")
 _ITEM = re.compile(rb"([<>ch.*])([fdLDS])(.{9}) (\d+)")
 
 
@@ -67,9 +67,8 @@ class Counter:
         self.fed = 0  # bytes of output
         self.passes = 1
         self.changed = 0  # in the newest pass: entries that it had to touch
-        self.moved_files = 0
-        self._moved = self._there = self._there_files = 0
-        self._best = 0
+        self._moved = self._there = self._there_files = self._run_files = self._moved_before = self._sent_before = 0
+        self._best = self._best_files = 0
         self._rest = b""
 
     @property
@@ -77,8 +76,18 @@ class Counter:
         return self._best
 
     @property
+    def moved(self) -> int:
+        """Bytes, by rsync's own counter, of all its runs in the first pass."""
+        return self._sent_before + self._moved
+
+    @property
+    def moved_files(self) -> int:
+        return self._moved_before + self._run_files
+
+    @property
     def files_done(self) -> int:
-        return self.moved_files + self._there_files
+        self._best_files = max(self._best_files, self._run_files + self._there_files)
+        return self._best_files
 
     def feed(self, data: bytes) -> None:
         self.fed += len(data)
@@ -90,14 +99,22 @@ class Counter:
     def _line(self, line: bytes) -> None:
         if line == PASS_MARK.encode():
             self.passes, self.changed = self.passes + 1, 0
+        elif line == AGAIN_MARK.encode():
+            self._begin_again()
         elif item := _ITEM.fullmatch(line):
             self._item(item)
         elif line.startswith(b"*deleting"):
             self.changed += 1
-        elif (counted := _PROGRESS.fullmatch(line)) and self.passes == 1:
+        elif (counted := PROGRESS.fullmatch(line)) and self.passes == 1:
             self._moved = int(counted[1])
-            self.moved_files = int(counted[2] or self.moved_files)
+            self._run_files = int(counted[2] or self._run_files)
         self._best = max(self._best, self._moved + self._there)
+
+    def _begin_again(self) -> None:
+        """The same pass from its start, at another pace: what it had moved will be found to be there."""
+        self._moved_before += self._run_files
+        self._sent_before += self._moved
+        self._moved = self._run_files = self._there = self._there_files = 0
 
     def _item(self, item: re.Match[bytes]) -> None:
         if item[1] in b"<>c" or item[3].strip(b" ."):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from shlex import join, quote
 
 OLDEST = (3, 1, 0)  # --info=progress2
@@ -16,6 +17,7 @@ SPARSE_INPLACE = (3, 1, 3)  # earlier ones refuse --sparse together with --inpla
 REMOTE = "cockpit"  # the host's name on rsync's command line; the real address stands in the route's ssh script
 VANISHED = 24
 PASS_MARK = "cockpit-pass"
+AGAIN_MARK = "cockpit-again"  # the same pass from its start: pace.sh has ended it early
 
 TRANSIENT = frozenset({10, 12, 30, 35, 137, 255})
 MEANINGS: Mapping[int, str] = {
@@ -47,7 +49,9 @@ LEFT_BEHIND: Mapping[str, str] = {  # what -a asks for and a destination may be 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one copy asks of rsync. limit: bytes per second. whole, sparse, inplace: `choose` says when. without: what stays
+    """What one copy asks of rsync. whole, sparse, inplace: `choose` says when. itemize: a line for every entry, or (changes) for
+    what changes alone. part: of the files that a list names, with the directories above them; directories stay writable to
+    their owner and get their times from a later pass, since other parts write into them at the same time. without: what stays
     behind, as a person agreed (words of `survey.fits`)."""
 
     acls: bool = True
@@ -58,7 +62,8 @@ class Options:
     whole: bool = True
     inplace: bool = True
     itemize: bool = False
-    limit: float | None = None
+    changes: bool = False
+    part: bool = False
     without: frozenset[str] = frozenset()
 
 
@@ -74,7 +79,7 @@ def parse_version(text: str) -> Rsync | None:
 
 def choose(
     source: Rsync, target: Rsync, *, empty: bool, retry: bool, linked: bool, final: bool,
-    delete: bool, exclude: Sequence[str], limit: float | None, without: frozenset[str] = frozenset(),
+    delete: bool, exclude: Sequence[str], without: frozenset[str] = frozenset(),
 ) -> Options:
     """The options for these two rsyncs and what already lies at the target.
 
@@ -87,7 +92,7 @@ def choose(
     return Options(
         acls=source.acls and target.acls and "ACLs" not in without,
         xattrs=source.xattrs and target.xattrs and "attributes" not in without, without=without, delete=delete,
-        exclude=tuple(exclude), sparse=sparse, whole=empty, inplace=inplace, itemize=final or not empty, limit=limit,
+        exclude=tuple(exclude), sparse=sparse, whole=empty, inplace=inplace, itemize=True,
     )
 
 
@@ -101,10 +106,9 @@ def words(options: Options) -> list[str]:
     line += ["--inplace"] * options.inplace
     line.append("--whole-file" if options.whole else "--no-whole-file")
     line += ["--delete"] * options.delete
-    if options.limit:
-        line.append(f"--bwlimit={max(1, int(options.limit / 1024))}")  # rsync counts in KiB
+    line += ["--relative", "--omit-dir-times", "--chmod=Du+rwx", "--ignore-missing-args"] * options.part
     if options.itemize:
-        line += ["-ii", "--out-format=%i %l"]
+        line += ["-i" if options.changes else "-ii", "--out-format=%i %l"]
     return line + [f"--exclude={pattern}" for pattern in options.exclude]
 
 
@@ -114,7 +118,10 @@ def command(options: Options, source: str, target: str, *, shell: str | None = N
     if shell:
         line += ["-e", f"sh {_rsh_word(shell)}"]
         source, target = (f"{REMOTE}:{source}", target) if pull else (source, f"{REMOTE}:{target}")
-    return f"LC_ALL=C {join([*line, '--', source, target])}"
+    return _START + join([*line[1:], "--", source, target])
+
+
+_START = "LC_ALL=C rsync "
 
 
 def _rsh_word(path: str) -> str:
@@ -122,22 +129,37 @@ def _rsh_word(path: str) -> str:
     return "'" + path.replace("'", "''") + "'"
 
 
-def job(rsync: str, *, final: bool) -> str:
-    """The whole detached job: rsync, again when files vanished, and for a final pass again to see that nothing changes."""
+def exec_line(
+    options: Options, source: str, target: str, *, shell: str | None = None, pull: bool = True, more: str = "",
+) -> str:  # fmt: skip
+    """The same for pace.sh: the shell becomes rsync, with one more option as $1. more: options, quoted for /bin/sh."""
+    text = command(options, source, target, shell=shell, pull=pull)
+    return f'exec env {_START}"$1" {more} {text.removeprefix(_START)}'
+
+
+def pace_text() -> str:
+    return (files("cockpit.fleet") / "pace.sh").read_text()
+
+
+def job(line: str, *, final: bool) -> str:
+    """The whole detached job: `line` (of `exec_line`), again when files vanished, and for a final pass again to see that nothing
+    changes; at the pace told."""
     lines = [
-        f"copy() {{ {rsync}; code=$?; }}",
-        "copy",
-        f"if [ $code -eq {VANISHED} ]; then echo; echo {PASS_MARK}; copy; fi",
+        f"{pace_text()}\ntick() {{ :; }}\nline() {{ {line}; }}",
+        "paced",
+        f"if [ $code -eq {VANISHED} ]; then echo; echo {PASS_MARK}; paced; fi",
     ]
     if final:
-        lines.append(f"if [ $code -eq 0 ]; then echo; echo {PASS_MARK}; copy; fi")
+        lines.append(f"if [ $code -eq 0 ]; then echo; echo {PASS_MARK}; paced; fi")
     return "\n".join([*lines, "exit $code", ""])
 
 
 def show_command(options: Options, shell: str, *, pull: bool) -> str:
     """rsync run with a `shell` that only writes down what it was asked: how this rsync words its other half."""
     here = "/nonexistent-cockpit"
-    return command(options, "/x" if pull else here, here if pull else "/x", shell=shell, pull=pull)
+    text = command(options, "/x" if pull else here, here if pull else "/x", shell=shell, pull=pull)
+    listed = "--from0 --files-from=/dev/null " * options.part  # the other side is asked the same whatever list is read here
+    return _START + listed + text.removeprefix(_START)
 
 
 def server_line(shown: str, path: str) -> str:
@@ -149,6 +171,17 @@ def server_line(shown: str, path: str) -> str:
     if not head.startswith("rsync --server ") or not dot or tail != "/x":
         raise ValueError(f"rsync asked for something unexpected: {shown.strip()[:200]!r}")
     return f"{head} . {quote(path)}"
+
+
+def paced_half(half: str, *, become: bool = False) -> str:
+    """The other side's line where that sends: a sender holds the pace itself (--bwlimit is in what it is asked), so the one
+    command that its key may run takes that number, if it is one, from what is asked, and nothing else."""
+    line = half.replace("rsync --server --sender ", 'rsync --server --sender "--bwlimit=$b" ', 1)
+    script = f'''set -f; b=0
+for w in $SSH_ORIGINAL_COMMAND; do case $w in --bwlimit=*) b=${{w#*=}} ;; esac; done
+case $b in "" | *[!0-9]*) b=0 ;; esac
+exec {'sudo -n ' * become}{line}'''
+    return f"/bin/sh -c {quote(script)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,9 @@ async def test_the_key_can_do_nothing_else(hosts: Hosts, tmp_path: Path) -> None
         await asyncio.wait_for(ctx.moved.wait(), 20)
         line = src.path("/home/ops/.ssh/authorized_keys").read_text().splitlines()[-1]
         assert line.startswith('restrict,from="127.') and 'expiry-time="' in line
-        assert ',command="rsync --server --sender -' in line and '. /srv/big" ssh-ed25519 ' in line
+        script = line.split(',command="/bin/sh ')[1].split('" ssh-ed25519 ')[0]
+        said = src.path(f"/home/ops/{script}").read_text()
+        assert 'exec rsync --server --sender "--bwlimit=$b" -' in said and said.count("exec ") == 2 and ". /srv/big" in said
         key = next(dst.root.glob("root/.cockpit/routes/*/key"))
         assert key.parent.stat().st_mode & 0o777 == 0o700
         options = ["-F", "/dev/null", "-i", str(key), "-oIdentitiesOnly=yes", "-oStrictHostKeyChecking=no"]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.fleet.api import FleetError, Lost
+from cockpit.fleet.api import FleetError, JobSpec, Lost
 from cockpit.steps import copy
+from cockpit.steps.copy import direct
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.hosts.factory import Hosts
@@ -106,7 +107,7 @@ async def test_sigkill_of_one_side_is_transient_and_resumed(killed: str, hosts: 
         retry = Context(fleet, plan_of(fleet, [src, dst], fast), fast, "src", n=2)
         outcome = await copy.run(retry)
         assert outcome.result == "done", (outcome, retry.errors)
-        assert outcome.detail["moved"] == 1, "what was whole is not moved again"
+        assert outcome.detail["moved_files"] == 1, "what was whole is not moved again"
         retry.check_progress()
     there = dst.path("/srv/d/z-big")
     assert there.read_bytes() == source.read_bytes()
@@ -155,6 +156,24 @@ async def test_a_crash_right_after_a_note_leaves_no_key(note: str, hosts: Hosts,
         assert outcome.result == "done", (outcome, again.said, again.errors)
     assert trees.left_behind(src, dst) == []
     assert (src.path("/home/ops/.ssh/authorized_keys").read_text().count("\n")) == 1, "the person's own key stays"
+
+
+async def test_a_target_that_another_job_writes_to(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "LOCK_WAIT", 0.0)
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    src.path("/srv/d").mkdir()
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        other = JobSpec("other", "s2", 1, "sleep 600", lock="/srv/d")
+        assert (await fleet.remote("dst").start_job(other)).phase == "running"
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        outcome = await copy.run(ctx)
+        assert (outcome.result, outcome.transient) == ("failed", True)
+        assert outcome.error == "another job writes to /srv/d/", "not: its job is absent"
+        assert trees.left_behind(src, dst) == []
+        await fleet.remote("dst").cancel_job("other", become=False)
+        again = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2)
+        assert (await copy.run(again)).result == "done"
 
 
 async def test_a_full_target_says_so(hosts: Hosts, tmp_path: Path) -> None:

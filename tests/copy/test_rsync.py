@@ -58,7 +58,7 @@ def test_the_version_says_what_an_rsync_can_carry() -> None:
 
 def test_whole_and_sparse_only_where_nothing_lies() -> None:
     assert NEW and OLD
-    how = {"linked": False, "final": False, "delete": False, "exclude": (), "limit": None}
+    how = {"linked": False, "final": False, "delete": False, "exclude": ()}
     first = choose(NEW, NEW, empty=True, retry=False, **how)
     assert (first.whole, first.sparse, first.inplace) == (True, True, True)
     again = choose(NEW, NEW, empty=False, retry=True, **how)

@@ -16,10 +16,12 @@ from cockpit.fleet.sides import look
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import direct, relayed
+from cockpit.steps.copy import direct, relayed, trees
+from cockpit.steps.copy.begun import Ready
+from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, note_route
 from cockpit.steps.copy.losses import agreed
-from cockpit.steps.copy.places import End, Refused, ends, look_at_source, look_at_target
+from cockpit.steps.copy.places import End, Refused, as_file, device_size, ends, look_at_source, look_at_target
 
 __all__ = ["cleanup", "run"]
 
@@ -28,14 +30,17 @@ async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
     try:
         source, target = ends(ctx)
-        return await direct.found(ctx, source, target) or await _anew(ctx, source, target)
+        while True:
+            if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
+                return outcome
     except Refused as refused:
         return Outcome("failed", error=str(refused))
     except WrongHostKey as wrong:
         return Outcome("failed", error=wrong.text)
 
 
-async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
+async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
+    """None: a job of it was lost on its server, which is to be asked what it did."""
     action = ctx.step.action
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
@@ -44,7 +49,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
     why = "the plan says sftp" if action.method == "sftp" else ours.problem or theirs.problem
     if why:
         return await _relay(ctx, source, target, why)
-    counted = await look_at_source(source, action.exclude)
+    device = await device_size(source) if action.method != "rsync" else None
+    counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
     place = await look_at_target(target, source.path, counted.kind)
     without = await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
     counted = replace(counted, survey=counted.seen.less(without))
@@ -56,15 +62,18 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome:
     if route.way == "relay":
         return await _relay(ctx, source, target, route.why)
     ctx.say(f"{route.way}: {route.why}")
-    if action.method == "image":
-        ctx.say("method image: moved by rsync, holes kept")
     try:
-        begun = await direct.begin(ctx, source, target, direct.Work(route, opened, ours, theirs, counted, place, without))
+        if device is None:
+            ground = trees.Ground(route, opened, ours, theirs, counted, place, without)
+            parts = await trees.parts_of(ctx, source, target, ground)
+        else:
+            parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, device)])]
+        exactly, proven = place.empty or action.delete, device is not None
+        return await direct.go(ctx, source, target, Ready(route, opened, counted.survey, place.landing, exactly, parts, proven))
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
         raise
-    return await direct.to_the_end(ctx, source, target, begun)
 
 
 async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:

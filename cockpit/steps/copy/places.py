@@ -110,6 +110,25 @@ elif [ -b {path} ]; then echo device; elif [ -e {path} ]; then echo other; else 
     return Source(kind, seen.counted, seen)  # type: ignore[arg-type]
 
 
+async def device_size(end: End) -> int | None:
+    """Bytes of a block device; None where the path is none. Refused: one that nobody can measure."""
+    if not _normal(end.path).startswith("/dev/") or end.remote.target.sftp_only:
+        return None
+    path = quote(end.path)
+    script = f"[ -b {path} ] || exit 0\nblockdev --getsize64 {path} || wc -c < {path}"
+    done = await end.remote.run(script, become=end.become)
+    text = done.stdout.decode(errors="replace").strip()
+    if done.exit or (text and not text.isdecimal()):
+        raise Refused(f"{end.server}:{end.path} can't be measured: {done.stderr.decode(errors='replace').strip()[-200:]}")
+    return int(text) if text else None
+
+
+def as_file(size: int) -> Source:
+    """A block device of so many bytes, as the image that it becomes. How much of it is zeros nobody knows beforehand."""
+    seen = Surveyed(way="device", files=1, size=size, apparent=size, largest=size)
+    return Source("file", seen.counted, seen)
+
+
 async def recount(end: End, path: str, exclude: Sequence[str]) -> Survey | None:
     """The same count of another path of the same server."""
     try:

@@ -1,0 +1,139 @@
+"""Chunks, blocks and pieces: the grid over an image, what is only zeros, and digests by the fastest hash there is.
+
+Runs on the servers (Python 3.6). A chunk is what a receipt answers for; a block is what is hashed and, in a second pass,
+moved; a piece is a run of data in a block, between holes. A block of zeros has the digest ZERO whether it is a hole or
+written: holes need no hashing. Knows no file and no stream.
+"""
+
+import ctypes
+import hashlib
+import mmap
+import time
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+CHUNK = 1 << 25
+BLOCK = 1 << 20
+SECTOR = 4096  # what O_DIRECT is aligned to; a multiple of every disk's own
+DIGEST = 16  # bytes
+ZERO = bytes(DIGEST)
+TRIAL = 0.004  # seconds for each hash
+TRIES = 4
+STRONG = ("sha256", "blake2b", "sha512")
+XXH = "xxh3-128"
+
+_ZEROS = mmap.mmap(-1, BLOCK)
+_AT_ZEROS = ctypes.addressof(ctypes.c_char.from_buffer(_ZEROS))
+
+
+class _Two(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+def _library(name: str, function: str) -> Any:
+    try:
+        return getattr(ctypes.CDLL(name), function)
+    except (OSError, AttributeError):
+        return None
+
+
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+_xxh = _library("libxxhash.so.0", "XXH3_128bits")  # from 0.8 on; rsync brings it to most servers
+if _xxh is not None:
+    _xxh.restype, _xxh.argtypes = _Two, [ctypes.c_void_p, ctypes.c_size_t]
+
+
+class Buffer:
+    """One block of memory, aligned for O_DIRECT."""
+
+    def __init__(self) -> None:
+        self.memory = mmap.mmap(-1, BLOCK)
+        self.view = memoryview(self.memory)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+
+    def zeros(self, length: int) -> bool:
+        """Whether its first `length` bytes are zeros: without a copy, and at once where they are not."""
+        return not _memcmp(self.address, _AT_ZEROS, length)
+
+    def clear(self) -> None:
+        ctypes.memset(self.address, 0, BLOCK)
+
+
+Hasher = Callable[[Buffer, int], bytes]
+Facts = Dict[str, Any]  # what can be told in JSON
+Found = Iterator[Tuple[int, Any, Any]]
+"""(block, its pieces, Buffer) for each block that holds anything but zeros; at last (-1, [], the digests of all blocks)."""
+
+
+def hashes() -> "dict[str, float]":
+    """Each hash that this Python has -> how fast it is here, in bytes per second, tried for a few milliseconds."""
+    found = {}  # type: Dict[str, float]
+    buffer = Buffer()
+    for name in (XXH,) + STRONG:
+        try:
+            one = hasher(name)
+        except ValueError:
+            continue
+        began, best, count = time.perf_counter(), 0.0, 0
+        while time.perf_counter() - began < TRIAL or count < TRIES:
+            at = time.perf_counter()
+            one(buffer, BLOCK)
+            best = max(best, BLOCK / (time.perf_counter() - at))  # the best: others use the processor too
+            count += 1
+        found[name] = best
+    return found
+
+
+def agree(ours: "dict[str, float]", theirs: "dict[str, float]") -> "list[str]":
+    """The hashes that both ends have, the one first that is fastest where it is slowest."""
+    both = {name: min(speed, theirs[name]) for name, speed in ours.items() if name in theirs}
+    return sorted(both, key=lambda name: -both[name])
+
+
+def hasher(name: str) -> "Hasher":
+    """A function (Buffer, length) -> DIGEST bytes, never ZERO. ValueError: this Python has no such hash."""
+    if name == XXH:
+        if _xxh is None:
+            raise ValueError(name)
+        return _fast
+    if name not in STRONG:
+        raise ValueError(name)
+    make = getattr(hashlib, name)
+    make(b"")  # some systems forbid some
+    return lambda buffer, length: make(buffer.view[:length]).digest()[:DIGEST]
+
+
+def _fast(buffer: Buffer, length: int) -> bytes:
+    two = _xxh(buffer.address, length)
+    return bytes(two.low.to_bytes(8, "little") + two.high.to_bytes(8, "little"))
+
+
+def digest(one: "Hasher", buffer: Buffer, length: int) -> bytes:
+    """Of a block: ZERO when it holds nothing but zeros."""
+    return ZERO if buffer.zeros(length) else one(buffer, length)
+
+
+def whole(digests: bytes, length: int) -> bytes:
+    """One digest over those of the parts: of a chunk over its blocks', of an image over its chunks'."""
+    return hashlib.sha256(b"%d:" % length + digests).digest()[:DIGEST]
+
+
+def blocks(length: int) -> "list[tuple[int, int]]":
+    """(start, length) of each block of a chunk that is `length` long."""
+    return [(at, min(BLOCK, length - at)) for at in range(0, length, BLOCK)]
+
+
+def chunks(size: int) -> "list[tuple[int, int]]":
+    """(offset, length) of each chunk of an image."""
+    return [(at, min(CHUNK, size - at)) for at in range(0, size, CHUNK)]
+
+
+def empty(length: int) -> bytes:
+    """The digest of a chunk that is nothing but zeros."""
+    return whole(ZERO * len(blocks(length)), length)
+
+
+def pieces(runs: "list[tuple[int, int]]", start: int, length: int) -> "list[tuple[int, int]]":
+    """(start in the block, length) of those parts of `runs` that lie in the block at `start`."""
+    cut = ((max(begin, start), min(end, start + length)) for begin, end in runs)
+    return [(begin - start, end - begin) for begin, end in cut if begin < end]

@@ -1,0 +1,65 @@
+"""The command lines that carry the image programs to the servers: one for the job, one for the other side's key.
+
+Pure: text in, text out. The program travels inside its own command line, so that nothing is installed and the key's
+forced command is one exact line with the paths in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from shlex import quote
+from typing import Any, Literal
+
+ORDER = ("faults", "wire", "blocks", "disk", "receipts", "source", "target", "ends", "telling", "streams", "job", "start")
+PACKAGE = "cockpit.fleet.image"
+PIECE = 60_000  # characters: Linux takes no single argument of 128 KiB
+
+_BOOT = (
+    "import base64,json,sys,types,zlib;"
+    "b=json.loads(zlib.decompress(base64.b64decode(''.join(sys.argv[1:]))).decode())\n"
+    "for n,t in b['modules']:\n m=sys.modules[n]=types.ModuleType(n);exec(compile(t,n,'exec'),m.__dict__)\n"
+    "sys.exit(m.start(b['spec']))"
+)
+
+Role = Literal["source", "target"]
+
+
+@cache
+def modules() -> list[tuple[str, str]]:
+    """(name, text) of each module, in the order in which they import each other."""
+    here = files(PACKAGE)
+    return [(f"{PACKAGE}.{name}", (here / f"{name}.py").read_text()) for name in ORDER]
+
+
+def command(spec: Mapping[str, Any]) -> str:
+    """For /bin/sh: python3 with the program and what it is to do."""
+    packed = zlib.compress(json.dumps({"modules": modules(), "spec": spec}).encode(), 9)
+    text = base64.b64encode(packed).decode()
+    pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
+    return f"python3 -I -c {quote(_BOOT)} {' '.join(pieces)}"
+
+
+def half(role: Role, paths: Sequence[str], *, become: bool) -> str:
+    """The forced command of the other side: answers for these paths as the source or the target, and nothing else."""
+    return ("sudo -n " if become else "") + command({"role": role, "paths": _hex(paths)})
+
+
+def job(
+    way: str, sources: Sequence[str], targets: Sequence[str], sizes: Sequence[int], *, shell: str | None, streams: int,
+    live: bool,
+) -> str:  # fmt: skip
+    """The job's own command. way: pull | push | local; shell: the route's ssh script; live: the source may change meanwhile."""
+    return command({
+        "role": "job", "way": way, "shell": shell, "streams": streams, "live": live, "sizes": list(sizes),
+        "sources": _hex(sources), "targets": _hex(targets),
+    })  # fmt: skip
+
+
+def _hex(paths: Sequence[str]) -> list[str]:
+    return [path.encode("utf-8", "surrogateescape").hex() for path in paths]
+

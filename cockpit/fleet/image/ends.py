@@ -1,0 +1,187 @@
+"""The two ends of a stream: a source or a target here, or one at the other end of a wire, asked in the same words.
+
+Runs on the servers (Python 3.6). What may be asked over the wire is checked here: known verbs, numbers within bounds. No
+path ever comes over the wire: each end has its own from its command line.
+"""
+
+import json
+import struct
+from typing import Any, Callable, Union
+
+from cockpit.fleet.image.blocks import BLOCK, CHUNK, STRONG, XXH, Buffer, Found
+from cockpit.fleet.image.faults import Broken, Fault
+from cockpit.fleet.image.wire import Wire
+
+HEAD = struct.Struct(">HH")  # a block's number, and how many pieces it has
+PIECE = struct.Struct(">II")
+VERBS = {
+    "source": {"hello", "look", "map", "read", "digest", "holes"},
+    "target": {"hello", "job", "prepare", "map", "take", "receipt", "proven", "digest", "settle", "finish"},
+}
+BYTES = "hex:"  # how bytes stand in JSON
+
+
+def pack(value: Any) -> Any:
+    if isinstance(value, (bytes, bytearray)):
+        return BYTES + bytes(value).hex()
+    if isinstance(value, (list, tuple)):
+        return [pack(each) for each in value]
+    return value
+
+
+def unpack(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(BYTES):
+        return bytes.fromhex(value[len(BYTES) :])
+    if isinstance(value, list):
+        return [unpack(each) for each in value]
+    return value
+
+
+def send_blocks(wire: Wire, found: Found) -> None:
+    """What `Source.read` yields, over the wire."""
+    for n, held, buffer in found:
+        if n < 0:
+            wire.send(b"E", buffer)
+            return
+        head = HEAD.pack(n, len(held)) + b"".join(PIECE.pack(*piece) for piece in held)
+        wire.send(b"B", head, *[buffer.view[start : start + length] for start, length in held])
+
+
+def receive_blocks(wire: Wire, buffer: Buffer) -> Found:
+    """The same, from the wire. Broken, Fault."""
+    while True:
+        letter, length = wire.head()
+        if letter == b"E":
+            yield -1, [], wire.take(length)
+            return
+        if letter != b"B":
+            _answer(letter, wire.take(length))
+            raise Broken("something else came than a block")
+        n, count = HEAD.unpack(wire.take(HEAD.size))
+        packed = wire.take(PIECE.size * count)
+        held = [PIECE.unpack_from(packed, PIECE.size * each) for each in range(count)]
+        if any(start + long > BLOCK for start, long in held) or n * BLOCK >= CHUNK:
+            raise Broken("a block came that is larger than a block")
+        if held != [(0, BLOCK)]:
+            buffer.clear()
+        for start, long in held:
+            wire.fill(buffer.view[start : start + long])
+        yield n, held, buffer
+
+
+def _answer(letter: bytes, payload: bytes) -> Any:
+    found = json.loads(payload.decode())
+    if letter == b"X":
+        raise Fault(found["kind"], found["text"])
+    return unpack(found)
+
+
+class Here:
+    """A source or a target of this process."""
+
+    def __init__(self, end: Any) -> None:
+        self.end = end
+
+    def later(self, verb: str, *args: Any) -> "Callable[[], Any]":
+        """A function that gives the answer."""
+        return lambda: getattr(self.end, verb)(*args)
+
+    def call(self, verb: str, *args: Any) -> Any:
+        return getattr(self.end, verb)(*args)
+
+    def close(self) -> None:
+        self.end.close()
+
+    def read(self, *args: Any) -> Any:
+        return self.end.read(*args)
+
+    def take(self, *args: Any) -> Any:
+        return self.end.take(*args)
+
+
+class There:
+    """One at the other end of the wire. Raises Broken, and the Faults that it tells."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._buffer = Buffer()
+
+    def close(self) -> None:
+        self.wire.close()
+
+    def later(self, verb: str, *args: Any) -> "Callable[[], Any]":
+        """Asked at once; a function that waits for the answer. One question at a time."""
+        self._ask(verb, args)
+        return lambda: _answer(*self.wire.receive())
+
+    def call(self, verb: str, *args: Any) -> Any:
+        return self.later(verb, *args)()
+
+    def read(self, *args: Any) -> Any:
+        self._ask("read", args)
+        return receive_blocks(self.wire, self._buffer)
+
+    def take(self, *args: Any) -> Any:
+        self._ask("take", args[:-1])
+        try:
+            send_blocks(self.wire, args[-1])
+        except Broken:
+            self._last_words()
+            raise
+        return _answer(*self.wire.receive())
+
+    def _ask(self, verb: str, args: "tuple[Any, ...]") -> None:
+        self.wire.send(b"Q", json.dumps([verb, pack(args)]).encode())
+
+    def _last_words(self) -> None:
+        """It may have said why it left before what we were sending was taken."""
+        _answer(*self.wire.receive())
+
+
+End = Union[Here, There]
+
+
+def serve(wire: Wire, end: Any, role: str, files: int) -> None:
+    """Answer until the stream ends. role: source or target; files: how many there are. Raises Broken at the end."""
+    buffer = Buffer()
+    while True:
+        letter, payload = wire.receive()
+        try:
+            verb, args = _checked(letter, payload, role, files)
+            if verb == "read":
+                send_blocks(wire, end.read(*args))
+                continue
+            if verb == "take":
+                args = args + [receive_blocks(wire, buffer)]
+            answer = getattr(end, verb)(*args)
+        except Fault as fault:
+            wire.send(b"X", json.dumps({"kind": fault.kind, "text": fault.text}).encode())
+            if letter == b"Q":
+                raise
+            continue
+        wire.send(b"A", json.dumps(pack(answer)).encode())
+
+
+def _checked(letter: bytes, payload: bytes, role: str, files: int) -> "tuple[str, list[Any]]":
+    """The question, if it is one that may be asked. Fault."""
+    try:
+        verb, args = unpack(json.loads(payload.decode()))
+        if letter != b"Q" or verb not in VERBS[role] or not isinstance(args, list):
+            raise ValueError(verb)
+        if verb not in ("hello", "job"):
+            _check_numbers(verb, args, files)
+    except (ValueError, TypeError, IndexError) as odd:
+        raise Fault("refused", "the other end asked for what it may not: %s" % odd) from None
+    return verb, args
+
+
+def _check_numbers(verb: str, args: "list[Any]", files: int) -> None:
+    i = args[0]
+    if not isinstance(i, int) or not 0 <= i < files:
+        raise ValueError("file %r" % (i,))
+    if verb in ("read", "digest", "holes", "take", "receipt"):
+        offset, length = args[1:3]
+        if not isinstance(offset, int) or not isinstance(length, int) or offset < 0 or offset % CHUNK or not 0 < length <= CHUNK:
+            raise ValueError("%r bytes at %r" % (length, offset))
+    if verb in ("read", "digest", "take") and args[3] not in STRONG + (XXH,):
+        raise ValueError("hash %r" % (args[3],))

@@ -1,0 +1,214 @@
+# cockpit: moves images where a side has no python3. Asks a source and a target (half.sh), one of them at the other end of
+# ssh, a connection for each question; says the same lines as the Python job. POSIX sh.
+#
+# Given: way, shell, half, streams, live; and src and dst, functions that ask. A chunk: its sum at the source; nothing to do
+# where the target has that sum; else it is read, written, synced, summed at the target, and receipted. The proof sums the
+# target again, past the cache where dd can.
+
+CHUNK=16 # MiB
+MIB=1048576
+tmp=${TMPDIR:-/tmp}/cockpit-image.$$
+umask 077
+mkdir "$tmp" || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 143' TERM INT HUP
+
+say() { printf '%s\n' "$*"; }
+
+# KIND WORDS: the job's end, and the reason
+fail() {
+    say "fault [\"$1\", \"$(printf %s "$2" | tr -d '"\\\n')\"]"
+    say "image: $2" >&2
+    if [ "$1" = broken ]; then exit 75; else exit 1; fi
+}
+
+# What the words of a tool mean, as KIND.
+kind() {
+    case $(cat "$1") in
+        *"No space left"* | *"quota exceeded"*) echo "full the target is full" ;;
+        *"Read-only file system"*) echo "readonly the target is mounted read-only" ;;
+        *"nput/output error"*) echo "io a disk has an input/output error" ;;
+        *"is mounted or in use"* | *"is no file"* | *"its source"*) echo "refused $(tail -n 1 "$1")" ;;
+        *"is not there"*) echo "gone $(tail -n 1 "$1")" ;;
+        *"may not be opened"* | *"ermission denied"*) echo "refused $(tail -n 1 "$1")" ;;
+        *) echo "broken $(tail -n 1 "$1")" ;;
+    esac
+}
+
+# FILE QUESTION…: asked again while the way is broken; its answer on stdout. Words of refusal are left in FILE.
+ask() {
+    err=$1
+    shift
+    for pause in 1 2 4 8 15 0; do
+        "$@" 2> "$err"
+        code=$?
+        case $(kind "$err") in broken*) ;; *) return 1 ;; esac
+        [ "$code" = 0 ] && return 0
+        [ "$pause" = 0 ] || sleep "$pause"
+    done
+    return 1
+}
+
+told() { rate=; { read -r rate < "$COCKPIT_JOB/told"; } 2>/dev/null; }
+
+# BYTES SECONDS-TAKEN: as long as that may take at the told rate; a pause is waited out.
+pace() {
+    spent=$2
+    while told; [ -n "$rate" ]; do
+        [ "$rate" != 0 ] && [ $((spent * rate)) -ge $(($1 * streams)) ] && return
+        sleep 1
+        [ "$rate" = 0 ] || spent=$((spent + 1))
+    done
+}
+
+# WORKER: its share of the chunks in $tmp/todo; lines for `count`: moved BYTES, chunk LENGTH, failed KIND WORDS
+worker() {
+    w=$1 err=$tmp/err.$1 turn=0
+    while read -r i at long sparse zero state; do
+        turn=$((turn + 1))
+        [ $((turn % streams)) = "$w" ] || continue
+        [ -e "$tmp/stop" ] && return
+        pace 0 0
+        began=$(date +%s)
+        move || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
+        say "chunk $((long * MIB)) $moved"
+        pace "$moved" $(($(date +%s) - began))
+    done < "$tmp/todo"
+}
+
+move() {
+    moved=0
+    want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+    for try in 1 2; do
+        if [ "$want" = "$zero" ]; then
+            if [ "$state" != write ]; then ask "$err" dst zero "$i" "$at" "$long" || return; fi
+        elif [ "$state" = write ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
+            moved=$((moved + long * MIB))
+            { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; } | dst take "$i" "$at" "$long" "$sparse" 2> "$err"
+            case $(kind "$err") in full* | readonly* | io*) return 1 ;; esac
+        fi
+        got=$(ask "$err" dst sum "$i" "$at" "$long" "$tool") || return
+        if [ "$got" = "$want" ]; then ask "$err" dst have "$i" "$at" "$want"; return; fi
+        if [ -e "$err.broke" ]; then rm -f "$err.broke"; sleep 1; fi
+        want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+    done
+    echo "the data at $at MiB came as something else than was sent, twice" > "$err"
+    return 1
+}
+
+prover() {
+    w=$1 err=$tmp/err.$1 turn=0
+    while read -r i at long want; do
+        turn=$((turn + 1))
+        [ $((turn % streams)) = "$w" ] || continue
+        [ -e "$tmp/stop" ] && return
+        pace 0 0
+        got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
+        if [ "$got" != "$want" ]; then
+            : > "$tmp/stop"
+            say "failed infrastructure the target is not on the disk at $at MiB as it was written"
+            return
+        fi
+        say "proved $((long * MIB))"
+    done < "$tmp/proof"
+}
+
+# Adds up what all workers say. done moved proved files stand in $tmp/counts between the phases.
+count() { # PHASE
+    read -r done moved proved whole < "$tmp/counts"
+    while read -r word number more; do
+        case $word in
+            chunk) done=$((done + number)) moved=$((moved + more)) ;;
+            proved) proved=$((proved + number)) ;;
+            failed) say "$number $more" > "$tmp/failed" ;;
+        esac
+        say "at $1 $done $moved $proved $whole $((total > done ? total - done : 0))"
+    done
+    say "$done $moved $proved $whole" > "$tmp/counts"
+}
+
+share() { # PHASE WORKER
+    w=0
+    while [ "$w" -lt "$streams" ]; do "$2" "$w" & w=$((w + 1)); done | count "$1"
+    if [ -s "$tmp/failed" ]; then read -r word rest < "$tmp/failed"; fail "$word" "$rest"; fi
+}
+
+# What both ends have
+choose() {
+    ask "$tmp/err" src tools > "$tmp/src.tools" && ask "$tmp/err" dst tools > "$tmp/dst.tools" || refused
+    for tool in sha256 md5 ck; do grep -qx $tool "$tmp/src.tools" && grep -qx $tool "$tmp/dst.tools" && return; done
+}
+
+refused() { set -- $(kind "$tmp/err"); word=$1; shift; fail "$word" "$*"; }
+
+look() { # I: what of this file is to be done
+    ask "$tmp/err" src look "$1" > "$tmp/look.$1" || refused
+    read -r size who rest < "$tmp/look.$1"
+    ask "$tmp/err" dst begin "$1" "$size" "$who" "$tool" > "$tmp/begin.$1" || refused
+    read -r state < "$tmp/begin.$1"
+    sparse=whole
+    [ "$state" = write ] && sparse=sparse
+    chunks=$(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) k=0
+    [ "$state" = done ] && { say "chunk $size 0" >> "$tmp/there"; return; }
+    while [ "$k" -lt "$chunks" ]; do
+        at=$((k * CHUNK)) long=$CHUNK zero=$nothing
+        [ $((size - at * MIB)) -lt $((CHUNK * MIB)) ] && long=$(((size - at * MIB + MIB - 1) / MIB)) zero=-
+        if grep -q "^$at " "$tmp/begin.$1"; then say "chunk $((long * MIB)) 0" >> "$tmp/there"
+        else say "$1 $at $long $sparse $zero $state" >> "$tmp/todo"; fi
+        k=$((k + 1))
+    done
+}
+
+still() { # I: the source is what it was
+    ask "$tmp/err" src look "$1" > "$tmp/now" || refused
+    [ "$live" = 1 ] || cmp -s "$tmp/now" "$tmp/look.$1" && return
+    read -r before _ < "$tmp/look.$1"
+    read -r now _ < "$tmp/now"
+    words="was rewritten"
+    [ "$now" = "$before" ] || words="went from $before to $now bytes"
+    fail changed "a source $words while it was copied"
+}
+
+: > "$tmp/todo"; : > "$tmp/there"; : > "$tmp/proof"; : > "$tmp/failed"
+say "0 0 0 0" > "$tmp/counts"
+t0=$(date +%s)
+say "at copy 0 0 0 0 $total"
+choose
+nothing=$(dd if=/dev/zero bs=$MIB count=$CHUNK 2>/dev/null | dst_sum)
+i=0
+while [ "$i" -lt "$files" ]; do look "$i"; i=$((i + 1)); done
+count copy < "$tmp/there"
+share copy worker
+t1=$(date +%s)
+i=0
+while [ "$i" -lt "$files" ]; do
+    still "$i"
+    read -r size who rest < "$tmp/look.$i"
+    read -r state < "$tmp/begin.$i"
+    if [ "$state" != done ]; then
+        ask "$tmp/err" dst begin "$i" "$size" "$who" "$tool" | sed 1d |
+            awk '{ last[$1] = $2 } END { for (k in last) print k, last[k] }' | sort -n > "$tmp/sums.$i"
+        while read -r at want; do
+            long=$CHUNK
+            [ $((size - at * MIB)) -lt $((CHUNK * MIB)) ] && long=$(((size - at * MIB + MIB - 1) / MIB))
+            say "$i $at $long $want" >> "$tmp/proof"
+        done < "$tmp/sums.$i"
+    fi
+    i=$((i + 1))
+done
+say "at sync $total 0 0 0 0"
+t2=$(date +%s)
+share verify prover
+i=0 images='' unchanged=0
+while [ "$i" -lt "$files" ]; do
+    still "$i"
+    read -r size who mode rest < "$tmp/look.$i"
+    read -r state < "$tmp/begin.$i"
+    if [ "$state" = done ]; then unchanged=$((unchanged + 1)); else ask "$tmp/err" dst end "$i" "$size" $mode $rest || refused; fi
+    images="$images${images:+, }[$size, \"$({ sort -n "$tmp/sums.$i" 2>/dev/null; echo "$size"; } | dst_sum)\"]"
+    i=$((i + 1))
+done
+read -r _ moved _ < "$tmp/counts"
+t3=$(date +%s)
+say "report {\"seconds\": {\"copy\": $((t1 - t0)), \"sync\": $((t2 - t1)), \"verify\": $((t3 - t2))}, \"moved\": $moved, \
+\"streams\": $streams, \"unchanged\": $unchanged, \"hashes\": [\"$tool\"], \"again\": 0, \"images\": [$images]}"

@@ -1,0 +1,55 @@
+"""The command lines of the same move where a side has no python3: `job.sh` asks, `half.sh` answers, both POSIX sh.
+
+Pure: text in, text out. Slower by a connection for each question, hashes by a tool, and holes only as large as a chunk where
+dd knows no conv=sparse; receipts, resume, second pass and proof are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from shlex import quote
+
+from cockpit.fleet.image.bundle import PACKAGE, Role
+
+
+@cache
+def _text(name: str) -> str:
+    lines = (files(PACKAGE) / name).read_text().splitlines()
+    return "\n".join(line for line in lines if line.strip() and not line.startswith("#")) + "\n"
+
+
+def _names(paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        yield hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        yield quote(path)
+
+
+def half(role: Role, paths: Sequence[str], *, become: bool) -> str:
+    """The forced command of the other side: answers the one question in SSH_ORIGINAL_COMMAND, about these paths."""
+    sudo = "sudo -n " if become else ""
+    return f'{sudo}sh -c {quote(_text("half.sh"))} cockpit "$SSH_ORIGINAL_COMMAND" {" ".join(_names(paths))}'
+
+
+def job(
+    way: str, sources: Sequence[str], targets: Sequence[str], sizes: Sequence[int], *, shell: str | None, streams: int,
+    live: bool,
+) -> str:  # fmt: skip
+    """The job's own command, for /bin/sh. `bundle.job` says what the words are."""
+    here = {"src": " ".join(_names(sources)), "dst": " ".join(_names(targets))}
+    far = {"pull": "src", "push": "dst"}.get(way, "")
+    lines = [f"half={quote(_text('half.sh'))}", f"streams={streams} live={int(live)} files={len(sources)} total={sum(sizes)}"]
+    for end, names in here.items():
+        asked = f'sh {quote(shell)} cockpit "$@"' if end == far and shell else f'sh -c "$half" cockpit "$*" {names}'
+        taken = '[ "$1" = take ] || exec </dev/null; '
+        lines.append(f"{end}() {{ ({taken}{asked}); }}")
+    lines.append(_SUM)
+    return "\n".join(lines) + "\n" + _text("job.sh")
+
+
+_SUM = """dst_sum() {
+    case $tool in sha256) sha256sum ;; md5) md5sum ;; *) cksum ;; esac |
+        { read -r a b rest; case $a$b in *-) echo "$a" ;; *) echo "$a$b" ;; esac; }
+}"""

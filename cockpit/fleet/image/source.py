@@ -1,0 +1,106 @@
+"""The source of images: files or block devices that are read, never written. Runs on the servers (Python 3.6).
+
+Reads data extents only, and tells what the file is now, so that a source that changes while it is copied is noticed.
+"""
+
+import os
+import stat
+
+from cockpit.fleet.image.blocks import BLOCK, ZERO, Buffer, Facts, Found, Hasher, blocks, digest, hasher, hashes, pieces
+from cockpit.fleet.image.disk import Disk, held
+from cockpit.fleet.image.faults import Fault, of
+
+OPEN = 8  # files at once
+
+
+class Source:
+    """Everything is asked by a file's number in `paths`. One thread at a time."""
+
+    def __init__(self, paths: "list[bytes]") -> None:
+        self.paths = paths
+        self._buffer = Buffer()
+        self._disks = {}  # type: dict[int, Disk]
+
+    def hello(self) -> "dict[str, float]":
+        return hashes()
+
+    def look(self, i: int) -> Facts:
+        """What the file is now, under its name: another inode, size or time of writing is another image. Fault."""
+        disk = self._disk(i)
+        try:
+            seen = os.stat(self.paths[i])
+            return {
+                "device": disk.block, "size": disk.size() if disk.block else seen.st_size, "mode": stat.S_IMODE(seen.st_mode),
+                "uid": seen.st_uid, "gid": seen.st_gid, "inode": seen.st_rdev if disk.block else seen.st_ino,
+                "written": 0 if disk.block else seen.st_mtime_ns, "read": seen.st_atime_ns,
+            }  # fmt: skip
+        except OSError as error:
+            raise of(error, "the source", self.paths[i]) from None
+
+    def map(self, i: int, size: int) -> bytes:
+        """A byte for each chunk: 1 where there is data in it."""
+        return held(self._disk(i), size)
+
+    def read(self, i: int, offset: int, length: int, name: str, wanted: "bytes | None" = None) -> Found:
+        """Yields (block, pieces, buffer) for each block that holds anything but zeros; at last (-1, [], the digests of all).
+        wanted: a byte for each block, 0 for one that is passed over. Fault."""
+        one, found = hasher(name), []
+        runs = self._disk(i).data(offset, offset + length)
+        for n, (start, size) in enumerate(blocks(length)):
+            there = pieces(runs, offset + start, size) if wanted is None or wanted[n] else []
+            found.append(self._digest(one, i, offset + start, size) if there else ZERO)
+            if found[n] != ZERO:
+                yield n, there, self._buffer
+        yield -1, [], b"".join(found)
+
+    def digest(self, i: int, offset: int, length: int, name: str) -> bytes:
+        """The digests of a chunk's blocks, without moving anything. Fault."""
+        one, found = hasher(name), []
+        runs = self._disk(i).data(offset, offset + length)
+        for start, size in blocks(length):
+            there = pieces(runs, offset + start, size)
+            found.append(self._digest(one, i, offset + start, size) if there else ZERO)
+        return b"".join(found)
+
+    def holes(self, i: int, offset: int, length: int) -> int:
+        """Reads what is said to be holes: how many blocks hold something after all (OpenZFS #15526). Fault."""
+        disk, wrong, at = self._disk(i), 0, offset
+        for begin, end in disk.data(offset, offset + length) + [(offset + length, 0)]:
+            while at < begin:
+                size = min(BLOCK, begin - at)
+                self._load(i, at, size, straight=True)
+                wrong += not self._buffer.zeros(size)
+                at += size
+            at = end
+        return wrong
+
+    def close(self) -> None:
+        while self._disks:
+            self._disks.popitem()[1].close()
+
+    def _digest(self, one: Hasher, i: int, offset: int, size: int) -> bytes:
+        self._load(i, offset, size)
+        return digest(one, self._buffer, size)
+
+    def _load(self, i: int, offset: int, size: int, straight: bool = False) -> None:
+        try:
+            whole = self._disk(i).load(self._buffer, offset, size, straight)
+        except OSError as error:
+            raise of(error, "the source", self.paths[i]) from None
+        if not whole:
+            raise Fault("changed", "the source %s became shorter while it was copied" % os.fsdecode(self.paths[i]))
+
+    def _disk(self, i: int) -> Disk:
+        if i not in self._disks:
+            while len(self._disks) >= OPEN:
+                self._disks.pop(next(iter(self._disks))).close()
+            path = self.paths[i]
+            try:
+                disk = Disk(path, os.O_RDONLY | os.O_NONBLOCK)
+                link = os.path.islink(path)
+            except OSError as error:
+                raise of(error, "the source", path) from None
+            self._disks[i] = disk
+            if not disk.block and (link or not disk.regular):
+                raise Fault("refused", "the source %s is no file and no block device" % os.fsdecode(path))
+        return self._disks[i]

@@ -1,0 +1,140 @@
+"""The streams of a job: pairs of a source and a target, one of each pair behind its own ssh, made again when they break.
+
+Runs on the servers (Python 3.6). Shares out tasks; knows not what a task does.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any, Callable, Deque, Tuple
+
+from cockpit.fleet.image.blocks import Facts
+from cockpit.fleet.image.ends import Here, There
+from cockpit.fleet.image.faults import Broken
+from cockpit.fleet.image.source import Source
+from cockpit.fleet.image.target import Target
+from cockpit.fleet.image.telling import Stopped
+from cockpit.fleet.image.wire import Wire
+
+AGAIN = (0.5, 1, 2, 4, 8, 15)  # seconds before a broken stream is made again; a task that is done starts this anew
+
+
+Question = Tuple[Any, ...]  # a verb and its arguments
+
+
+class Stream:
+    """One pair of ends, once it is open."""
+
+    def __init__(self, spec: Facts, number: int) -> None:
+        """number: the job's own, by which a target tells its streams from an earlier job's."""
+        self.shell, self.push = spec["shell"], spec["way"] == "push"
+        self.sources = [bytes.fromhex(path) for path in spec["sources"]]
+        self.targets = [bytes.fromhex(path) for path in spec["targets"]]
+        self.number = number
+        self.opened = False
+        self._child = None  # type: subprocess.Popen[bytes] | None
+        self.source = Here(Source(self.sources))  # type: Here | There
+        self.target = Here(Target(self.targets))  # type: Here | There
+
+    def open(self) -> None:
+        """Broken, when there is no way; Fault."""
+        self.close()
+        if self.shell is not None:
+            command = ["sh", self.shell, "cockpit", "x"]
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            assert self._child.stdin and self._child.stdout
+            far = There(Wire(os.dup(self._child.stdout.fileno()), os.dup(self._child.stdin.fileno())))
+            self._child.stdin.close()
+            self._child.stdout.close()
+            if self.push:
+                self.target = far
+            else:
+                self.source = far
+        self.opened = True
+        self.target.call("job", self.number)
+
+    def close(self) -> None:
+        for end in (self.source, self.target):
+            end.close()
+        self.opened = False
+        if self._child is not None:
+            try:
+                self._child.wait(2)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+            self._child = None
+
+    def both(self, ours: Question, theirs: Question) -> "tuple[Any, Any]":
+        """The answers of source and target: the remote one works while the one here does."""
+        if isinstance(self.source, There):
+            later = self.source.later(*ours)
+            there = self.target.call(*theirs)
+            return later(), there
+        later = self.target.later(*theirs)
+        here = self.source.call(*ours)
+        return here, later()
+
+
+Task = Tuple[Any, ...]
+
+
+class Streams:
+    """All of them. Every call raises Fault, and Broken when a stream will not come back."""
+
+    def __init__(self, spec: Facts) -> None:
+        number = int.from_bytes(os.urandom(7), "big")
+        self.all = [Stream(spec, number) for _ in range(spec["streams"])]
+        self.stop = threading.Event()
+        self._problem = None  # type: Exception | None
+
+    def close(self) -> None:
+        self.stop.set()
+        for stream in self.all:
+            stream.close()
+
+    def one(self, work: "Callable[..., Any]", *args: Any) -> Any:
+        """work(stream, *args), over the first stream alone."""
+        return self._kept(self.all[0], work, args)
+
+    def share(self, todo: "Deque[Task]", work: "Callable[..., Any]") -> None:
+        """work(stream, *task): each stream takes what is next, until nothing is left."""
+        threads = [threading.Thread(target=self._turns, args=(stream, todo, work)) for stream in self.all]
+        for thread in threads:
+            thread.daemon = True
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._problem is not None:
+            raise self._problem
+
+    def _turns(self, stream: Stream, todo: "Deque[Task]", work: "Callable[..., Any]") -> None:
+        try:
+            while not self.stop.is_set():
+                try:
+                    task = todo.popleft()
+                except IndexError:
+                    return
+                self._kept(stream, work, task)
+        except Stopped:
+            pass
+        except Exception as problem:  # one stream's end is the job's
+            self._problem = self._problem or problem
+            self.stop.set()
+
+    def _kept(self, stream: Stream, work: "Callable[..., Any]", args: Task) -> Any:
+        for pause in AGAIN + (None,):
+            try:
+                if not stream.opened:
+                    stream.open()
+                return work(stream, *args)
+            except Broken as broken:
+                stream.close()
+                if pause is None:
+                    raise
+                sys.stderr.write("image: %s; trying again in %s s\n" % (broken, pause))
+                sys.stderr.flush()
+            if self.stop.wait(pause):
+                raise Stopped()
+        raise AssertionError

@@ -1,0 +1,236 @@
+"""The target of images: files or block devices that are written in place, synced, receipted and read back.
+
+Runs on the servers (Python 3.6). Says of a target whether it is fresh, can be gone on with, or must be compared; refuses
+devices that are in use or too small. Never says of a chunk that it is there before it is on the disk.
+"""
+
+import errno
+import os
+import stat
+
+from cockpit.fleet.image.blocks import CHUNK, DIGEST, ZERO, Buffer, Facts, Found, blocks, digest, hasher, hashes, pieces, whole
+from cockpit.fleet.image.disk import Disk, held
+from cockpit.fleet.image.faults import Fault, of
+from cockpit.fleet.image.receipts import Receipts, lock
+
+SAME = ("device", "size", "inode", "written")  # of the source: receipts of another stand for nothing
+
+
+class Target:
+    """Everything is asked by a file's number in `paths`. One thread at a time; other processes may write other chunks."""
+
+    def __init__(self, paths: "list[bytes]") -> None:
+        self.paths = paths
+        self._job = 0
+        self._buffer = Buffer()
+        self._open = (-1, None, None, -1)  # type: tuple[int, Disk | None, Receipts | None, int]
+
+    def hello(self) -> "dict[str, float]":
+        return hashes()
+
+    def job(self, number: int) -> None:
+        """Whose streams may write together: those that say the same number."""
+        self._job = int(number)
+
+    def prepare(self, i: int, source: Facts, names: "list[str]") -> Facts:
+        """Make the target ready for this source, whose hashes are `names`, the best one first. Returns what is to be done:
+        state (done | write | clean | compare), hash, chunks, proven. write: holes are there already; clean: they must be
+        made; compare: only what differs must be moved. Fault."""
+        disk, receipts = self._at(i, make=True)
+        seen, size = os.fstat(disk.fd), disk.size()
+        wanted = int(source["size"])
+        head = {"source": [source[key] for key in SAME], "target": [seen.st_rdev if disk.block else seen.st_ino, disk.block]}
+        if size < wanted and disk.block:
+            raise Fault("small", "the target %s has %d bytes, its source %d" % (os.fsdecode(self.paths[i]), size, wanted))
+        known = receipts.fits() and receipts.head["target"] == head["target"]
+        same = known and receipts.head["source"] == head["source"] and receipts.head["hash"] in names
+        if same and receipts.done is not None:
+            if receipts.done == [size, seen.st_mtime_ns] and not source["device"]:
+                return {"state": "done", "hash": receipts.head["hash"], "chunks": sorted(receipts.chunks.items()), "proven": []}
+            same = False
+        if not same:
+            fresh = "write" if not disk.block and not size else "clean" if disk.block and not known else "compare"
+            receipts.begin(dict(head, hash=names[0], state=fresh))
+        try:
+            if not disk.block and size != wanted:
+                os.ftruncate(disk.fd, wanted)
+        except OSError as error:
+            raise self._fault(i, error) from None
+        return {
+            "state": receipts.head["state"], "hash": receipts.head["hash"], "chunks": sorted(receipts.chunks.items()),
+            "proven": sorted(receipts.proven),
+        }  # fmt: skip
+
+    def take(
+        self, i: int, offset: int, length: int, name: str, clean: bool, wanted: "bytes | None", rest: bytes, found: Found
+    ) -> "tuple[str, int]":
+        """Put in place what a source's `read` yields, sync it, compare the digests of what came with the source's, write the
+        receipt. Returns the chunk's digest in hex ("": what came is not what was sent) and how many bytes were data.
+        clean: what is no data becomes zeros. rest: the digests of the blocks that are not wanted. Fault."""
+        disk, one, moved, sent = self._at(i)[0], hasher(name), 0, b""
+        size = blocks(length)
+        came = [ZERO] * len(size)
+        try:
+            for n, held, buffer in found:
+                if n < 0:
+                    sent = buffer
+                    break
+                came[n] = digest(one, buffer, size[n][1])
+                moved += _put(disk, buffer, held, offset + size[n][0], size[n][1], clean)
+            for n, (start, long) in enumerate(size):
+                if clean and came[n] == ZERO and (wanted is None or wanted[n]):
+                    disk.zero(offset + start, long)
+            disk.sync(offset, length)
+        except OSError as error:
+            raise self._fault(i, error) from None
+        if b"".join(came) != sent:
+            return "", moved
+        if wanted is not None:
+            sent = b"".join((came[n] if wanted[n] else rest[n * DIGEST : n * DIGEST + DIGEST]) for n in range(len(size)))
+        return self.receipt(i, offset, length, sent), moved
+
+    def receipt(self, i: int, offset: int, length: int, digests: bytes) -> str:
+        """This chunk is on the disk, and this is what its source says that it is. Returns the chunk's digest in hex."""
+        text = whole(digests, length).hex()
+        self._note(i, "chunk", offset // CHUNK, text)
+        return text
+
+    def proven(self, i: int, offset: int) -> None:
+        self._note(i, "proven", offset // CHUNK)
+
+    def map(self, i: int, size: int) -> bytes:
+        """A byte for each chunk: 1 where there is data in it."""
+        return held(self._at(i)[0], size)
+
+    def digest(self, i: int, offset: int, length: int, name: str, straight: bool) -> bytes:
+        """The digests of a chunk's blocks. straight: every byte read from the disk, whatever the system says of holes."""
+        disk, one, found = self._at(i)[0], hasher(name), []
+        try:
+            runs = [(offset, offset + length)] if straight else disk.data(offset, offset + length)
+            for start, size in blocks(length):
+                there = pieces(runs, offset + start, size)
+                if there and not disk.load(self._buffer, offset + start, size, straight):
+                    raise Fault("changed", "the target %s became shorter" % os.fsdecode(self.paths[i]))
+                found.append(digest(one, self._buffer, size) if there else ZERO)
+        except OSError as error:
+            raise self._fault(i, error) from None
+        return b"".join(found)
+
+    def settle(self, i: int, size: int) -> None:
+        """The exact size; all of it, and its name, on the disk."""
+        disk = self._at(i)[0]
+        try:
+            if not disk.block and disk.size() != size:
+                os.ftruncate(disk.fd, size)
+            os.fsync(disk.fd)
+            if not disk.block:
+                _sync_directory(self.paths[i])
+        except OSError as error:
+            raise self._fault(i, error) from None
+
+    def finish(self, i: int, source: Facts) -> None:
+        """All of it was proven: give it the source's owner (where we may), mode and times, and write that down."""
+        disk, receipts = self._at(i)
+        try:
+            if not disk.block and not source["device"]:
+                _dress(disk.fd, source)
+                os.fsync(disk.fd)
+            seen = os.fstat(disk.fd)
+            receipts.add("done", disk.size(), seen.st_mtime_ns)
+        except OSError as error:
+            raise self._fault(i, error) from None
+
+    def _note(self, i: int, *fact: "str | int") -> None:
+        try:
+            self._at(i)[1].add(*fact)
+        except OSError as error:
+            raise of(error, "the place for receipts", os.fsencode(self._at(i)[1].path)) from None
+
+    def _fault(self, i: int, error: OSError) -> Fault:
+        return of(error, "the target", self.paths[i])
+
+    def _at(self, i: int, make: bool = False) -> "tuple[Disk, Receipts]":
+        """Opened and locked; one file at a time."""
+        number, disk, receipts, _ = self._open
+        if number == i and not make and disk is not None and receipts is not None:
+            return disk, receipts
+        self.close()
+        try:
+            receipts = Receipts(self.paths[i])
+            locked = lock(receipts.path, self._job)
+            if make:
+                receipts.load()
+            disk = _opened(self.paths[i], make)
+        except OSError as error:
+            raise self._fault(i, error) from None
+        self._open = (i, disk, receipts, locked)
+        return disk, receipts
+
+    def close(self) -> None:
+        _, disk, receipts, locked = self._open
+        self._open = (-1, None, None, -1)
+        if disk is not None and receipts is not None:
+            disk.close()
+            receipts.close()
+            os.close(locked)
+
+
+def _opened(path: bytes, make: bool) -> Disk:
+    if not make:
+        return Disk(path, os.O_RDWR)
+    try:
+        seen = os.stat(path)
+    except FileNotFoundError:
+        return Disk(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    if stat.S_ISBLK(seen.st_mode):
+        _unused(path)
+    elif not stat.S_ISREG(seen.st_mode) or os.path.islink(path):
+        raise Fault("refused", "the target %s is no file and no block device" % os.fsdecode(path))
+    elif seen.st_nlink > 1:  # its other names are not ours to change
+        os.unlink(path)
+        return Disk(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    return Disk(path, os.O_RDWR)
+
+
+def _unused(path: bytes) -> None:
+    """The kernel lets nobody else have a device for himself that is mounted, or part of something that is used."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_EXCL))
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise Fault("busy", "the target %s is mounted or in use" % os.fsdecode(path)) from None
+        raise
+
+
+def _put(disk: Disk, buffer: Buffer, held: "list[tuple[int, int]]", offset: int, size: int, clean: bool) -> int:
+    """One block's pieces in place; between them nothing, or zeros."""
+    at = moved = 0
+    for start, length in held:
+        if clean:
+            disk.zero(offset + at, start - at)
+        disk.store(buffer, start, length, offset + start)
+        at, moved = start + length, moved + length
+    if clean:
+        disk.zero(offset + at, size - at)
+    return moved
+
+
+def _dress(fd: int, source: Facts) -> None:
+    uid, gid, mode, written, read = (int(source[key]) for key in ("uid", "gid", "mode", "written", "read"))
+    for owner, group in ((uid, gid), (-1, gid)):
+        try:
+            os.fchown(fd, owner, group)
+            break
+        except PermissionError:
+            mode &= 0o1777  # never another's set-uid
+    os.fchmod(fd, mode)
+    os.utime(fd, ns=(read, written))
+
+
+def _sync_directory(path: bytes) -> None:
+    fd = os.open(os.path.dirname(path) or b".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+

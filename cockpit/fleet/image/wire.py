@@ -1,0 +1,150 @@
+"""Frames over two file descriptors, and the signs of life that tell a slow other end from a lost one.
+
+Runs on the servers (Python 3.6). A frame is a letter, a length and that many bytes. Each end writes a beat when it has
+been silent for a while, whatever its main thread does; each end gives the other up when it has heard nothing for PATIENCE.
+Knows no meaning of a frame.
+"""
+
+import os
+import select
+import struct
+import threading
+import time
+
+from cockpit.fleet.image.faults import Broken
+
+BEAT = 5.0  # seconds
+PATIENCE = 30.0  # seconds without a byte: the other end or the network is gone
+HEAD = struct.Struct(">cI")
+BEAT_FRAME = HEAD.pack(b".", 0)
+LARGEST = 1 << 26  # of one frame
+PIPE = 1 << 20
+F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ is 3.10's
+
+
+def widen(fd: int) -> None:
+    """Fewer turns for the same bytes, where fd is a pipe and the system allows it."""
+    import fcntl
+
+    try:
+        fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE)
+    except OSError:
+        pass  # a socket, or beyond the user's share of pipe pages
+
+
+class Wire:
+    """One end of one stream."""
+
+    def __init__(self, into: int, out: int) -> None:
+        """into: the descriptor that is read; out: the one that is written."""
+        self.into, self.out = into, out
+        self.moved = 0  # bytes of payload written and read
+        self._rest = b""
+        self._heard = self._wrote = time.monotonic()
+        self._writing = threading.Lock()
+        self._closed = threading.Event()
+        for fd in (into, out):
+            os.set_blocking(fd, False)
+            widen(fd)
+        beats = threading.Thread(target=self._beat)
+        beats.daemon = True
+        beats.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        with self._writing:
+            for fd in {self.into, self.out} - {-1}:
+                os.close(fd)
+            self.into = self.out = -1
+
+    def send(self, letter: bytes, *parts: "bytes | memoryview") -> None:
+        """Raises Broken."""
+        length = sum(len(part) for part in parts)
+        with self._writing:
+            self._write(HEAD.pack(letter, length))
+            for part in parts:
+                self._write(part)
+        self.moved += length
+
+    def head(self) -> "tuple[bytes, int]":
+        """The next frame's letter and length; its payload must be taken next. Raises Broken."""
+        while True:
+            letter, length = HEAD.unpack(self.take(HEAD.size))
+            if length > LARGEST:
+                raise Broken("what came over the stream is no frame")
+            if letter != b".":
+                return letter, length
+
+    def receive(self) -> "tuple[bytes, bytes]":
+        letter, length = self.head()
+        return letter, self.take(length)
+
+    def take(self, length: int) -> bytes:
+        buffer = bytearray(length)
+        self.fill(memoryview(buffer))
+        return bytes(buffer)
+
+    def fill(self, view: memoryview) -> None:
+        """Exactly as many bytes as `view` holds. Raises Broken."""
+        at = min(len(self._rest), len(view))
+        view[:at] = self._rest[:at]
+        self._rest = self._rest[at:]
+        while at < len(view):
+            at += self._read(view[at:])
+        self.moved += len(view)
+
+    def _read(self, view: memoryview) -> int:
+        while True:
+            try:
+                count = os.readv(self.into, [view])
+            except BlockingIOError:
+                left = self._heard + PATIENCE - time.monotonic()
+                if left <= 0 or not select.select([self.into], [], [], left)[0]:
+                    raise Broken("nothing came for %d s" % PATIENCE) from None
+                continue
+            except OSError as error:
+                raise Broken("the stream broke: %s" % error.strerror) from None
+            if not count:
+                raise Broken("the stream ended")
+            self._heard = time.monotonic()
+            return count
+
+    def _write(self, part: "bytes | memoryview") -> None:
+        view = memoryview(part)
+        while view:
+            try:
+                view = view[os.write(self.out, view) :]
+                self._wrote = time.monotonic()
+            except BlockingIOError:
+                self._until_writable()
+            except OSError as error:
+                raise Broken("the stream broke: %s" % error.strerror) from None
+
+    def _until_writable(self) -> None:
+        """The other end may be long at its disk: as long as its beats come it is waited for. They are kept for the reader."""
+        began = time.monotonic()
+        watched = [self.into] if len(self._rest) < 1 << 16 else []
+        while True:
+            readable, writable, _ = select.select(watched, [self.out], [], BEAT)
+            if writable:
+                return
+            if readable:
+                more = os.read(self.into, 4096)
+                if not more:
+                    raise Broken("the stream ended")
+                self._rest += more
+                self._heard = time.monotonic()
+            if time.monotonic() - max(self._heard, began) > PATIENCE:
+                raise Broken("nothing was taken for %d s" % PATIENCE)
+
+    def _beat(self) -> None:
+        while not self._closed.wait(BEAT):
+            if time.monotonic() - self._wrote < BEAT or not self._writing.acquire(False):
+                continue  # a frame is being written: the other end hears that
+            try:
+                if self.out >= 0:
+                    os.write(self.out, BEAT_FRAME)  # whole or not at all: fewer bytes than PIPE_BUF
+            except OSError:
+                pass  # full or broken: the main thread will see
+            finally:
+                self._writing.release()

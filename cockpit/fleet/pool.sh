@@ -1,0 +1,61 @@
+# cockpit: workers that take shards off a list until there are none. Fed to sh after pace.sh, which runs each at the pace told.
+# dir: all (names, each ended by a NUL), index (a line per shard: ID OFFSET LENGTH BYTES FILES, offset and length into all),
+# done/ID (a shard that has been copied: survives attempts). streams: how many workers.
+# Prints, a line each: had ID BYTES FILES | at ID RSYNC'S COUNTER | done ID BYTES FILES RSYNC'S COUNTER
+umask 077
+again=2 # times that a shard whose connection broke is tried again
+
+last() { tail -c 200 "$dir/out.$w" | tr '\r' '\n' | tail -n 1; }
+
+tick() { printf 'at %s %s\n' "$id" "$(last)"; }
+
+# 0 and 24: what vanished is for the pass that settles. Others than 23 end the whole: it would be the same for every shard.
+shard() {
+    tail -c "+$((off + 1))" "$dir/all" | head -c "$len" > "$dir/list.$w" || code=11
+    tries=0
+    while :; do
+        paced
+        case $code in
+            0 | 24)
+                : > "$dir/done/$id"
+                printf 'done %s %s %s %s\n' "$id" "$size" "$files" "$(last)"
+                return
+                ;;
+            10 | 12 | 30 | 35 | 137 | 255)
+                tries=$((tries + 1))
+                if [ "$tries" -le "$again" ]; then sleep $((tries * tries)) 9>&-; continue; fi
+                ;;
+        esac
+        echo "$code" >> "$dir/codes"
+        [ "$code" = 23 ] || : > "$dir/halt"
+        return
+    done
+}
+
+worker() {
+    w=$1
+    while read -r id off len size files; do
+        [ ! -e "$dir/halt" ] || return
+        [ ! -e "$dir/done/$id" ] || continue
+        mkdir "$dir/taken/$id" 2>/dev/null || continue
+        shard
+    done < "$dir/index"
+}
+
+rm -rf "$dir/taken" "$dir/halt" "$dir/codes"
+mkdir -p "$dir/taken" "$dir/done" || exit 11
+while read -r id off len size files; do
+    [ ! -e "$dir/done/$id" ] || printf 'had %s %s %s\n' "$id" "$size" "$files"
+done < "$dir/index"
+w=1 workers=
+while [ "$w" -le "$streams" ]; do
+    worker "$w" &
+    workers="$workers $!"
+    w=$((w + 1))
+done
+for w in $workers; do wait "$w"; done
+code=0
+[ ! -e "$dir/codes" ] || while read -r each; do
+    case $code in 0 | 23) code=$each ;; esac
+done < "$dir/codes"
+exit "$code"

@@ -1,0 +1,229 @@
+"""A tree's files cut into shards of like cost, and the job that copies them by several rsyncs at once. Listing in, text out.
+
+The idea is fpsync's: parts balanced by files and bytes. Refuses to know servers and routes; names are bytes, never decoded,
+and never all in memory at once but compressed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from shlex import quote
+
+from cockpit.fleet.counting import PROGRESS
+from cockpit.fleet.rsync import Options, exec_line, pace_text
+
+PER_FILE = 16 << 10  # bytes that one more file costs as much as
+SMALLEST, BIGGEST = 24 << 20, 256 << 20  # of a shard's cost; a new rsync over ssh costs about as long as 24 MiB
+AT_MOST = 20_000  # files in a shard
+LASTS = 30.0  # seconds, at most, at the pace told
+PIECE = 1 << 16  # bytes of names that are compressed at once
+LARGE = 256 << 20  # bytes: beyond this a file goes by chunks
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """offset, length: its names in all names; size, files: what it moves, a hard-link group once. id: of its very content, so
+    that a shard that was copied is known again when the same tree is cut once more."""
+
+    id: str
+    offset: int
+    length: int
+    size: int
+    files: int
+
+
+@dataclass(slots=True)
+class Cut:
+    """names: all of them, gzipped. large: path and bytes of what goes by other means."""
+
+    names: bytes = b""
+    shards: list[Shard] = field(default_factory=list)
+    large: list[tuple[bytes, int]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return sum(shard.size for shard in self.shards)
+
+    @property
+    def files(self) -> int:
+        return sum(shard.files for shard in self.shards)
+
+    @property
+    def index(self) -> bytes:
+        """As pool.sh reads it."""
+        return b"".join(b"%s %d %d %d %d\n" % (s.id.encode(), s.offset, s.length, s.size, s.files) for s in self.shards)
+
+
+def cost(size: int, files: int) -> int:
+    return size + files * PER_FILE
+
+
+def cut(listing: Iterable[bytes], *, total: int, streams: int, rate: float | None = None, large: int | None = LARGE) -> Cut:
+    """listing: pieces of "SIZE NLINK DEV:INODE BLOCKS PATH" and a NUL each, as `survey.command.listing_command` prints them.
+    total: `cost` of it all, about. rate: bytes per second of all streams together. large None: no file is too large.
+
+    Shards get smaller towards the end, so that no worker has long to do when the others are through. ValueError: no listing."""
+    cutter = _Cutter(total, streams, BIGGEST if rate is None else max(1 << 20, int(rate * LASTS / streams)))
+    found, groups = Cut(), dict[bytes, list[bytes]]()
+    for record in _records(listing):
+        bytes_, links, inode, _, path = record.split(b" ", 4)
+        size, count = int(bytes_), int(links)
+        if count == 1 and large is not None and size > large:
+            found.large.append((path, size))
+        elif count == 1:
+            cutter.add([path], size)
+        else:
+            group = groups.setdefault(inode, [bytes_])
+            group.append(path)
+            if len(group) > count:  # all its names are here
+                cutter.add(groups.pop(inode)[1:], size)
+    for group in groups.values():
+        cutter.add(group[1:], int(group[0]))
+    found.names, found.shards = cutter.ended()
+    return found
+
+
+def _records(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\0")
+        yield from whole
+    if rest:
+        raise ValueError("the listing ends in the middle of a name")
+
+
+class _Cutter:
+    def __init__(self, total: int, streams: int, biggest: int) -> None:
+        self._left, self._streams, self._biggest = total, streams, min(BIGGEST, biggest)
+        self._packer = zlib.compressobj(1, wbits=31)
+        self._plain, self._packed = bytearray(), list[bytes]()
+        self._shards: list[Shard] = []
+        self._at = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._start, self._size, self._files = self._at, 0, 0
+        self._seal = hashlib.sha256()
+        wanted = int(self._left / (1.5 * self._streams))
+        self._wanted = min(self._biggest, max(SMALLEST, wanted))
+
+    def add(self, paths: list[bytes], size: int) -> None:
+        """Of one file, all its names."""
+        names = b"".join(b"./%s\0" % path for path in paths)  # rsync takes a leading # or ; for a comment
+        self._plain += names
+        if len(self._plain) > PIECE:
+            self._pack()
+        self._seal.update(b"%d " % size + names)
+        self._at += len(names)
+        self._size += size
+        self._files += 1
+        if cost(self._size, self._files) >= self._wanted or self._files >= AT_MOST:
+            self._close()
+
+    def _pack(self) -> None:
+        self._packed.append(self._packer.compress(self._plain))
+        self._plain.clear()
+
+    def _close(self) -> None:
+        name = self._seal.hexdigest()[:24]
+        self._shards.append(Shard(name, self._start, self._at - self._start, self._size, self._files))
+        self._left -= cost(self._size, self._files)
+        self._begin()
+
+    def ended(self) -> tuple[bytes, list[Shard]]:
+        if self._files:
+            self._close()
+        self._pack()
+        return b"".join([*self._packed, self._packer.flush()]), self._shards
+
+
+def unpacked(data: bytes, piece: int = PIECE) -> Iterator[bytes]:
+    """What a server's gzip made, or, where it has none, the same as it is. Raises ValueError."""
+    if data[:2] != b"\x1f\x8b":
+        yield data
+        return
+    plain = zlib.decompressobj(wbits=31)
+    try:
+        for at in range(0, len(data), piece):
+            yield plain.decompress(data[at : at + piece])
+    except zlib.error as problem:
+        raise ValueError(str(problem)) from None
+
+
+def packed_listing(command: str) -> str:
+    """The listing compressed where there is gzip; its exit code is the last line on stderr."""
+    return f'list() {{ {command}\n}}\nboth() {{ (list); echo "listed $?" >&2; }}\n' \
+        "if command -v gzip >/dev/null 2>&1; then both | gzip -1; else both; fi"
+
+
+def keep_command(place: str, size: int) -> str:
+    """Keeps what its stdin brings (index, `size` bytes; then the names) in a directory of its own for jobs at `place` below the
+    first base that can be written, and prints its path. Exit 69: no gzip here, bring the names as they are.
+
+    head must take no more than it is asked for from a pipe: dd reads single bytes of blocks there, and is not asked."""
+    return f"""umask 077
+for base in "$HOME/.cockpit" "/var/tmp/cockpit-$(id -u)" "/tmp/cockpit-$(id -u)"; do
+  mkdir -p "$base/jobs" 2>/dev/null && [ -O "$base" ] && mkdir -p "$base/jobs/"{quote(place)} 2>/dev/null &&
+  printf '' > "$base/jobs/"{quote(place)}/.w && break
+done 2>/dev/null
+dir=$base/jobs/{place}
+command -v gzip >/dev/null 2>&1 || exit 69
+cat > "$dir/brought" && head -c {size} "$dir/brought" > "$dir/index" &&
+tail -c +{size + 1} "$dir/brought" | gzip -dc > "$dir/all" && rm -f "$dir/brought" && printf '%s' "$dir"
+"""
+
+
+def kept_command(place: str, then: str) -> str:
+    """`then` with $dir for every base in which there is such a directory."""
+    bases = '"$HOME/.cockpit" "/var/tmp/cockpit-$(id -u)" "/tmp/cockpit-$(id -u)"'
+    return f'for base in {bases}; do dir=$base/jobs/{quote(place)}; if [ -d "$dir" ]; then {then}; fi; done'
+
+
+def pool(options: Options, source: str, target: str, directory: str, streams: int, *, shell: str | None, pull: bool) -> str:
+    """The job's text: `streams` workers, each running this rsync over one shard after another."""
+    line = exec_line(options, source, target, shell=shell, pull=pull, more='--from0 --files-from="$dir/list.$w"')
+    text = (files("cockpit.fleet") / "pool.sh").read_text()
+    return f"{pace_text()}\ndir={quote(directory)} streams={streams}\nline() {{ {line} > \"$dir/out.$w\"; }}\n{text}"
+
+
+class Tally:
+    """What a pool prints, as numbers that only grow."""
+
+    def __init__(self) -> None:
+        self.had = self.moved = self.moved_files = 0
+        self._done = self._done_files = self._best = 0
+        self._under_way: dict[bytes, int] = {}
+        self._rest = b""
+
+    @property
+    def bytes_done(self) -> int:
+        self._best = max(self._best, self._done + sum(self._under_way.values()))
+        return self._best
+
+    @property
+    def files_done(self) -> int:
+        return self._done_files
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            what, _, rest = line.partition(b" ")
+            words = rest.split(b" ", 3)
+            if what == b"at" and (counted := PROGRESS.fullmatch(b" ".join(words[1:]))):
+                self._under_way[words[0]] = max(self._under_way.get(words[0], 0), int(counted[1]))
+            elif what in (b"had", b"done") and len(words) >= 3:
+                self._ended(what == b"had", words)
+
+    def _ended(self, had: bool, words: list[bytes]) -> None:
+        self._under_way.pop(words[0], None)
+        self._done += int(words[1])
+        self._done_files += int(words[2])
+        if had:
+            self.had += 1
+        elif len(words) > 3 and (counted := PROGRESS.fullmatch(words[3])):
+            self.moved += int(counted[1])
+            self.moved_files += int(counted[2] or 0)

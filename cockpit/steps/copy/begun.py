@@ -1,0 +1,101 @@
+"""What a copy between servers notes of itself before each of its jobs, from which any engine goes on. Starts and asks nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cockpit.fleet.counting import Survey
+from cockpit.fleet.routes import OpenRoute, Route
+from cockpit.steps.api import StepContext
+from cockpit.steps.copy.parts import Part, added
+from cockpit.steps.copy.places import End
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What was found out before a direct copy: its way, what is to be moved, where it lands, and by which parts. exactly:
+    afterwards there is nothing else at the target. proven: the last part proves by itself what has arrived (a device: there is
+    nothing to count)."""
+
+    route: Route
+    opened: OpenRoute | None
+    survey: Survey
+    landing: str
+    exactly: bool
+    parts: Sequence[Part]
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A part's job as the attempt's note keeps it (`copy`): enough to find it, to judge it, and to know what came before it,
+    after any crash. total: bytes and files that all parts together answer for; done: the parts before, by name, with what they
+    answered for and their detail; err: where the job's stderr begins in the attempt's; since: when the first job of the attempt
+    was begun, UTC epoch seconds."""
+
+    job: str
+    on: str
+    become: bool
+    way: str
+    starts: int
+    landing: str
+    exactly: bool
+    files: int
+    size: int
+    apparent: int
+    kinds: Mapping[str, int]
+    part: str = "settle"
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    done: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    last: bool = True
+    proven: bool = False
+    total: Sequence[int] = (0, 0)
+    err: int = 0
+    since: float = 0.0
+
+    @property
+    def survey(self) -> Survey:
+        return Survey(self.files, self.size, self.apparent, self.kinds)
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """Bytes and files of the parts that are done."""
+        return sum(each["size"] for each in self.done.values()), sum(each["files"] for each in self.done.values())
+
+
+def again(ctx: StepContext) -> bool:
+    """Whether this attempt has started a job before: what lies at the target may be its own unfinished work."""
+    return noted(ctx) is not None
+
+
+def noted(ctx: StepContext) -> Begun | None:
+    kept = ctx.detail.get("copy")
+    return Begun(**kept) if kept else None
+
+
+def done_before(ctx: StepContext) -> dict[str, Mapping[str, Any]]:
+    begun = noted(ctx)
+    return dict(begun.done) if begun else {}
+
+
+def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: Part) -> Begun:
+    run_at, survey, before = source if ready.route.way == "push" else target, ready.survey, noted(ctx)
+    lost = before is not None and before.part not in before.done
+    starts = before.starts + lost if before else 1
+    total = sum(each.size for each in ready.parts), sum(each.files for each in ready.parts)
+    return Begun(
+        f"{ctx.attempt}-{starts}-{part.name}", run_at.server, run_at.become, ready.route.way, starts, ready.landing,
+        before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
+        part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
+        before.since if before else time.time(),
+    )  # fmt: skip
+
+
+def detail_of(begun: Begun) -> dict[str, Any]:
+    detail: dict[str, Any] = {"way": begun.way, "bytes": begun.size, "files": begun.files}
+    for part in begun.done.values():
+        detail = added(detail, part["detail"])
+    return detail

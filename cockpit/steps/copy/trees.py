@@ -1,0 +1,188 @@
+"""Of which parts a copy by rsync is made: its files cut into shards or not, the options for these two rsyncs, the lines that the
+other side may run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from posixpath import dirname
+from shlex import quote
+
+from cockpit.fleet.counting import Survey
+from cockpit.fleet.jobs_words import file_name
+from cockpit.fleet.routes import OpenRoute, Route, Way
+from cockpit.fleet.rsync import Options, choose, paced_half, server_line, show_command
+from cockpit.fleet.shards import LARGE, Cut, cost, cut, keep_command, kept_command, packed_listing, unpacked
+from cockpit.fleet.sides import Side
+from cockpit.fleet.survey.command import listing_command
+from cockpit.plan.model import Copy
+from cockpit.steps.api import StepContext
+from cockpit.steps.copy.begun import Begun, again
+from cockpit.steps.copy.files import Files
+from cockpit.steps.copy.images import Images, Large
+from cockpit.steps.copy.parts import Part
+from cockpit.steps.copy.places import End, Refused, Source, Target
+from cockpit.steps.copy.settle import Settle
+
+SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before several would have begun
+STREAMS = 2
+LISTING = 256 << 20  # bytes of a compressed listing that are read: some ten million files
+PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))'"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What was found out before a direct copy: its way, its sides, what is to be moved and what lies at the target."""
+
+    route: Route
+    opened: OpenRoute | None
+    source: Side
+    target: Side
+    counted: Source
+    place: Target
+    without: frozenset[str] = frozenset()  # what stays behind, as a person agreed: words of `fits.Problem`
+
+
+async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -> list[Part]:
+    """Refused: one of the two rsyncs words its half in a way that no key may be given."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    options, survey, way = _options(ctx, action, ground), ground.counted.survey, ground.route.way
+    parts: list[Part] = []
+    if ground.counted.kind == "file" and (action.method == "image" or (survey.size > LARGE and action.method == "auto")):
+        parts = [await images(ctx, source, target, way, [Large(source.path, ground.place.landing, survey.size)])]
+    elif ground.counted.kind in ("contents", "dir"):
+        parts = await _tree(ctx, source, target, ground, options)
+    half = await _half(options, source, target, ground)
+    if parts:
+        options = replace(options, changes=True, whole=False, sparse=False)
+    size, files = survey.size - sum(part.size for part in parts), survey.files - sum(part.files for part in parts)
+    settle = Settle(max(0, size), max(0, files), action.pass_, options, source.path, target.path, way, half)
+    return [*parts, settle]
+
+
+async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, options: Options) -> list[Part]:
+    """None of them where one rsync does it as well: a small tree, or a source that can't be listed. A later pass carries only a
+    difference: one rsync for the small files, chunks for the large ones."""
+    action, survey, run_at = ctx.step.action, ground.counted.survey, source if ground.route.way == "push" else target
+    assert isinstance(action, Copy)
+    if cost(survey.size, survey.files) < SMALL and action.method != "image":
+        return []
+    later = not ground.place.empty and not await _was_cut(ctx, run_at)
+    if later and (action.method == "rsync" or survey.size <= LARGE):
+        return []
+    streams, above, landing = action.streams or STREAMS, _contents(source.path), _contents(ground.place.landing)
+    shards = await _listed(ctx, source, action, survey, streams)
+    if shards is None:
+        return []
+    parts: list[Part] = []
+    if shards.files and not later:
+        directory = await _keep(ctx, run_at, shards)
+        part = replace(options, part=True, delete=False, exclude=(), itemize=False)
+        half = await _half(part, replace(source, path=above), replace(target, path=landing), ground)
+        ctx.say(f"{len(shards.shards)} shards over {streams} streams, then one pass over all")
+        parts.append(Files(shards.size, shards.files, streams, part, above, landing, directory, ground.route.way, half))
+    if shards.large:
+        large = [Large(above + name, landing + name, size) for name, size in
+                 ((os.fsdecode(path), size) for path, size in shards.large)]  # fmt: skip
+        parts.append(await images(ctx, source, target, ground.route.way, large))
+    return parts
+
+
+async def _listed(ctx: StepContext, source: End, action: Copy, survey: Survey, streams: int) -> Cut | None:
+    """The source's files cut into shards; None, and said, where it can't be listed."""
+    listing = await source.remote.run(
+        packed_listing(listing_command(source.path, action.exclude)), become=source.become, limit=LISTING,
+    )  # fmt: skip
+    code = listing.stderr.decode(errors="replace").rstrip().rpartition("listed ")[2]
+    if code not in ("0", "1") or listing.truncated:
+        ctx.say(f"one rsync for all: {source.server} can't list its files (exit {code or listing.exit})")
+        return None
+    rate = min((rate for rate in (action.limit, ctx.pace().rate) if rate), default=None)
+    large = {"image": 0, "rsync": None}.get(action.method, LARGE)
+    total = cost(survey.size, survey.files)
+    return await asyncio.to_thread(cut, unpacked(listing.stdout), total=total, streams=streams, rate=rate, large=large)
+
+
+async def images(ctx: StepContext, source: End, target: End, way: Way, large: list[Large]) -> Images:
+    """The part that moves these by chunks. The directories that they come to lie in are made."""
+    action = ctx.step.action
+    assert isinstance(action, Copy) and way != "relay"
+    above = "\n".join(f"mkdir -p -- {quote(place)}" for place in dict.fromkeys(dirname(one.target) for one in large))
+    ours, theirs, made = await asyncio.gather(
+        source.remote.run(PYTHON, become=source.become), target.remote.run(PYTHON, become=target.become),
+        target.remote.run(f"umask 077\n{above}", become=target.become),
+    )  # fmt: skip
+    if made.exit:
+        raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
+    ctx.say(f"{len(large)} large files go by chunks")
+    other = target if way == "push" else source
+    return Images(
+        large, way, become=other.become, streams=action.streams or STREAMS, live=action.pass_ == "initial",
+        python=not ours.exit and not theirs.exit,
+    )  # fmt: skip
+
+
+def _contents(path: str) -> str:
+    return path.rstrip("/") + "/"
+
+
+def _place(ctx: StepContext) -> str:
+    """Among the session's jobs, with which it is forgotten."""
+    return f"{file_name(ctx.session)}/shards-{hashlib.sha256(ctx.task.encode()).hexdigest()[:16]}"
+
+
+async def _was_cut(ctx: StepContext, run_at: End) -> bool:
+    """Whether an unfinished try of this copy has left shards: what lies at the target is its own."""
+    done = await run_at.remote.run(kept_command(_place(ctx), "echo kept"), become=run_at.become)
+    return bool(done.stdout)
+
+
+async def _keep(ctx: StepContext, run_at: End, shards: Cut) -> str:
+    """Refused: nowhere to write it."""
+    script, index = keep_command(_place(ctx), len(shards.index)), shards.index
+    done = await run_at.remote.run(script, become=run_at.become, stdin=index + shards.names)
+    directory = done.stdout.decode(errors="surrogateescape")
+    if done.exit or not directory:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Refused(f"{run_at.server} can't keep the list of files: {said[-1] if said else f'exit {done.exit}'}")
+    return directory
+
+
+async def forget(ctx: StepContext, begun: Begun) -> None:
+    """The shards of a copy that is whole."""
+    if "files" in begun.done:
+        await ctx.remote(begun.on).run(kept_command(_place(ctx), 'rm -rf "$dir"'), become=begun.become)
+
+
+def _options(ctx: StepContext, action: Copy, ground: Ground) -> Options:
+    assert ground.source.rsync and ground.target.rsync
+    options = choose(
+        ground.source.rsync, ground.target.rsync, empty=ground.place.empty, retry=ctx.n > 1 or again(ctx),
+        linked=ground.place.linked, final=action.pass_ == "final", delete=action.delete, exclude=action.exclude,
+        without=ground.without,
+    )  # fmt: skip
+    lacking = [words for has, words in ((options.acls, "ACLs"), (options.xattrs, "extended attributes")) if not has]
+    if lacking:
+        ctx.say(f"{' and '.join(lacking)} stay behind: one of the two rsyncs, or the target, can't carry them")
+    if not options.inplace:
+        ctx.say("files with several names lie at the target: files are written beside their places, interrupted ones start again")
+    return options
+
+
+async def _half(options: Options, source: End, target: End, ground: Ground) -> str | None:
+    """The exact line that the other side runs, as its own rsync's partner asks for it."""
+    if ground.opened is None:
+        return None
+    pull = ground.route.way == "pull"
+    theirs = source if pull else target
+    shown = await ground.opened.asked_by(show_command(options, f"{ground.opened.directory}/show", pull=pull))
+    try:
+        half = server_line(shown, theirs.path)
+    except ValueError as odd:
+        raise Refused(f"{ground.opened.job.name}: {odd}; method = \"sftp\" goes without rsync") from odd
+    if pull:
+        half = paced_half(half, become=theirs.become)
+    return half if pull or not theirs.become else f"sudo -n {half}"

@@ -1,0 +1,49 @@
+"""Images between two real servers by chunks with receipts: what arrives, and what is moved."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.copy.images import MIB, Way, allocated, dense, mover, same, sparse
+from tests.hosts.factory import Hosts
+
+WAYS: list[Way] = ["pull", "push"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_dense_sparse_odd_and_empty_files_in_one_job(way: Way, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    place = src.path("/srv/d")
+    place.mkdir()
+    dense(place / "dense", 70 * MIB + 12_345)
+    sparse(place / "sparse", 400 * MIB + 1, 20, 700_001)
+    (place / "hole").touch()
+    os.truncate(place / "hole", 50 * MIB)
+    (place / "empty").touch()
+    name = "o'dd \"$HOME\" `x` é\n-z"
+    dense(place / name, 5000)
+    for path in place.iterdir():
+        path.chmod(0o640)
+        os.chown(path, 1000, 42)
+        os.utime(path, ns=(10**18, 10**18 + 123_456_789))
+    names = ["dense", "sparse", "hole", "empty", name]
+    dst.path("/srv/in").mkdir()
+    async with mover(src, dst, way, tmp_path) as moving:
+        run = await moving.move(*((f"/srv/d/{each}", f"/srv/in/{each}") for each in names))
+    for each in names:
+        here, there = place / each, dst.path("/srv/in") / each
+        assert same(here, there), each
+        assert allocated(there) <= allocated(here) + 32768, each
+        told, seen = here.stat(), there.stat()
+        assert (seen.st_mode, seen.st_uid, seen.st_gid, seen.st_mtime_ns) == (told.st_mode, 1000, 42, told.st_mtime_ns)
+    part = run.part
+    assert (part.bytes_done, part.files_done, part.phase) == (part.size, len(names), "verify")
+    done = [seen[1] for seen in run.seen]
+    assert done == sorted(done)
+    detail = part.detail()
+    assert 83 * MIB < detail["moved"] < 85 * MIB, "holes cost nothing"
+    assert len(detail["digests"]) == len(names) and detail["seconds_copy"] > 0
+    assert sorted(os.listdir(dst.path("/srv/in"))) == sorted(names), "nothing else lies beside them"

@@ -1,0 +1,101 @@
+"""Images where a side has no Python: the same promises by dd and a sum, over real servers that have nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.copy.images import MIB, Way, allocated, change, dense, mover, same, sparse
+from tests.hosts.factory import Hosts
+
+NOTHING = {"without": ("python3",)}
+BUSYBOX = {"without": ("python3",), "sh": "busybox", "shell": "busybox", "userland": "busybox"}
+SIZE = 72 * MIB + 4321
+
+
+@pytest.mark.parametrize(("way", "source", "target"), [
+    ("pull", NOTHING, {}), ("push", {}, NOTHING), ("pull", BUSYBOX, BUSYBOX), ("push", BUSYBOX, BUSYBOX),
+    ("pull", {"sudo": "nopasswd"} | NOTHING, {"sudo": "nopasswd"}),
+])  # fmt: skip
+async def test_first_and_second_pass(
+    way: Way, source: dict[str, Any], target: dict[str, Any], hosts: Hosts, tmp_path: Path
+) -> None:
+    src = hosts("src", **({"user": "root"} | source if "sudo" not in source else source))
+    dst = hosts("dst", **({"user": "root"} | target if "sudo" not in target else target))
+    place = src.path("/srv/d")
+    place.mkdir()
+    name = "o'dd $x `y` é"
+    sparse(place / name, SIZE, 2, 2 * MIB)
+    dense(place / "dense", 20 * MIB)
+    (place / "empty").touch()
+    for path in place.iterdir():
+        path.chmod(0o640)
+        os.utime(path, (10**9, 10**9))
+    pairs = [(f"/srv/d/{each}", f"/srv/{each}") for each in (name, "dense", "empty")]
+    async with mover(src, dst, way, tmp_path) as moving:
+        run = await moving.move(*pairs, python=False)
+        assert run.part.bytes_done == run.part.size and run.part.files_done == 3
+        for each in (name, "dense", "empty"):
+            there = dst.path(f"/srv/{each}")
+            assert same(place / each, there), each
+            assert (there.stat().st_mode & 0o7777, there.stat().st_mtime) == (0o640, 10**9)
+        assert allocated(dst.path(f"/srv/{name}")) < 64 * MIB, "chunks of zeros are holes"
+        run = await moving.move(*pairs, python=False)
+        assert (run.part.moved, run.part.detail()["unchanged"]) == (0, 3)
+        change(place / "dense", 1, 100)
+        run = await moving.move(*pairs, python=False)
+        assert 0 < run.part.moved <= 16 * MIB, "one chunk"
+        assert same(place / "dense", dst.path("/srv/dense"))
+
+
+async def test_killed_and_resumed_by_receipts(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root", **NOTHING), hosts("dst", user="root", **NOTHING)
+    here = dense(src.path("/srv/big"), SIZE)
+    async with mover(src, dst, "pull", tmp_path) as moving:
+        run = await moving.start([("/srv/big", "/srv/big")], python=False, told=b"40000000")
+        following = asyncio.create_task(run.follow())
+        await run.until("copy", SIZE // 2)
+        init = dst.space.init
+        assert dst.space.signal(signal.SIGKILL, lambda pid: pid != init and b"cockpit-image" in command_line(pid))
+        moving.tell(None)
+        outcome = await asyncio.wait_for(following, 30)
+        assert outcome is not None and outcome.transient, outcome
+        first = run.part.moved
+        run = await moving.move(("/srv/big", "/srv/big"), python=False)
+        assert first + run.part.moved - SIZE <= 3 * 16 * MIB
+    assert same(here, dst.path("/srv/big"))
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("how", ["full", "rewritten", "flipped"])
+async def test_faults_are_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root", **NOTHING), hosts("dst", user="root", small={"/mnt": "30m"})
+    here = dense(src.path("/srv/big"), SIZE)
+    target = "/mnt/big" if how == "full" else "/srv/big"
+    async with mover(src, dst, "pull", tmp_path) as moving:
+        run = await moving.start([("/srv/big", target)], python=False, told=b"40000000")
+        following = asyncio.create_task(run.follow())
+        if how != "full":
+            await run.until("copy", SIZE // 2)
+        if how == "rewritten":
+            change(here, 2, 1000)
+        if how == "flipped":
+            with dst.path(target).open("r+b") as file:
+                byte = file.read(1)
+                file.seek(0)
+                file.write(bytes([byte[0] ^ 1]))
+        moving.tell(None)
+        outcome = await asyncio.wait_for(following, 60)
+    words = {"full": "the target is full", "rewritten": "was rewritten", "flipped": "not on the disk at 0 MiB as it was written"}
+    assert outcome is not None and words[how] in (outcome.error or ""), (outcome, bytes(run.errors))

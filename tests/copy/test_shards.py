@@ -1,0 +1,214 @@
+"""Shards: how a listing is cut, and the pool of workers that copies them, under every sh, without servers."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from cockpit.fleet.rsync import Options
+from cockpit.fleet.shards import Cut, Tally, cost, cut, pool, unpacked
+from cockpit.fleet.survey.command import listing_command
+from tests.hosts.space import until
+from tests.hosts.tools import require
+
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
+PART = Options(part=True, acls=False, xattrs=False)
+ODD = [b"#comment", b"; so", b"-dash", b" space ", b"new\nline", b"bad\xff", b"tab\t", b"x" * 255, b"q'\"$x`*?[a]\\"]
+
+
+def record(path: bytes, size: int, inode: int, links: int = 1) -> bytes:
+    return b"%d %d 5:%d 8 %s\0" % (size, links, inode, path)
+
+
+def names(found: Cut) -> list[list[bytes]]:
+    whole = gzip.decompress(found.names)
+    return [whole[s.offset : s.offset + s.length].split(b"\0")[:-1] for s in found.shards]
+
+
+def test_shards_are_alike_and_get_smaller() -> None:
+    rng = random.Random(3)
+    sizes = [rng.randrange(4096, 65536) for _ in range(20_000)]
+    listing = [record(b"d%d/f%d" % (n // 100, n), size, n) for n, size in enumerate(sizes)]
+    found = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
+    costs = [cost(shard.size, shard.files) for shard in found.shards]
+    assert (found.size, found.files) == (sum(sizes), 20_000)
+    assert costs == sorted(costs, reverse=True) and max(costs[-2:]) < 30 << 20 and 6 <= len(costs) <= 30
+    again = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
+    assert again.index == found.index, "the same tree is known again"
+    slow = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2, rate=1_000_000)
+    assert max(shard.size for shard in slow.shards) <= 15_000_000, "thirty seconds for each of two streams"
+
+
+def test_hard_links_stay_together_and_count_once() -> None:
+    files = [record(b"f%d" % n, 1 << 20, n) for n in range(100)]
+    group = [record(b"a/one", 5 << 20, 777, 3), *files[:60], record(b"z/two", 5 << 20, 777, 3), *files[60:]]
+    found = cut(group, total=cost(105 << 20, 101), streams=2)
+    assert found.size == 105 << 20 and found.files == 101 and len(found.shards) > 1
+    assert sum({b"./a/one", b"./z/two"} <= set(shard) for shard in names(found)) == 1, "though its third name lies elsewhere"
+
+
+def test_large_files_are_left_to_others() -> None:
+    listing = [record(b"vm/big", 300 << 20, 1), record(b"vm/linked", 300 << 20, 2, 2), record(b"small", 10, 3)]
+    found = cut(listing, total=cost(600 << 20, 3), streams=2)
+    assert found.large == [(b"vm/big", 300 << 20)] and found.files == 2
+    assert cut(listing, total=cost(600 << 20, 3), streams=2, large=None).files == 3
+
+
+def test_two_hundred_thousand_names_are_cheap() -> None:
+    pieces = (record(b"some/longer/directory/name-%d/file-%d.txt" % (n // 50, n), 9000, n) for n in range(200_000))
+    tracemalloc.start()
+    began = time.process_time()
+    found = cut(pieces, total=cost(9000 * 200_000, 200_000), streams=2)
+    took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.files == 200_000 and peak < 16 << 20 and took < 20, (peak, took)
+    assert len(found.names) < 3 << 20
+
+
+def test_what_came_compressed_or_not_or_cut_off() -> None:
+    plain = record(b"a", 1, 1) * 1000
+    assert b"".join(unpacked(gzip.compress(plain))) == plain == b"".join(unpacked(plain))
+    with pytest.raises(ValueError, match="middle"):
+        cut([plain[:-1]], total=1, streams=1)
+
+
+# --- the pool
+
+
+class Ground:
+    """A tree, its shards kept as on a server, and jobs over them."""
+
+    def __init__(self, place: Path, shell: str) -> None:
+        require("rsync", *(SHELLS[shell][:1]))
+        self.shell, self.place = SHELLS[shell], place
+        self.source, self.target, self.kept, self.job = place / "src", place / "dst", place / "kept", place / "job"
+        for each in (self.source / "sub/deep", self.target, self.kept, self.job):
+            each.mkdir(parents=True)
+
+    def fill(self, count: int, size: int) -> None:
+        for n in range(count):
+            (self.source / f"sub/f{n:03}").write_bytes(os.urandom(size))
+
+    def cut(self, rate: float | None = None) -> Cut:
+        listed = subprocess.run(["sh", "-c", listing_command(f"{self.source}/")], capture_output=True, check=True).stdout
+        found = cut([listed], total=1, streams=2, rate=rate, large=None)
+        (self.kept / "all").write_bytes(gzip.decompress(found.names))
+        (self.kept / "index").write_bytes(found.index)
+        return found
+
+    def start(self, told: str = "", streams: int = 2) -> subprocess.Popen[bytes]:
+        (self.job / "told").write_text(told)
+        text = pool(PART, f"{self.source}/", f"{self.target}/", str(self.kept), streams, shell=None, pull=True)
+        environment = {**os.environ, "COCKPIT_JOB": str(self.job)}
+        return subprocess.Popen(
+            [*self.shell, "-c", text], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, told: str = "") -> tuple[int, Tally, bytes]:
+        process, tally = self.start(told), Tally()
+        out, err = process.communicate(timeout=60)
+        tally.feed(out)
+        return process.returncode, tally, err
+
+
+@pytest.fixture(params=SHELLS)
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+    return Ground(tmp_path, request.param)
+
+
+def test_every_name_arrives_and_a_second_run_has_it_all(ground: Ground) -> None:
+    for name in ODD:
+        Path(os.fsdecode(os.fsencode(ground.source / "sub/deep") + b"/" + name)).write_bytes(name)
+    ground.fill(30, 1 << 20)
+    (ground.source / "twin").hardlink_to(ground.source / "sub/f001")
+    (ground.source / "sub/deep").chmod(0o555)
+    found = ground.cut(rate=2_000_000)
+    code, tally, err = ground.run()
+    assert (code, err) == (0, b"") and len(found.shards) > 1
+    assert (tally.bytes_done, tally.files_done, tally.moved) == (found.size, found.files, found.size)
+    assert sorted(os.listdir(os.fsencode(ground.target / "sub/deep"))) == sorted(ODD)
+    assert (ground.target / "twin").stat().st_ino == (ground.target / "sub/f001").stat().st_ino
+    code, tally, _ = ground.run()
+    assert (code, tally.had, tally.moved_files, tally.bytes_done) == (0, len(found.shards), 0, found.size)
+
+
+def test_killed_in_the_middle_it_redoes_at_most_a_shard_per_worker(ground: Ground) -> None:
+    ground.fill(60, 1 << 20)
+    found = ground.cut(rate=200_000)  # shards of 3 MB
+    process = ground.start(told="12000000")
+    until(lambda: len(list((ground.kept / "done").glob("*"))) >= 4, "four shards are through", 30)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
+    had = len(list((ground.kept / "done").glob("*")))
+    whole = sum(1 for path in ground.target.rglob("f*") if path.stat().st_size == 1 << 20)
+    code, tally, _ = ground.run()
+    assert code == 0 and tally.had == had and tally.bytes_done == found.size
+    assert tally.moved_files <= 60 - whole + 2, "one file per stream at most is sent again"
+    assert len(list(ground.target.rglob("f*"))) == 60
+
+
+def test_a_killed_rsync_is_tried_again(ground: Ground) -> None:
+    ground.fill(20, 1 << 20)
+    ground.cut(rate=400_000)
+    process = ground.start(told="4000000")
+    until(lambda: any(ground.target.rglob("*f0*")), "something moves", 20)
+    mine = subprocess.run(["pgrep", "-s", str(process.pid), "rsync"], capture_output=True, text=True, check=False).stdout.split()
+    for pid in mine:
+        os.kill(int(pid), signal.SIGKILL)
+    (ground.job / "told").write_text("")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and mine, err
+    assert len(list(ground.target.rglob("f*"))) == 20
+
+
+def test_pause_and_pace_take_effect_within_a_long_shard(ground: Ground) -> None:
+    ground.fill(1, 40 << 20)
+    ground.cut()
+    process = ground.start(told="2000000", streams=1)
+    until(lambda: any(ground.target.rglob("*f000*")), "it moves", 20)
+    began = time.monotonic()
+    (ground.job / "told").write_text("")
+    process.communicate(timeout=60)
+    assert process.returncode == 0 and time.monotonic() - began < 19, "at the old pace it would have taken 20 s"
+    assert (ground.target / "sub/f000").stat().st_size == 40 << 20
+
+
+def test_paused_from_the_start_it_waits(ground: Ground) -> None:
+    ground.fill(2, 1000)
+    ground.cut()
+    process = ground.start(told="0")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    assert not list(ground.target.rglob("f*"))
+    (ground.job / "told").write_text("")
+    process.communicate(timeout=30)
+    assert process.returncode == 0 and len(list(ground.target.rglob("f*"))) == 2
+
+
+def test_what_vanished_is_left_to_the_last_pass_and_the_worst_code_is_told(ground: Ground) -> None:
+    ground.fill(10, 1000)
+    ground.cut()
+    (ground.source / "sub/f003").unlink()
+    assert ground.run()[0] == 0, "the pass that settles sees the source as it is then"
+    (ground.kept / "index").write_text("")
+    assert ground.run()[0] == 0, "nothing to do"
+    ground.cut()
+    (ground.target / "sub/f005").unlink()
+    (ground.target / "sub/f005/in the way").mkdir(parents=True)
+    code, _, err = ground.run()
+    assert code == 23 and b"f005" in err, (code, err)
+    assert not list((ground.kept / "done").glob(ground.cut().shards[0].id)), "it is not through"
+    ground.source.rename(ground.place / "elsewhere")
+    assert ground.run()[0] == 3
