@@ -70,6 +70,7 @@ def _copy(table: Table, servers: Servers) -> Copy:
         streams=inner.whole("streams", None, 1, 64),
         limit=inner.parsed("limit", parse_rate, "100MB/s"),
         pass_=cast(Any, inner.choice("pass", ("initial", "final"), None)),
+        route=cast(Any, inner.choice("route", ("pull", "push", "tunnel", "sftp"), None)),
     )
     inner.done()
     return copy

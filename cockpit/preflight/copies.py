@@ -55,7 +55,7 @@ class Trip:
         return {
             "task": self.task, "from": str(self.source), "to": str(self.target), "bytes": self.size,
             "bytes_from": None if self.size is None else "counted" if self.counted else "estimate",
-            "way": self.route.way if self.route else None, "why": self.route.why if self.route else None,
+            "way": self.route.name if self.route else None, "why": self.route.why if self.route else None,
             "rate": round(rate) if rate else None, "measured": self.measured.words if self.measured else None,
             "findings": [f.json() for f in self.findings],
         }  # fmt: skip
@@ -130,7 +130,8 @@ async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], Non
     """One trial for all copies between the same two servers in the same way."""
     tried: dict[tuple[Any, ...], tuple[Route, Measured] | FleetError] = {}
     for trip in found:
-        pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, trip.action.method == "sftp")
+        how = (trip.action.method == "sftp", trip.action.route)
+        pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, *how)
         if pair not in tried:
             say(f"measuring {trip.source.server} to {trip.target.server}")
             tried[pair] = await _tried(trip, fleet)
@@ -147,7 +148,8 @@ async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetErro
     try:
         return await trial(
             fleet.remote(source.server), fleet.remote(target.server), source.path, target.path,
-            become=(source.become, target.become), sftp=trip.action.method == "sftp",
+            become=(source.become, target.become), sftp="sftp" in (trip.action.method, trip.action.route),
+            here=fleet.remote(LOCAL), pin=trip.action.route,
         )  # fmt: skip
     except FleetError as problem:
         return problem
@@ -158,8 +160,10 @@ async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetErro
 def _judged(plan: Plan, trip: Trip) -> Iterator[Finding]:
     if trip.route is None or trip.measured is None:
         return
-    way = f"{trip.route.way}: {trip.route.why}"
-    if trip.route.way == "relay" and trip.action.method == "rsync":
+    way = f"{trip.route.name}: {trip.route.why}"
+    if trip.route.way == "relay" and trip.action.route not in (None, "sftp"):
+        yield bad("way", f"the plan pins the route {trip.action.route}: {trip.route.why}", "mend that, or take route away")
+    elif trip.route.way == "relay" and trip.action.method == "rsync":
         yield bad("way", f"no rsync between the servers: {trip.route.why}", 'mend that, or write method = "auto"')
     elif trip.route.way == "relay" and trip.action.method == "auto":
         yield warn("way", f"through this machine over SFTP: {trip.route.why}", "slower than directly; it works")

@@ -12,13 +12,13 @@ from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.counting import Survey
 from cockpit.fleet.routes import WrongHostKey, find_route
-from cockpit.fleet.sides import look
+from cockpit.fleet.sides import HERE, look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import direct, relayed, trees
 from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.images import Large
-from cockpit.steps.copy.keys import cleanup, note_route
+from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.places import End, Refused, Source, device_size, ends, look_at_source, look_at_target
 
 __all__ = ["cleanup", "run"]
@@ -28,6 +28,7 @@ async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
     try:
         source, target = ends(ctx)
+        await hold_route(ctx)
         while True:
             if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
                 return outcome
@@ -44,8 +45,9 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     await cleanup(ctx, ctx.detail)
     ctx.progress("scan", 0)
     ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
-    why = "the plan says sftp" if action.method == "sftp" else ours.problem or theirs.problem
-    if why:
+    if "sftp" in (action.method, action.route):
+        return await _relay(ctx, source, target, "the plan says sftp")
+    if (why := ours.problem or theirs.problem) and action.route is None:
         return await _relay(ctx, source, target, why)
     device = await device_size(source) if action.method != "rsync" else None
     counted = await look_at_source(source, action.exclude) if device is None else Source("file", Survey(1, device, device))
@@ -53,11 +55,13 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
-    route, opened = await find_route(tag, ours, theirs)
+    route, opened = await find_route(tag, ours, theirs, here=ctx.remote(HERE), pin=action.route)
     crash.point("copy.route-made")
+    if route.way == "relay" and action.route is not None:
+        return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
     if route.way == "relay":
         return await _relay(ctx, source, target, route.why)
-    ctx.say(f"{route.way}: {route.why}")
+    ctx.say(f"{route.name}: {route.why}")
     try:
         if device is None:
             parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place))
