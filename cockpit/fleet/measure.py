@@ -38,14 +38,14 @@ class Measured:
 
 async def trial(
     source: Remote, target: Remote, from_: str | None, to: str | None, *, become: tuple[bool, bool], sftp: bool = False,
-    here: Remote | None = None, pin: Pin | None = None,
+    here: Remote | None = None, pin: Pin | None = None, rsync: bool = True,
 ) -> tuple[Route, Measured]:
-    """Which way a copy of `from_` to `to` would go, and at what rate. become: of the two sides; sftp: the plan says so.
-    Lost, WrongHostKey (then nothing would be copied)."""
+    """Which way a copy of `from_` to `to` would go, and at what rate. become: of the two sides; sftp: the plan says so;
+    here, pin, rsync: as `find_route` and `look` have them. Lost, WrongHostKey (then nothing would be copied)."""
     names = source.target.name, target.target.name
     if sftp:
         return Route("relay", "the plan says sftp", *names), await _relayed(source, target, from_, to)
-    ours, theirs = await asyncio.gather(look(source, become[0]), look(target, become[1]))
+    ours, theirs = await asyncio.gather(look(source, become[0], rsync=rsync), look(target, become[1], rsync=rsync))
     tag = route_tag(f"preflight-{token_hex(6)}")
     try:
         route, opened = await find_route(tag, ours, theirs, here=here, pin=pin)

@@ -79,7 +79,8 @@ def _ends(plan: Plan, step: Step, action: Copy, server: str, now: float) -> tupl
         name = place.server or server
         known = plan.servers.get(name)
         become = step.become if step.become is not None else bool(known and known.become)
-        return End(name, _path(plan, place, server, now), become and name != LOCAL)
+        path = _path(plan, place, server, now) if action.pipe is None else None
+        return End(name, path, become and name != LOCAL)
 
     return end(action.source), end(action.target)
 
@@ -130,7 +131,7 @@ async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], Non
     """One trial for all copies between the same two servers in the same way."""
     tried: dict[tuple[Any, ...], tuple[Route, Measured] | FleetError] = {}
     for trip in found:
-        how = (trip.action.method == "sftp", trip.action.route)
+        how = (trip.action.method == "sftp", trip.action.route, trip.action.pipe is None)
         pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, *how)
         if pair not in tried:
             say(f"measuring {trip.source.server} to {trip.target.server}")
@@ -149,7 +150,7 @@ async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetErro
         return await trial(
             fleet.remote(source.server), fleet.remote(target.server), source.path, target.path,
             become=(source.become, target.become), sftp="sftp" in (trip.action.method, trip.action.route),
-            here=fleet.remote(LOCAL), pin=trip.action.route,
+            here=fleet.remote(LOCAL), pin=trip.action.route, rsync=trip.action.pipe is None,
         )  # fmt: skip
     except FleetError as problem:
         return problem
@@ -163,6 +164,8 @@ def _judged(plan: Plan, trip: Trip) -> Iterator[Finding]:
     way = f"{trip.route.name}: {trip.route.why}"
     if trip.route.way == "relay" and trip.action.route not in (None, "sftp"):
         yield bad("way", f"the plan pins the route {trip.action.route}: {trip.route.why}", "mend that, or take route away")
+    elif trip.route.way == "relay" and trip.action.pipe is not None:
+        yield bad("way", f"no way for a pipe between the servers: {trip.route.why}", "mend that")
     elif trip.route.way == "relay" and trip.action.method == "rsync":
         yield bad("way", f"no rsync between the servers: {trip.route.why}", 'mend that, or write method = "auto"')
     elif trip.route.way == "relay" and trip.action.method == "auto":
@@ -197,6 +200,8 @@ async def _rooms(found: Sequence[Trip], fleet: Fleet) -> list[Finding]:
     needed: dict[tuple[str, str], list[tuple[Trip, Room, int]]] = {}
     findings: list[Finding] = []
     for trip in found:
+        if trip.action.pipe is not None:  # its consumer knows alone where it writes
+            continue
         try:
             seen = await _seen(trip, fleet.remote(trip.target.server))
         except (FleetError, TimeoutError) as problem:

@@ -1,7 +1,7 @@
 """copy: moves trees and files between two servers, by the best way there is, and says done only of what has arrived.
 
 Chooses the way (rsync between the servers, else SFTP through this machine), and finds again what an earlier engine began.
-How rsync is driven is `direct`'s; how SFTP is, `relayed`'s.
+How rsync is driven is `direct`'s; how SFTP is, `relayed`'s; a stream between two commands is `pipe`'s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cockpit.fleet.routes import WrongHostKey, find_route
 from cockpit.fleet.sides import HERE, look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import direct, relayed, trees
+from cockpit.steps.copy import direct, pipe, relayed, trees
 from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
@@ -26,9 +26,13 @@ __all__ = ["cleanup", "run"]
 
 async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
     try:
-        source, target = ends(ctx)
         await hold_route(ctx)
+        if action.pipe is not None:
+            return await pipe.run(ctx, action.pipe)
+        source, target = ends(ctx)
         while True:
             if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
                 return outcome
