@@ -113,11 +113,9 @@ class Heard:
 
     done: int = 0
     codes: dict[str, int] = field(default_factory=dict)
-    fed: int = 0
     _rest: bytes = b""
 
     def feed(self, data: bytes) -> None:
-        self.fed += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             words = line.decode(errors="replace").split()

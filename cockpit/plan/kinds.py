@@ -73,8 +73,11 @@ def _copy(table: Table, servers: Servers) -> Copy:
         streams=inner.whole("streams", None, 1, 64),
         limit=inner.parsed("limit", parse_rate, "100MB/s"),
         pass_=cast(Any, inner.choice("pass", ("initial", "final"), None)),
+        convert=cast(Any, inner.choice("convert", ("qcow2", "raw", "vhdx", "vmdk"), None)),
         route=cast(Any, inner.choice("route", ("pull", "push", "tunnel", "sftp"), None)),
     )
+    if copy.convert and copy.source.path.endswith("/"):
+        inner.problem("convert", "convert of a folder's contents", "copy one image: write its file as from")
     inner.done()
     return copy
 

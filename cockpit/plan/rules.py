@@ -117,6 +117,9 @@ def _check_method(plan: Plan, step: Step, table: Table) -> None:
         problem("method", f'method = "{copy.method}" with {only}, which is sftp_only', 'write method = "sftp" or "auto"')
     elif only and copy.route not in (None, "sftp"):
         problem("route", f'route = "{copy.route}" with {only}, which is sftp_only', 'write route = "sftp", or take it away')
+    there = [copy.target.server] if copy.target.server else step.servers
+    if copy.convert and any(name in plan.servers and plan.servers[name].sftp_only for name in there):
+        problem("convert", f"convert on {only}, which is sftp_only", "no command can be run there: take it away")
     if copy.route and copy.method != "auto" and (copy.route == "sftp") != (copy.method == "sftp"):
         problem("route", f'route = "{copy.route}" with method = "{copy.method}"', "take one of them away")
     if copy.route and all((source or here) == (target or here) for source, target in [sides] for here in step.servers):

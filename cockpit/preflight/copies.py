@@ -111,6 +111,8 @@ async def look_at_copies(
     await _measure(able, fleet, say)
     for trip in able:
         trip.findings += _judged(plan, trip)
+        if trip.action.convert is not None:
+            trip.findings.append(await _converter(trip, fleet.remote(trip.target.server)))
     return await _rooms(able, fleet)
 
 
@@ -122,6 +124,17 @@ async def _weigh(trip: Trip, source: Remote) -> None:
     except FleetError as problem:
         trip.findings.append(warn("size", f"it could not be counted: {problem.text}"))
     trip.counted = trip.size is not None
+
+
+async def _converter(trip: Trip, target: Remote) -> Finding:
+    try:
+        done = await target.run("qemu-img --version | head -n 1", become=trip.target.become, timeout=60)
+    except (FleetError, TimeoutError) as problem:
+        return warn("convert", f"qemu-img was not looked for: {getattr(problem, 'text', None) or 'no answer in time'}")
+    said = done.stdout.decode(errors="replace").strip()
+    if not said:
+        return bad("convert", f"{trip.target.server} has no qemu-img", "install it there (qemu-utils)")
+    return good("convert", said)
 
 
 # --- the way

@@ -68,7 +68,7 @@ def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
         return Cell("?STALE", "unknown")
     if m.stalled_since is not None:
         return Cell("!STALLED", "warn")
-    return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify"}.get(m.phase, ">copy"), "run")
+    return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify", "convert": ">convert"}.get(m.phase, ">copy"), "run")
 
 
 def eta_words(m: TransferNow, now: float) -> str:

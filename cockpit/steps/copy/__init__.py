@@ -15,7 +15,7 @@ from cockpit.fleet.routes import WrongHostKey, find_route
 from cockpit.fleet.sides import HERE, look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import direct, pipe, relayed, trees
+from cockpit.steps.copy import convert, direct, pipe, relayed, trees
 from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
@@ -33,13 +33,29 @@ async def run(ctx: StepContext) -> Outcome:
         if action.pipe is not None:
             return await pipe.run(ctx, action.pipe)
         source, target = ends(ctx)
-        while True:
-            if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
-                return outcome
+        if action.convert is None:
+            return await _copied(ctx, source, target)
+        return await _converted(ctx, source, target)
     except Refused as refused:
         return Outcome("failed", error=str(refused))
     except WrongHostKey as wrong:
         return Outcome("failed", error=wrong.text)
+
+
+async def _copied(ctx: StepContext, source: End, target: End) -> Outcome:
+    while True:
+        if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
+            return outcome
+
+
+async def _converted(ctx: StepContext, source: End, target: End) -> Outcome:
+    """The copy and then its conversion; what is noted of either is gone on with."""
+    if (noted := convert.begun(ctx)) is not None:
+        return await convert.run(ctx, source, target, noted.copied)
+    if "copy" not in ctx.detail:
+        await convert.check(ctx, source, target)
+    copied = await _copied(ctx, source, target)
+    return copied if copied.result != "done" else await convert.run(ctx, source, target, copied.detail)
 
 
 async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:

@@ -8,13 +8,12 @@ broke off is never begun again by itself, since nobody here knows what the consu
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from shlex import quote
 from typing import Any
 
 from cockpit import crash
-from cockpit.fleet.api import FleetError, JobOutput, JobReport, JobSpec, Lost
+from cockpit.fleet.api import FleetError, JobReport, JobSpec, Lost
 from cockpit.fleet.piping import Heard, guarded, job, plainly
 from cockpit.fleet.routes import OpenRoute, Route, find_route
 from cockpit.fleet.rsync import REMOTE
@@ -22,6 +21,7 @@ from cockpit.fleet.sides import HERE, look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy.keys import cleanup, note_route
+from cockpit.steps.copy.onejob import pace_of, to_its_end
 from cockpit.steps.copy.places import End, servers
 from cockpit.steps.job import HOW, unfinished
 
@@ -86,7 +86,7 @@ async def _start(
     await ctx.note(pipe=asdict(begun))
     crash.point("copy.job-noted")
     await at.remote.start_job(
-        JobSpec(begun.job, ctx.session, ctx.epoch, text, become=at.become, timeout=ctx.step.timeout)
+        JobSpec(begun.job, ctx.session, ctx.epoch, text, become=at.become, timeout=ctx.step.timeout, told=pace_of(ctx).told)
     )
     crash.point("copy.job-started")
     return begun
@@ -108,42 +108,17 @@ async def _halves(
 
 
 async def _to_the_end(ctx: StepContext, begun: Begun, *, heard: int = 0) -> Outcome:
-    """Follow it while watching for a cancel. Stopping the engine leaves job and route as they are."""
+    """Stopping the engine leaves job and route as they are."""
     count = Heard()
-    follow = asyncio.create_task(_follow(ctx, begun, count, heard))
-    cancel = asyncio.create_task(ctx.cancel_event())
-    try:
-        await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
-        if not follow.done():
-            await ctx.remote(begun.on).cancel_job(begun.job, become=begun.become)
-        report = await follow
-    finally:
-        for task in (follow, cancel):
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+
+    def fed(data: bytes) -> None:
+        count.feed(data)
+        ctx.progress("copy", count.done, _total(ctx, count.done))
+
+    report = await to_its_end(ctx, begun.on, begun.job, begun.become, fed, heard=heard)
     crash.point("copy.job-ended")
     await cleanup(ctx, ctx.detail)
     return _judge(ctx, begun, report, count)
-
-
-async def _follow(ctx: StepContext, begun: Begun, count: Heard, heard: int) -> JobReport:
-    """Its stdout is counts, read from its start each time; what the two commands say is journaled from where that ends."""
-    _, journaled = ctx.offsets()
-    async for seen in ctx.remote(begun.on).follow_job(begun.job, become=begun.become, out=0, err=journaled):
-        if isinstance(seen, JobReport):
-            return seen
-        await _seen(ctx, seen, count)
-        if count.fed >= heard:
-            ctx.progress("copy", count.done, _total(ctx, count.done))
-    raise AssertionError("a followed job ends with its report")
-
-
-async def _seen(ctx: StepContext, seen: JobOutput, count: Heard) -> None:
-    if seen.stream == "out":
-        count.feed(seen.data)
-    else:
-        await ctx.output("err", seen.offset, seen.data)
 
 
 def _total(ctx: StepContext, done: int) -> int | None:
