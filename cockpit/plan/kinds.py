@@ -84,9 +84,10 @@ def _copy(table: Table, servers: Servers) -> Copy:
 
 def _pipe(inner: Table, servers: Servers) -> Copy:
     """from and to name servers; what belongs to files means nothing here."""
-    commands = inner.texts("pipe") or ()
-    if len(commands) != 2 or not all(command.strip() for command in commands):
-        inner.problem("pipe", f"pipe holds {len(commands)} commands", 'write ["producing command", "consuming command"]')
+    written, commands = inner.data["pipe"], inner.texts("pipe") or ()
+    if isinstance(written, list) and len(written) != 2:
+        inner.problem("pipe", f"pipe holds {len(written)} commands", 'write ["producing command", "consuming command"]')
+    if len(commands) != 2:
         commands = ("true", "true")
     for key in ("method", "exclude", "delete", "streams", "pass", "convert"):
         if inner.has(key):
