@@ -165,3 +165,18 @@ async def test_a_rate_is_kept(hosts: Hosts, tmp_path: Path) -> None:
         outcome, _ = await piped(fleet, [src, dst], piping("head -c 16000000 /dev/zero", "wc -c", "src", "dst", limit=4e6))
         assert outcome.result == "done"
         assert asyncio.get_running_loop().time() - began > 3.5
+
+
+async def test_a_paused_pipe_moves_nothing_until_it_may(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        step = piping("head -c 3000000 /dev/zero", "cat > /srv/got", "src", "dst")
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", rate=0)
+        running = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(30):
+            while [phase for phase, *_ in ctx.samples].count("copy") < 3:  # noqa: ASYNC110 - one a second
+                await asyncio.sleep(0.1)
+        assert dst.path("/srv/got").stat().st_size == 0
+        await ctx.change_pace(None)
+        assert (await running).result == "done"
+    assert dst.path("/srv/got").stat().st_size == 3_000_000
