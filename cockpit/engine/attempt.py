@@ -272,7 +272,8 @@ class Attempt(Context):
             await self.engine.append(ended)
             return
         again, limit = not self.step.once, self.step.retries
-        if self.step.kind in ("copy", "verify"):
+        piped = isinstance(self.step.action, Copy) and self.step.action.pipe is not None
+        if self.step.kind in ("copy", "verify") and not piped:
             limit = max(limit, SAFE_RETRIES)  # what has arrived stays
         if self.step.probe:
             answer, words = await self._ask_probe()

@@ -21,6 +21,9 @@ def in_words(step: Step, render: Callable[[str], str], purpose: str = "do") -> s
             return f"would run: {render(action.command)}"
         case Script():
             return f"would upload and run: {action.path} {' '.join(action.args)}".rstrip()
+        case Copy(pipe=(producer, consumer)):
+            ends = (f"on {place.server or 'this server'}" for place in (action.source, action.target))
+            return f"would pipe {render(producer)} {next(ends)} into {render(consumer)} {next(ends)}"
         case Copy():
             return f"would copy {_place(action.source, render)} to {_place(action.target, render)}"
     return f"would {step.kind}"

@@ -105,6 +105,17 @@ class FileStat:
     target: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One login on the way from this machine to a server, as an OpenSSH of this machine would make it."""
+
+    remote: Remote
+    host: str
+    port: int
+    user: str
+    bind: str | None = None  # the own address that ssh_config wants (BindAddress)
+
+
 class Remote(Protocol):
     """One server (or this machine, for `local`), reconnecting by itself. Every call raises FleetError or Lost."""
 
@@ -113,6 +124,11 @@ class Remote(Protocol):
     @property
     def host_key(self) -> str | None:
         """"ssh-ed25519 AAAA…" as checked on the newest connection; None before one, and on this machine."""
+        ...
+
+    def stations(self) -> tuple[Station, ...]:
+        """The way to it: jump hosts in their order, then itself; () for this machine. FleetError where ssh_config has a
+        ProxyCommand of its own for one of them."""
         ...
 
     async def run(

@@ -6,6 +6,7 @@ Knows no route; a line is found by the tag at its end.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from shlex import quote
 
@@ -19,11 +20,14 @@ def plain(command: str) -> bool:
     return bool(SAFE.fullmatch(command.replace("$SSH_CONNECTION", "")))
 
 
-def authorization(tag: str, public: str, command: str, *, expires: datetime, seen_from: str | None) -> str:
-    """One line for authorized_keys (sshd(8)): this key may run this command, and nothing else, from there, until then."""
+def authorization(
+    tag: str, public: str, command: str, *, expires: datetime, seen_from: str | None, more: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """One line for authorized_keys (sshd(8)): this key may run this command, and nothing else, from there, until then.
+    more: further options, which take back some of `restrict`."""
     if not plain(command):
         raise ValueError("this command needs a script of its own")
-    options = ["restrict"]
+    options = ["restrict", *more]
     options += [f'from="{seen_from}"'] if seen_from else []
     options += [f'expiry-time="{expires:%Y%m%d%H%M}"', f'command="{command}"']
     algorithm, key = public.split()[:2]

@@ -17,7 +17,7 @@ from typing import Any
 import asyncssh
 
 from cockpit.fleet.api import FleetError, Remote
-from cockpit.fleet.routes import OpenRoute, Route, find_route, remove, route_tag
+from cockpit.fleet.routes import OpenRoute, Pin, Route, find_route, remove, route_tag
 from cockpit.fleet.rsync import REMOTE
 from cockpit.fleet.sides import look
 from cockpit.units import format_size
@@ -38,22 +38,23 @@ class Measured:
 
 async def trial(
     source: Remote, target: Remote, from_: str | None, to: str | None, *, become: tuple[bool, bool], sftp: bool = False,
+    here: Remote | None = None, pin: Pin | None = None, rsync: bool = True,
 ) -> tuple[Route, Measured]:
-    """Which way a copy of `from_` to `to` would go, and at what rate. become: of the two sides; sftp: the plan says so.
-    Lost, WrongHostKey (then nothing would be copied)."""
+    """Which way a copy of `from_` to `to` would go, and at what rate. become: of the two sides; sftp: the plan says so;
+    here, pin, rsync: as `find_route` and `look` have them. Lost, WrongHostKey (then nothing would be copied)."""
     names = source.target.name, target.target.name
     if sftp:
         return Route("relay", "the plan says sftp", *names), await _relayed(source, target, from_, to)
-    ours, theirs = await asyncio.gather(look(source, become[0]), look(target, become[1]))
+    ours, theirs = await asyncio.gather(look(source, become[0], rsync=rsync), look(target, become[1], rsync=rsync))
     tag = route_tag(f"preflight-{token_hex(6)}")
     try:
-        route, opened = await find_route(tag, ours, theirs)
+        route, opened = await find_route(tag, ours, theirs, here=here, pin=pin)
         if opened is not None:
             return route, await _direct(opened)
         if route.way == "local":
             return route, Measured(None, "both ends are one server: its disks decide, and nothing was moved")
     finally:
-        await remove(tag, ours, theirs)
+        await remove(tag, ours, theirs, here=here)
     return route, await _relayed(source, target, from_, to)
 
 

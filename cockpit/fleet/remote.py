@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from cockpit.fleet.api import Completed, FleetError, JobOutput, JobReport, JobSpec, Lost, Target
+from cockpit.fleet.api import Completed, FleetError, JobOutput, JobReport, JobSpec, Lost, Station, Target
 from cockpit.fleet.jobs import Jobs
 from cockpit.fleet.launch import quote
 from cockpit.fleet.process import Process, Stream
@@ -33,14 +33,20 @@ class AnyLink(Protocol):
 class ServerRemote:
     """See `api.Remote` for the promises of each method."""
 
-    def __init__(self, link: AnyLink, serves: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self, link: AnyLink, serves: tuple[str, int] | None = None, stations: Callable[[], tuple[Station, ...]] = tuple,
+    ) -> None:  # fmt: skip
         self.link = link
+        self._stations = stations
         self.target = link.target
         self._jobs = Jobs(link, serves)
 
     @property
     def host_key(self) -> str | None:
         return self.link.host_key
+
+    def stations(self) -> tuple[Station, ...]:
+        return self._stations()
 
     async def run(
         self, command: str, *, become: bool | None = None, stdin: bytes = b"", timeout: float | None = None,

@@ -2,30 +2,35 @@
 
 A route lives on two servers: a directory (0700) on the side that runs the job, with a fresh private key, a known_hosts file
 and the ssh script; and one line in the other side's authorized_keys. Both carry the route's tag, by which they are found and
-removed after any crash. Refuses to know what is copied. Nothing is forwarded, and no host key is ever learned here: the other
-side's key is the one that the cockpit verified.
+removed after any crash. Refuses to know what is copied. This key forwards nothing, and no host key is ever learned here: the
+other side's key is the one that the cockpit verified. Where the two can't reach each other, a tunnel (`tunnel`) carries the same.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
 from shlex import quote
 from typing import Literal
 
+from cockpit.fleet import keydir
 from cockpit.fleet.api import FleetError, Lost, Remote
 from cockpit.fleet.authorized import authorization, plain, set_line
 from cockpit.fleet.rsync import REMOTE
 from cockpit.fleet.sides import HERE, Side, look
+from cockpit.fleet.tunnel import dig, fill, no_tunnel, trouble
 
 Way = Literal["local", "pull", "push", "relay"]
+Pin = Literal["pull", "push", "tunnel", "sftp"]
 
 CONNECT_TIMEOUT = 8  # seconds, of the ssh between the servers
 CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr"
 """Where the processor has instructions for AES it costs half of what chacha20 does, which OpenSSH before 10 asks for first."""
+TUNNEL_TIMEOUT = 20.0  # seconds until a tunnel must stand: two logins in a row, each through its jump hosts
 VALID = timedelta(hours=48)  # written without a zone, since sshd before 9.1 takes none: up to 14 h more or less
 ECHO = "cockpit-route"
 SEEN = re.compile(rf"{ECHO} (\S+) \d+ \S+ \d+")
@@ -42,16 +47,23 @@ class WrongHostKey(FleetError):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How data gets from source to target. `job`: whose side runs rsync (pull: the target's). why: words for a person."""
+    """How data gets from source to target. `job`: whose side runs rsync (pull: the target's). why: words for a person.
+    tunnel: pulled or pushed through OpenSSH on the cockpit's machine."""
 
     way: Way
     why: str
     source: str
     target: str
+    tunnel: bool = False
 
     @property
     def job(self) -> str:
         return self.source if self.way == "push" else self.target
+
+    @property
+    def name(self) -> str:
+        """The way in one word, as people and reports have it."""
+        return "tunnel" if self.tunnel else self.way
 
 
 @dataclass(slots=True)
@@ -65,6 +77,7 @@ class OpenRoute:
     directory: str
     public: str
     seen_from: str = ""
+    here: Side | None = None  # this machine, where the route leads through a tunnel
 
     @property
     def shell(self) -> str:
@@ -109,7 +122,7 @@ class OpenRoute:
         return done.stdout.decode(errors="surrogateescape")
 
     async def close(self) -> None:
-        await remove(self.tag, self.job, self.other)
+        await remove(self.tag, self.job, self.other, here=self.here.remote if self.here else None)
 
 
 _SHOW = b'shift; printf %s "$*" > "${0%/*}/line"\n'
@@ -126,33 +139,23 @@ exec ssh $c -F /dev/null -T -a -x -o StrictHostKeyChecking=yes -o BatchMode=yes 
   -o ConnectTimeout={timeout} -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -p {port} -l {user} -- {address} "$@"
 """
 
-_BASES = '"$HOME/.cockpit" "/var/tmp/cockpit-$(id -u)" "/tmp/cockpit-$(id -u)"'  # a home may be read-only
-_MAKE = """umask 077; dir=
-for base in __BASES__; do
-  mkdir -p "$base/routes" 2>/dev/null && [ -O "$base" ] && chmod 700 "$base" && rm -rf "$base/routes/__TAG__" &&
-  mkdir "$base/routes/__TAG__" && dir=$base/routes/__TAG__ && break
-done
-[ -n "$dir" ] && ssh-keygen -q -t ed25519 -N '' -C __TAG__ -f "$dir/key" </dev/null >&2 &&
-cat > "$dir/known_hosts" && printf '%s\\n' "$dir" && cat "$dir/key.pub"
-"""
 
-async def open_route(tag: str, way: Way, job: Side, other: Side) -> OpenRoute | str:
+async def open_route(tag: str, way: Way, job: Side, other: Side, here: Side | None = None) -> OpenRoute | str:
     """Make it and try it, first to learn from where `other` is seen, then with `from=`. A string says why not (and nothing
-    is left behind). WrongHostKey, Lost."""
-    if unfit := _unfit(job, other):
+    is left behind). here: through a tunnel of this machine. WrongHostKey, Lost."""
+    if unfit := _unfit(job, other) or (here and no_tunnel(here, job, other)):
         return unfit
     key = other.remote.host_key
     if not key:
         return f"{other.name}'s host key is not known here"
     known = f"cockpit-other {' '.join(key.split()[:2])}\n"
-    make = _MAKE.replace("__BASES__", _BASES).replace("__TAG__", tag)
-    made = await job.remote.run(make, become=job.become, stdin=known.encode(), timeout=60)
-    directory, _, public = made.stdout.decode().partition("\n")
-    if made.exit or not public:
-        return f"{job.name} can't keep a key: {made.stderr.decode(errors='replace').strip()[-200:]}"
-    route = OpenRoute(tag, way, job, other, directory, public.strip())
     try:
-        why = await _try_addresses(route)
+        directory, public = await keydir.make(job.remote, tag, known, become=job.become)
+    except keydir.NoKey as problem:
+        return str(problem)
+    route = OpenRoute(tag, way, job, other, directory, public, here=here)
+    try:
+        why = await (_try_tunnel(route, here) if here else _try_addresses(route))
     except Lost:
         raise
     except (FleetError, TimeoutError) as problem:
@@ -189,37 +192,63 @@ async def _try_addresses(route: OpenRoute) -> str:
     return "; ".join(whys)
 
 
-async def find_route(tag: str, source: Side, target: Side) -> tuple[Route, OpenRoute | None]:
-    """The destination pulls, else the source pushes, else it goes through the cockpit; with the route made where direct.
-    Lost, WrongHostKey."""
+async def _try_tunnel(route: OpenRoute, here: Side) -> str:
+    """As `_try_addresses`; a tunnel takes a moment until it stands, or says what stops it."""
+    port = await dig(route.tag, here, route.job, route.other)
+    await route.permit(f"echo {ECHO} $SSH_CONNECTION", anywhere=True)
+    ends = time.monotonic() + TUNNEL_TIMEOUT
+    while why := await route.prove("127.0.0.1", port):
+        said = await trouble(here.remote, route.tag)
+        if said or route.seen_from or time.monotonic() > ends:
+            return f"no tunnel through this machine: {said or why}"
+        await asyncio.sleep(0.1)
+    await route.permit(f"echo {ECHO} $SSH_CONNECTION")
+    return await route.prove("127.0.0.1", port)
+
+
+async def find_route(
+    tag: str, source: Side, target: Side, *, here: Remote | None = None, pin: Pin | None = None,
+) -> tuple[Route, OpenRoute | None]:  # fmt: skip
+    """The destination pulls, else the source pushes, else one of these through a tunnel of this machine (`here`), else it goes
+    through the cockpit; with the route made where direct. pin: this way or none ("relay" with the reason). Lost, WrongHostKey."""
     if source.name == target.name:
         why = source.problem
         return Route("relay" if why else "local", why or "both ends are one server", source.name, target.name), None
     whys: list[str] = []
-    ways: tuple[tuple[Way, Side, Side], ...] = (("pull", target, source), ("push", source, target))
-    for way, job, other in ways:
-        made = await open_route(tag, way, job, other)
+    mine = await look(here, False) if here is not None and pin in (None, "tunnel") else None
+    sides: tuple[tuple[Way, Side, Side], ...] = (("pull", target, source), ("push", source, target))
+    ways: list[tuple[Way, Side, Side, Side | None]] = [(*side, None) for side in sides if pin in (None, side[0])]
+    ways += [(*side, mine) for side in sides if mine is not None]
+    for way, job, other, dug in ways:
+        made = await open_route(tag, way, job, other, dug)
         if isinstance(made, OpenRoute):
-            return Route(way, "; ".join([*whys, f"{job.name} reaches {other.name}"]), source.name, target.name), made
+            through = "through a tunnel of this machine" if dug else ""
+            why = "; ".join(dict.fromkeys([*whys, f"{job.name} reaches {other.name} {through}".rstrip()]))
+            return Route(way, why, source.name, target.name, dug is not None), made
         whys.append(made)
     return Route("relay", "; ".join(dict.fromkeys(whys)), source.name, target.name), None
 
 
-async def probe_route(source: Remote, target: Remote, *, become: tuple[bool, bool] = (False, False)) -> Route:
+async def probe_route(
+    source: Remote, target: Remote, *, become: tuple[bool, bool] = (False, False), here: Remote | None = None,
+) -> Route:  # fmt: skip
     """Which way a copy would go, tried for real with a key that can only say who called; nothing of it stays. About half a
     second where the servers reach each other. `become`: of the source's side and the target's. Lost, WrongHostKey."""
     ours, theirs = await asyncio.gather(look(source, become[0]), look(target, become[1]))
     tag = route_tag(f"probe-{token_hex(6)}")
     try:
-        route, _ = await find_route(tag, ours, theirs)
+        route, _ = await find_route(tag, ours, theirs, here=here)
     finally:
-        await remove(tag, ours, theirs)
+        await remove(tag, ours, theirs, here=here)
     return route
 
 
-async def remove(tag: str, *sides: Side) -> list[str]:
-    """Take a route away from its servers; harmless where there is none. What a server refused, in words. Raises Lost."""
+async def remove(tag: str, *sides: Side, here: Remote | None = None) -> list[str]:
+    """Take a route away from its servers, with its tunnel (`here`: this machine, which has one's directory); harmless where
+    there is none. What a server refused, in words. Raises Lost."""
+    tunnels = [fill(here, tag, *(side.remote for side in sides))] if here is not None else []
     ended = await asyncio.gather(*(_remove(tag, side) for side in sides), return_exceptions=True)
+    ended += await asyncio.gather(*tunnels, return_exceptions=True)  # after the route's own lines: they share files
     for problem in ended:
         if isinstance(problem, BaseException) and (isinstance(problem, Lost) or not isinstance(problem, FleetError)):
             raise problem
@@ -229,7 +258,6 @@ async def remove(tag: str, *sides: Side) -> list[str]:
 async def _remove(tag: str, side: Side) -> None:
     if side.remote.target.sftp_only:
         return
-    gone = f'for base in {_BASES}; do rm -rf "$base/routes/{tag}"; done'
-    await side.remote.run(gone, become=side.become, timeout=60)
+    await keydir.remove(side.remote, tag, become=side.become)
     if side.name != HERE:
         await set_line(side.remote, tag, "", "")

@@ -17,7 +17,7 @@ import asyncssh
 
 from cockpit.fleet import facts
 from cockpit.fleet.answers import Answers
-from cockpit.fleet.api import Contact, FleetError, Lost, Target
+from cockpit.fleet.api import Contact, FleetError, Lost, Station, Target
 from cockpit.fleet.connection import Link
 from cockpit.fleet.dial import Dialer, Services
 from cockpit.fleet.hostkeys import KeyProblem, public_line, read_key
@@ -67,7 +67,7 @@ class Server:
         password = target.become_password
         sudo = _Password(target.name, password, host.services.answers) if password else None
         self.link = Link(target, self._dial, sudo=sudo, key=lambda: self.dialer.shown_key)
-        self.remote = ServerRemote(self.link, host.serves)
+        self.remote = ServerRemote(self.link, host.serves, self.stations)
         self._dropped = self._closed = False
         self._before: str | None = None  # through whom the newest dial went
         self._offered: KeyProblem | None = None
@@ -215,14 +215,28 @@ class Server:
 
     async def _jump(self, target: Target, route: Route) -> asyncssh.SSHClientConnection | None:
         """Through `via`, or the hosts of ssh_config's ProxyJump, each by its own link: its host key is checked as any."""
+        self._before = before = self._last_hop(target, route)
+        return await self._through(before) if before is not None else None
+
+    def stations(self) -> tuple[Station, ...]:
+        """See `api.Remote`."""
+        route = self.dialer.route
+        if route.proxied:
+            raise FleetError(self.target.name, "other", f"{self.target.name} is reached by ssh_config's ProxyCommand")
+        before = self._last_hop(self.target, route)
+        earlier = self._host.find(before, None).stations() if before is not None else ()
+        bind = route.local[0] if route.local else None
+        return (*earlier, Station(self.remote, route.host, route.port, route.user, bind))
+
+    def _last_hop(self, target: Target, route: Route) -> str | None:
+        """The name of the server or jump host before this one."""
         before = target.via
         for number in range(len(route.jumps)):
             name = "jump host " + ",".join(route.jumps[: number + 1])
             hop = jump_target(route.jumps[number], name=name, via=before, timeout=target.connect_timeout)
             self._host.find(name, hop)
             before = name
-        self._before = before
-        return await self._through(before) if before is not None else None
+        return before
 
     async def _through(self, name: str) -> asyncssh.SSHClientConnection:
         hops = (*_hops.get(), self.target.name)

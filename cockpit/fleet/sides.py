@@ -48,16 +48,19 @@ command -v ssh-keygen >/dev/null 2>&1 && echo keygen
 __ROOT__
 rsync --version 2>/dev/null | head -n 30
 :"""
-_ROOT = "sudo -n rsync --version >/dev/null 2>&1 && echo root || [ \"$(id -u)\" = 0 ] && echo root"
+_ROOT = "sudo -n __TOOL__ >/dev/null 2>&1 && echo root || [ \"$(id -u)\" = 0 ] && echo root"
 
 
-async def look(remote: Remote, become: bool) -> Side:
-    """What this server has for a direct route. Lost and refusals of contact are raised; missing tools are `problem`."""
+async def look(remote: Remote, become: bool, *, rsync: bool = True) -> Side:
+    """What this server has for a direct route. Lost and refusals of contact are raised; missing tools are `problem`.
+    rsync: whether it needs that, also as root."""
     if remote.target.sftp_only:
         return Side(remote, become, problem=f"{remote.target.name} has only sftp")
-    script = _LOOK.replace("__ROOT__", _ROOT if become else "echo root")
+    root = _ROOT.replace("__TOOL__", "rsync --version" if rsync else "true") if become else "echo root"
+    script = _LOOK.replace("__ROOT__", root)
     seen = (await remote.run(script, become=False, timeout=60)).stdout.decode(errors="replace")
-    return read_side(Side(remote, become), seen)
+    side = read_side(Side(remote, become), seen)
+    return side if rsync else replace(side, problem="")
 
 
 def read_side(side: Side, seen: str) -> Side:

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 from cockpit.plan.checks import read_verify
 from cockpit.plan.fields import IDENTIFIER, Table, kind_of
-from cockpit.plan.model import Action, Copy, Gate, Manual, Moment, Place, Reboot, Run, Script, Server, Wait
+from cockpit.plan.model import LOCAL, Action, Copy, Gate, Manual, Moment, Place, Reboot, Run, Script, Server, Wait
 from cockpit.plan.places import read_place
+from cockpit.plan.problems import nearest
 from cockpit.plan.times import TIME_FORMS, instant, is_time, moment
 from cockpit.units import parse_duration, parse_rate
 
@@ -60,6 +61,8 @@ def _copy(table: Table, servers: Servers) -> Copy:
     inner = table.table("copy")
     if inner is None:
         return Copy(Place(None, ""), Place(None, ""))
+    if inner.has("pipe"):
+        return _pipe(inner, servers)
     method = inner.choice("method", ("auto", "rsync", "image", "sftp"), "auto")
     copy = Copy(
         source=read_place(inner, "from", inner.text("from", required='"/srv/share/"'), servers),
@@ -70,9 +73,44 @@ def _copy(table: Table, servers: Servers) -> Copy:
         streams=inner.whole("streams", None, 1, 64),
         limit=inner.parsed("limit", parse_rate, "100MB/s"),
         pass_=cast(Any, inner.choice("pass", ("initial", "final"), None)),
+        convert=cast(Any, inner.choice("convert", ("qcow2", "raw", "vhdx", "vmdk"), None)),
+        route=cast(Any, inner.choice("route", ("pull", "push", "tunnel", "sftp"), None)),
     )
+    if copy.convert and copy.source.path.endswith("/"):
+        inner.problem("convert", "convert of a folder's contents", "copy one image: write its file as from")
     inner.done()
     return copy
+
+
+def _pipe(inner: Table, servers: Servers) -> Copy:
+    """from and to name servers; what belongs to files means nothing here."""
+    written, commands = inner.data["pipe"], inner.texts("pipe") or ()
+    if isinstance(written, list) and len(written) != 2:
+        inner.problem("pipe", f"pipe holds {len(written)} commands", 'write ["producing command", "consuming command"]')
+    if len(commands) != 2:
+        commands = ("true", "true")
+    for key in ("method", "exclude", "delete", "streams", "pass", "convert"):
+        if inner.has(key):
+            inner.asked.add(key)
+            inner.problem(key, f"{key} means nothing with pipe", "take it away")
+    copy = Copy(
+        source=Place(_pipe_server(inner, "from", servers), ""), target=Place(_pipe_server(inner, "to", servers), ""),
+        limit=inner.parsed("limit", parse_rate, "100MB/s"), pipe=(commands[0], commands[1]),
+        route=cast(Any, inner.choice("route", ("pull", "push", "tunnel"), None)),
+    )  # fmt: skip
+    inner.done()
+    return copy
+
+
+def _pipe_server(inner: Table, key: str, servers: Servers) -> str | None:
+    name = inner.text(key)
+    if name is None or name == LOCAL or name in servers:
+        return name
+    if ":" in name or "/" in name:
+        inner.problem(key, f"{name!r} is a place, and with pipe it is the server of a command", f'write {key} = "server"')
+    else:
+        inner.problem(key, f"no server is called {name[:70]!r}", nearest(name, [*servers, LOCAL]))
+    return None
 
 
 def _manual(table: Table, servers: Servers) -> Manual:

@@ -113,6 +113,9 @@ class Copy:
     streams: int | None = None
     limit: float | None = None  # bytes per second
     pass_: Literal["initial", "final"] | None = None
+    convert: Literal["qcow2", "raw", "vhdx", "vmdk"] | None = None  # of one image, beside it, after it has arrived
+    pipe: tuple[str, str] | None = None  # a producing and a consuming command; source and target are then bare servers
+    route: Literal["pull", "push", "tunnel", "sftp"] | None = None  # None: the first that works, in this order
 
 
 @dataclass(frozen=True, slots=True)

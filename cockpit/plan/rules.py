@@ -101,16 +101,29 @@ def _check_appliance(table: Table, names: str) -> None:
 
 
 def _check_method(plan: Plan, step: Step, table: Table) -> None:
-    """rsync and images need a command on both sides."""
-    assert isinstance(step.action, Copy)
-    if step.action.method not in ("rsync", "image"):
-        return
-    sides = [step.action.source.server, step.action.target.server]
+    """What a copy pins goes together, and its two servers can do it."""
+    copy = step.action
+    assert isinstance(copy, Copy)
+
+    def problem(key: str, what: str, instead: str) -> None:
+        table.sink.add((*table.path, "copy", key), f"{table.label}: {what}", instead)
+
+    sides = [copy.source.server, copy.target.server]
     names = {name for side in sides for name in ((side,) if side else step.servers)}
-    only = sorted(name for name in names if name in plan.servers and plan.servers[name].sftp_only)
-    if only:
-        what = f'{table.label}: method = "{step.action.method}" with {", ".join(only[:6])}, which is sftp_only'
-        table.sink.add((*table.path, "copy", "method"), what, 'write method = "sftp" or "auto"')
+    only = ", ".join(sorted(name for name in names if name in plan.servers and plan.servers[name].sftp_only)[:6])
+    if only and copy.pipe is not None:
+        problem("pipe", f"a pipe with {only}, which is sftp_only", "no command can be run there")
+    elif only and copy.method in ("rsync", "image"):
+        problem("method", f'method = "{copy.method}" with {only}, which is sftp_only', 'write method = "sftp" or "auto"')
+    elif only and copy.route not in (None, "sftp"):
+        problem("route", f'route = "{copy.route}" with {only}, which is sftp_only', 'write route = "sftp", or take it away')
+    there = [copy.target.server] if copy.target.server else step.servers
+    if copy.convert and any(name in plan.servers and plan.servers[name].sftp_only for name in there):
+        problem("convert", f"convert on {only}, which is sftp_only", "no command can be run there: take it away")
+    if copy.route and copy.method != "auto" and (copy.route == "sftp") != (copy.method == "sftp"):
+        problem("route", f'route = "{copy.route}" with method = "{copy.method}"', "take one of them away")
+    if copy.route and all((source or here) == (target or here) for source, target in [sides] for here in step.servers):
+        problem("route", "a route, and both ends are one server", "take it away")
 
 
 def _check_needs(read: Read, by_id: Mapping[str, Read]) -> bool:

@@ -19,7 +19,7 @@ Writers = dict[tuple[str, str], str]
 def check_targets(read: Read, scope_of: OfServer) -> None:
     """Checks both ends of a copy on each of its servers; templates that can't be rendered are said elsewhere."""
     copy, step = read.step.action, read.step
-    if not isinstance(copy, Copy):
+    if not isinstance(copy, Copy) or copy.pipe is not None:
         return
     told: set[str] = set()
     writers: Writers = {}

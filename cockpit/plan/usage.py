@@ -74,6 +74,7 @@ def templates_of(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Use]]:
     if isinstance(copy, dict):
         yield from _texts(("copy", "from"), copy.get("from"), "path")
         yield from _texts(("copy", "to"), copy.get("to"), "path")
+        yield from _texts(("copy", "pipe"), copy.get("pipe"), "shell")
         yield from _texts(("copy", "exclude"), copy.get("exclude"), "path")
     checks = data.get("verify")
     for i, check in enumerate(checks if isinstance(checks, list) else ()):

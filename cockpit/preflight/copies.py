@@ -67,7 +67,7 @@ class Trip:
         return {
             "task": self.task, "from": str(self.source), "to": str(self.target), "bytes": self.size,
             "bytes_from": None if self.size is None else "counted" if self.counted else "estimate",
-            "way": self.route.way if self.route else None, "why": self.route.why if self.route else None,
+            "way": self.route.name if self.route else None, "why": self.route.why if self.route else None,
             "rate": round(rate) if rate else None, "measured": self.measured.words if self.measured else None,
             "survey": self.seen.json() if self.seen else None, "target": self.able.json() if self.able else None,
             "problems": [p.json() for p in self.problems], "findings": [f.json() for f in self.findings],
@@ -92,7 +92,8 @@ def _ends(plan: Plan, step: Step, action: Copy, server: str, now: float) -> tupl
         name = place.server or server
         known = plan.servers.get(name)
         become = step.become if step.become is not None else bool(known and known.become)
-        return End(name, _path(plan, place, server, now), become and name != LOCAL)
+        path = _path(plan, place, server, now) if action.pipe is None else None
+        return End(name, path, become and name != LOCAL)
 
     return end(action.source), end(action.target)
 
@@ -125,6 +126,8 @@ async def look_at_copies(
     for trip in near:
         trip.findings += _judged(plan, trip)
         trip.findings += _kept(trip)
+        if trip.action.convert is not None:
+            trip.findings.append(await _converter(trip, fleet.remote(trip.target.server)))
     return await _rooms(near, fleet)
 
 
@@ -169,6 +172,17 @@ def _kept(trip: Trip) -> Iterator[Finding]:
             yield good(problem.what, problem.text)
 
 
+async def _converter(trip: Trip, target: Remote) -> Finding:
+    try:
+        done = await target.run("qemu-img --version | head -n 1", become=trip.target.become, timeout=60)
+    except (FleetError, TimeoutError) as problem:
+        return warn("convert", f"qemu-img was not looked for: {getattr(problem, 'text', None) or 'no answer in time'}")
+    said = done.stdout.decode(errors="replace").strip()
+    if not said:
+        return bad("convert", f"{trip.target.server} has no qemu-img", "install it there (qemu-utils)")
+    return good("convert", said)
+
+
 # --- the way
 
 
@@ -176,7 +190,8 @@ async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], Non
     """One trial for all copies between the same two servers in the same way."""
     tried: dict[tuple[Any, ...], tuple[Route, Measured] | FleetError] = {}
     for trip in found:
-        pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, trip.action.method == "sftp")
+        how = (trip.action.method == "sftp", trip.action.route, trip.action.pipe is None)
+        pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, *how)
         if pair not in tried:
             say(f"measuring {trip.source.server} to {trip.target.server}")
             tried[pair] = await _tried(trip, fleet)
@@ -193,7 +208,8 @@ async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetErro
     try:
         return await trial(
             fleet.remote(source.server), fleet.remote(target.server), source.path, target.path,
-            become=(source.become, target.become), sftp=trip.action.method == "sftp",
+            become=(source.become, target.become), sftp="sftp" in (trip.action.method, trip.action.route),
+            here=fleet.remote(LOCAL), pin=trip.action.route, rsync=trip.action.pipe is None,
         )  # fmt: skip
     except FleetError as problem:
         return problem
@@ -204,8 +220,12 @@ async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetErro
 def _judged(plan: Plan, trip: Trip) -> Iterator[Finding]:
     if trip.route is None or trip.measured is None:
         return
-    way = f"{trip.route.way}: {trip.route.why}"
-    if trip.route.way == "relay" and trip.action.method == "rsync":
+    way = f"{trip.route.name}: {trip.route.why}"
+    if trip.route.way == "relay" and trip.action.route not in (None, "sftp"):
+        yield bad("way", f"the plan pins the route {trip.action.route}: {trip.route.why}", "mend that, or take route away")
+    elif trip.route.way == "relay" and trip.action.pipe is not None:
+        yield bad("way", f"no way for a pipe between the servers: {trip.route.why}", "mend that")
+    elif trip.route.way == "relay" and trip.action.method == "rsync":
         yield bad("way", f"no rsync between the servers: {trip.route.why}", 'mend that, or write method = "auto"')
     elif trip.route.way == "relay" and trip.action.method == "auto":
         yield warn("way", f"through this machine over SFTP: {trip.route.why}", "slower than directly; it works")
@@ -239,6 +259,8 @@ async def _rooms(found: Sequence[Trip], fleet: Fleet) -> list[Finding]:
     needed: dict[tuple[str, str], list[tuple[Trip, Room, int]]] = {}
     findings: list[Finding] = []
     for trip in found:
+        if trip.action.pipe is not None:  # its consumer knows alone where it writes
+            continue
         try:
             seen = await _seen(trip, fleet.remote(trip.target.server))
         except (FleetError, TimeoutError) as problem:

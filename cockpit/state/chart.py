@@ -69,7 +69,10 @@ class Chart:
         return self._before[task]
 
     def target(self, state: State, task: Task, action: Copy) -> tuple[str, str] | None:
-        """Server and path that a copy writes to; None while its templates have no value: then it has not begun."""
+        """Server and path that a copy writes to; None while its templates have no value: then it has not begun. None
+        for a pipe: where its consumer writes is not known."""
+        if action.pipe is not None:
+            return None
         if task.id not in self._targets:
             try:
                 path = render(action.target.path, seen(self.plan, state, task.server), path=True)

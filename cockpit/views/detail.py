@@ -155,6 +155,9 @@ def _does(step: Step) -> str:
         return action.command
     if isinstance(action, Script):
         return " ".join([action.path, *action.args])
+    if isinstance(action, Copy) and action.pipe is not None:
+        ends = [f" on {place.server}" if place.server else "" for place in (action.source, action.target)]
+        return f"pipe {action.pipe[0]}{ends[0]} into {action.pipe[1]}{ends[1]}"
     if isinstance(action, Copy):
         return f"copy {_place(action.source)} to {_place(action.target)}"
     if isinstance(action, Manual):

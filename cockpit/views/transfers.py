@@ -90,7 +90,7 @@ def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
         return PAUSED.narrow()
     if m.stalled_since is not None:
         return Cell("!STALLED", "warn")
-    return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify"}.get(m.phase, ">copy"), "run")
+    return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify", "convert": ">convert"}.get(m.phase, ">copy"), "run")
 
 
 def eta_words(m: TransferNow, now: float, *, span: bool = False) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from cockpit.fleet.api import Contact, Remote, Target
 from cockpit.fleet.fleet import Fleet
-from cockpit.plan.model import Copy, Moment, Place, Plan, Server, Step, Window
+from cockpit.plan.model import Copy, Estimate, Moment, Place, Plan, Server, Step, Window
 from cockpit.steps.api import Pace
 from tests.hosts.host import Host
 
@@ -63,6 +63,13 @@ def place_of(text: str) -> Place:
 
 def copying(source: str, target: str, *, timeout: float | None = None, **how: Any) -> Step:
     return Step("copy", "Copy", Copy(place_of(source), place_of(target), **how), timeout=timeout)
+
+
+def piping(
+    producer: str, consumer: str, source: str | None, target: str | None, *, estimate: Estimate | None = None, **how: Any
+) -> Step:  # fmt: skip
+    copy = Copy(Place(source, ""), Place(target, ""), pipe=(producer, consumer), **how)
+    return Step("copy", "Copy", copy, estimate=estimate)
 
 
 @dataclass

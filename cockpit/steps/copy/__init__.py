@@ -1,7 +1,7 @@
 """copy: moves trees and files between two servers, by the best way there is, and says done only of what has arrived.
 
 Chooses the way (rsync between the servers, else SFTP through this machine), and finds again what an earlier engine began.
-How rsync is driven is `direct`'s; how SFTP is, `relayed`'s.
+How rsync is driven is `direct`'s; how SFTP is, `relayed`'s; a stream between two commands is `pipe`'s.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import replace
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.routes import WrongHostKey, find_route
-from cockpit.fleet.sides import look
+from cockpit.fleet.sides import HERE, look
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import direct, relayed, trees
+from cockpit.steps.copy import convert, direct, pipe, relayed, trees
 from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.images import Large
-from cockpit.steps.copy.keys import cleanup, note_route
+from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
 from cockpit.steps.copy.places import End, Refused, as_file, device_size, ends, look_at_source, look_at_target
 
@@ -28,15 +28,36 @@ __all__ = ["cleanup", "run"]
 
 async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
     try:
+        await hold_route(ctx)
+        if action.pipe is not None:
+            return await pipe.run(ctx, action.pipe)
         source, target = ends(ctx)
-        while True:
-            if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
-                return outcome
+        if action.convert is None:
+            return await _copied(ctx, source, target)
+        return await _converted(ctx, source, target)
     except Refused as refused:
         return Outcome("failed", error=str(refused))
     except WrongHostKey as wrong:
         return Outcome("failed", error=wrong.text)
+
+
+async def _copied(ctx: StepContext, source: End, target: End) -> Outcome:
+    while True:
+        if (outcome := await direct.found(ctx, source, target) or await _anew(ctx, source, target)) is not None:
+            return outcome
+
+
+async def _converted(ctx: StepContext, source: End, target: End) -> Outcome:
+    """The copy and then its conversion; what is noted of either is gone on with."""
+    if (noted := convert.begun(ctx)) is not None:
+        return await convert.run(ctx, source, target, noted.copied)
+    if "copy" not in ctx.detail:
+        await convert.check(ctx, source, target)
+    copied = await _copied(ctx, source, target)
+    return copied if copied.result != "done" else await convert.run(ctx, source, target, copied.detail)
 
 
 async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
@@ -46,8 +67,9 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     await cleanup(ctx, ctx.detail)
     ctx.progress("scan", 0)
     ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
-    why = "the plan says sftp" if action.method == "sftp" else ours.problem or theirs.problem
-    if why:
+    if "sftp" in (action.method, action.route):
+        return await _relay(ctx, source, target, "the plan says sftp")
+    if (why := ours.problem or theirs.problem) and action.route is None:
         return await _relay(ctx, source, target, why)
     device = await device_size(source) if action.method != "rsync" else None
     counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
@@ -57,11 +79,13 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
-    route, opened = await find_route(tag, ours, theirs)
+    route, opened = await find_route(tag, ours, theirs, here=ctx.remote(HERE), pin=action.route)
     crash.point("copy.route-made")
+    if route.way == "relay" and action.route is not None:
+        return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
     if route.way == "relay":
         return await _relay(ctx, source, target, route.why)
-    ctx.say(f"{route.way}: {route.why}")
+    ctx.say(f"{route.name}: {route.why}")
     try:
         if device is None:
             ground = trees.Ground(route, opened, ours, theirs, counted, place, without)

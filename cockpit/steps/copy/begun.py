@@ -87,7 +87,7 @@ def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: P
     starts = before.starts + lost if before else 1
     total = sum(each.size for each in ready.parts), sum(each.files for each in ready.parts)
     return Begun(
-        f"{ctx.attempt}-{starts}-{part.name}", run_at.server, run_at.become, ready.route.way, starts, ready.landing,
+        f"{ctx.attempt}-{starts}-{part.name}", run_at.server, run_at.become, ready.route.name, starts, ready.landing,
         before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
         part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
         before.since if before else time.time(),

@@ -85,7 +85,7 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     work = part.command(ready.opened.shell if ready.opened else None)
     spec = JobSpec(
         begun.job, ctx.session, ctx.epoch, work.command, work.program, work.args, become=begun.become,
-        timeout=_time_left(ctx, begun), lock=f"{ready.route.target}:{lock}" if begun.way == "push" else lock,
+        timeout=_time_left(ctx, begun), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
         told=_pace(ctx).told,
     )  # fmt: skip
     report = await ctx.remote(begun.on).start_job(spec)

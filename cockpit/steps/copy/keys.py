@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cockpit.fleet.routes import remove, route_tag
-from cockpit.fleet.sides import Side
+from cockpit.fleet.sides import HERE, Side
+from cockpit.fleet.tunnel import revive
 from cockpit.steps.api import StepContext
 
 
@@ -17,6 +18,12 @@ async def note_route(ctx: StepContext, source: Side, target: Side) -> str:
     return tag
 
 
+async def hold_route(ctx: StepContext) -> None:
+    """A route through a tunnel of this machine, made by an earlier engine, is held again where it broke off with that."""
+    if noted := ctx.detail.get("route"):
+        await revive(ctx.remote(HERE), noted["tag"])
+
+
 async def cleanup(ctx: StepContext, detail: Mapping[str, Any]) -> None:
     """Remove the key, its line and its directory that the attempt with this detail may have left. Harmless where nothing is
     left. Raises Lost; what a server refuses is said, and the key's line expires by itself."""
@@ -24,5 +31,5 @@ async def cleanup(ctx: StepContext, detail: Mapping[str, Any]) -> None:
     if not noted:
         return
     sides = [Side(ctx.remote(name), become) for name, become in (noted["source"], noted["target"])]
-    for problem in await remove(noted["tag"], *sides):
+    for problem in await remove(noted["tag"], *sides, here=ctx.remote(HERE)):
         ctx.say(f"the key {noted['tag']} could not be removed: {problem}")

@@ -42,6 +42,13 @@ def ends(ctx: StepContext) -> tuple[End, End]:
     return source, target
 
 
+def servers(ctx: StepContext) -> tuple[End, End]:
+    """The two ends of a pipe: servers without a path."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    return _end(ctx, action.source), _end(ctx, action.target)
+
+
 def _end(ctx: StepContext, place: Place) -> End:
     server = place.server or ctx.server or LOCAL
     if server == ctx.server:

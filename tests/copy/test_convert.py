@@ -1,0 +1,139 @@
+"""`convert`: the copied image in another format, made by the real qemu-img, proven, and never in place of what isn't ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.steps import copy
+from cockpit.steps.copy.convert import Heard, format_of, result_of
+from tests.copy import trees
+from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.copy.test_resume import through_losses
+from tests.hosts.factory import Hosts
+from tests.hosts.host import Host
+
+
+def image(host: Host, size: int = 24 << 20) -> Path:
+    path = host.path("/srv/vm.img")
+    trees.sparse(path, size, data=2 << 20)
+    return path
+
+
+def info(path: Path, format_: str) -> dict[str, Any]:
+    said = subprocess.run(["qemu-img", "info", "-f", format_, "--output=json", str(path)], capture_output=True, check=True)
+    return dict(json.loads(said.stdout))
+
+
+def same(one: Path, other: Path, format_: str) -> bool:
+    words = ["qemu-img", "compare", "-f", "raw", "-F", format_, str(one), str(other)]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+async def convert(hosts: list[Host], place: Path, to: str, **more: Any) -> tuple[Any, Context]:
+    async with fleet_of(hosts, place) as fleet:
+        step = copying("src:/srv/vm.img", "dst:/srv/vm.img", convert=to)
+        ctx = Context(fleet, plan_of(fleet, hosts, step), step, "src", **more)
+        return await copy.run(ctx), ctx
+
+
+@pytest.mark.parametrize("to", ["qcow2", "vhdx", "vmdk"])
+async def test_beside_the_image_and_identical(to: str, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", sudo="nopasswd")
+    source = image(src)
+    source.chmod(0o640)
+    outcome, ctx = await convert([src, dst], tmp_path, to)
+    assert outcome.result == "done" and outcome.detail["converted"] == f"/srv/vm.{to}", (outcome, ctx.said, ctx.errors)
+    made = dst.path(f"/srv/vm.{to}")
+    assert info(made, to)["format"] == to and same(source, made, to)
+    assert dst.path("/srv/vm.img").read_bytes() == source.read_bytes()
+    assert made.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in dst.path("/srv").iterdir() if "part" in path.name] == []
+    phases = [phase for phase, *_ in ctx.samples]
+    assert phases.index("convert") > phases.index("copy") and phases[-1] == "verify"
+    percents = [(done, total) for phase, done, total, *_ in ctx.samples if phase == "convert" and total]
+    assert percents == sorted(percents) and percents[-1][0] == percents[-1][1] == 24 << 20
+
+
+async def test_a_later_pass_replaces_its_own_and_nobody_elses(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source, made = image(src), dst.path("/srv/vm.qcow2")
+    outcome, ctx = await convert([src, dst], tmp_path, "qcow2", night="one")
+    assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+    with source.open("r+b") as file:
+        file.write(os.urandom(1 << 20))
+    outcome, ctx = await convert([src, dst], tmp_path, "qcow2", night="two")
+    assert outcome.result == "done" and same(source, made, "qcow2"), (outcome, ctx.said)
+    made.write_bytes(b"somebody's disk")
+    dst.path("/srv/vm.img").unlink()
+    outcome, ctx = await convert([src, dst], tmp_path, "qcow2", night="three")
+    assert outcome.result == "failed" and "was not made by this step" in (outcome.error or ""), outcome
+    assert made.read_bytes() == b"somebody's disk"
+    assert not dst.path("/srv/vm.img").exists(), "refused before anything moves"
+
+
+async def test_without_qemu_img_nothing_moves(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", without=("qemu-img",))
+    image(src)
+    outcome, _ = await convert([src, dst], tmp_path, "qcow2")
+    assert outcome.result == "failed" and "no qemu-img" in (outcome.error or "")
+    assert not dst.path("/srv/vm.img").exists()
+
+
+async def test_a_tree_is_no_image(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    src.path("/srv/vm.img").mkdir()
+    outcome, _ = await convert([src, dst], tmp_path, "qcow2")
+    assert outcome.result == "failed" and "not one file" in (outcome.error or "")
+
+
+async def test_what_a_guest_wrote_does_not_choose_the_format(hosts: Hosts, tmp_path: Path) -> None:
+    """A raw disk that begins like a qcow2 with a backing file of the host stays the bytes that it is."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    secret = dst.path("/srv/secret")
+    secret.write_bytes(b"the host's own" * 100_000)
+    evil = src.path("/srv/vm.img")
+    src.run("qemu-img create -q -f qcow2 -u -b /srv/secret -F raw /srv/vm.img 16M")
+    assert evil.read_bytes()[:4] == b"QFI\xfb"
+    outcome, ctx = await convert([src, dst], tmp_path, "vmdk")
+    assert outcome.result == "done" and same(evil, dst.path("/srv/vm.vmdk"), "vmdk"), (outcome, ctx.errors)
+    assert b"the host's own" not in dst.path("/srv/vm.vmdk").read_bytes()
+
+
+@pytest.mark.parametrize("lost", ["engine", "server"])
+async def test_it_goes_on_after_a_loss(lost: str, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = image(src, 300 << 20)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        step = copying("src:/srv/vm.img", "dst:/srv/vm.img", convert="qcow2")
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        engine = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(60), ctx.noted:
+            await ctx.noted.wait_for(lambda: "convert" in ctx.detail)
+        engine.cancel()
+        await asyncio.wait({engine})
+        if lost == "server":
+            dst.reboot()
+        again = Context(fleet, ctx.plan, step, "src", detail=ctx.detail, errors=ctx.errors, resumed=True)
+        outcome = await through_losses(again)
+        assert outcome.result == "done" and outcome.detail["way"] == "pull", (outcome, again.said, again.errors)
+    assert same(source, dst.path("/srv/vm.qcow2"), "qcow2")
+    assert not dst.path("/srv/.vm.qcow2.cockpit-part").exists()
+
+
+def test_names_and_formats() -> None:
+    assert result_of("/v/a.img", "qcow2") == "/v/a.qcow2" and result_of("/v/web.example", "raw") == "/v/web.example.raw"
+    assert (format_of("/v/a.VMDK"), format_of("/v/a.img"), format_of("/v/a")) == ("vmdk", "raw", "raw")
+
+
+def test_progress_in_any_pieces() -> None:
+    heard, said = Heard(), b"size 1000\nconvert\n    (0.00/100%)\r    (100.00/100%)\r\ncompare\n    (50.00/100%)\r"
+    for n in range(len(said)):
+        heard.feed(said[n : n + 1])
+    assert (heard.phase, heard.done) == ("verify", 500)
