@@ -94,10 +94,8 @@ class Disk:
         for at in range(0, length, BLOCK):
             _write(self.fd, memoryview(nothing)[: min(BLOCK, length - at)], offset + at)
 
-    def sync(self, offset: int = 0, length: int = 0) -> None:
+    def sync(self) -> None:
         os.fdatasync(self.fd)
-        if length:
-            os.posix_fadvise(self.fd, offset, length, os.POSIX_FADV_DONTNEED)
 
     def data(self, start: int, end: int) -> "list[tuple[int, int]]":
         """(start, end) of the runs of data in [start, end): one run where the system can't tell holes."""

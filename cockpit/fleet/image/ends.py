@@ -16,7 +16,7 @@ HEAD = struct.Struct(">HH")  # a block's number, and how many pieces it has
 PIECE = struct.Struct(">II")
 VERBS = {
     "source": {"hello", "look", "map", "read", "digest", "holes"},
-    "target": {"hello", "job", "prepare", "map", "take", "receipt", "proven", "digest", "settle", "finish"},
+    "target": {"hello", "job", "prepare", "map", "take", "receipt", "proven", "digest", "flush", "settle", "finish"},
 }
 BYTES = "hex:"  # how bytes stand in JSON
 
@@ -168,7 +168,7 @@ def _checked(letter: bytes, payload: bytes, role: str, files: int) -> "tuple[str
         verb, args = unpack(json.loads(payload.decode()))
         if letter != b"Q" or verb not in VERBS[role] or not isinstance(args, list):
             raise ValueError(verb)
-        if verb not in ("hello", "job"):
+        if verb not in ("hello", "job", "flush"):
             _check_numbers(verb, args, files)
     except (ValueError, TypeError, IndexError) as odd:
         raise Fault("refused", "the other end asked for what it may not: %s" % odd) from None

@@ -83,6 +83,7 @@ class Job:
         for i in range(len(self.sources)):
             self.streams.one(self._look, i, todo)
         self.streams.share(todo, self._chunk)
+        self.streams.flush()
         for image in self.images:
             self.telling.done(image.i, self.telling.left[image.i])
 

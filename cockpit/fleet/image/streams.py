@@ -109,6 +109,15 @@ class Streams:
         if self._problem is not None:
             raise self._problem
 
+    def flush(self) -> None:
+        """What each stream's target has not receipted yet. One that is broken has nothing more to say."""
+        for stream in self.all:
+            try:
+                if stream.opened:
+                    stream.target.call("flush")
+            except Broken:
+                stream.close()
+
     def _turns(self, stream: Stream, todo: "Deque[Task]", work: "Callable[..., Any]") -> None:
         try:
             while not self.stop.is_set():

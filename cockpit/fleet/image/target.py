@@ -7,12 +7,28 @@ devices that are in use or too small. Never says of a chunk that it is there bef
 import errno
 import os
 import stat
+import time
 
-from cockpit.fleet.image.blocks import CHUNK, DIGEST, ZERO, Buffer, Facts, Found, blocks, digest, hasher, hashes, pieces, whole
+from cockpit.fleet.image.blocks import (
+    BLOCK,
+    CHUNK,
+    DIGEST,
+    ZERO,
+    Buffer,
+    Facts,
+    Found,
+    blocks,
+    digest,
+    hasher,
+    hashes,
+    pieces,
+    whole,
+)
 from cockpit.fleet.image.disk import Disk, held
 from cockpit.fleet.image.faults import Fault, of
 from cockpit.fleet.image.receipts import Receipts, lock
 
+LATEST = 1.0  # seconds that a receipt may wait for its sync
 SAME = ("device", "size", "inode", "written")  # of the source: receipts of another stand for nothing
 
 
@@ -24,6 +40,9 @@ class Target:
         self._job = 0
         self._buffer = Buffer()
         self._open = (-1, None, None, -1)  # type: tuple[int, Disk | None, Receipts | None, int]
+        self._late = []  # type: list[tuple[str | int, ...]]
+        self._owed = 0  # bytes that were written and not yet synced, for which the late receipts will stand
+        self._since = 0.0
 
     def hello(self) -> "dict[str, float]":
         return hashes()
@@ -64,8 +83,9 @@ class Target:
     def take(
         self, i: int, offset: int, length: int, name: str, clean: bool, wanted: "bytes | None", rest: bytes, found: Found
     ) -> "tuple[str, int]":
-        """Put in place what a source's `read` yields, sync it, compare the digests of what came with the source's, write the
-        receipt. Returns the chunk's digest in hex ("": what came is not what was sent) and how many bytes were data.
+        """Put in place what a source's `read` yields, compare the digests of what came with the source's; the receipt is
+        written when it is synced, soon. Returns the chunk's digest in hex ("": what came is not what was sent) and how many
+        bytes were data.
         clean: what is no data becomes zeros. rest: the digests of the blocks that are not wanted. Fault."""
         disk, one, moved, sent = self._at(i)[0], hasher(name), 0, b""
         size = blocks(length)
@@ -76,13 +96,15 @@ class Target:
                     sent = buffer
                     break
                 came[n] = digest(one, buffer, size[n][1])
+                if self._late and self._owed + moved + BLOCK > CHUNK:
+                    self.flush()
                 moved += _put(disk, buffer, held, offset + size[n][0], size[n][1], clean)
             for n, (start, long) in enumerate(size):
                 if clean and came[n] == ZERO and (wanted is None or wanted[n]):
                     disk.zero(offset + start, long)
-            disk.sync(offset, length)
         except OSError as error:
             raise self._fault(i, error) from None
+        self._owed += moved
         if b"".join(came) != sent:
             return "", moved
         if wanted is not None:
@@ -90,10 +112,30 @@ class Target:
         return self.receipt(i, offset, length, sent), moved
 
     def receipt(self, i: int, offset: int, length: int, digests: bytes) -> str:
-        """This chunk is on the disk, and this is what its source says that it is. Returns the chunk's digest in hex."""
+        """This chunk is written, and this is what its source says that it is: receipted with the next sync, which chunks with
+        little data share. At most a chunk's worth of data is without. Returns the chunk's digest in hex."""
         text = whole(digests, length).hex()
-        self._note(i, "chunk", offset // CHUNK, text)
+        self._at(i)
+        if not self._late:
+            self._since = time.monotonic()
+        self._late.append(("chunk", offset // CHUNK, text))
+        if self._owed >= CHUNK or time.monotonic() - self._since > LATEST:
+            self.flush()
         return text
+
+    def flush(self) -> None:
+        """Sync what was written, then write its receipts. Fault."""
+        i, disk, receipts, _ = self._open
+        late, self._late, owed, self._owed = self._late, [], self._owed, 0
+        if disk is None or receipts is None or not late:
+            return
+        try:
+            if owed:
+                disk.sync()
+        except OSError as error:
+            raise self._fault(i, error) from None
+        for fact in late:
+            self._note(i, *fact)
 
     def proven(self, i: int, offset: int) -> None:
         self._note(i, "proven", offset // CHUNK)
@@ -119,6 +161,7 @@ class Target:
     def settle(self, i: int, size: int) -> None:
         """The exact size; all of it, and its name, on the disk."""
         disk = self._at(i)[0]
+        self.flush()
         try:
             if not disk.block and disk.size() != size:
                 os.ftruncate(disk.fd, size)
@@ -167,6 +210,7 @@ class Target:
         return disk, receipts
 
     def close(self) -> None:
+        self.flush()
         _, disk, receipts, locked = self._open
         self._open = (-1, None, None, -1)
         if disk is not None and receipts is not None:
