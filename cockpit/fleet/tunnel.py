@@ -42,6 +42,7 @@ _CONFIG = """Host *
   ControlPath none
   ForwardAgent no
   Compression no
+  Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr
   LogLevel ERROR
   ConnectTimeout 8
   ServerAliveInterval 10
