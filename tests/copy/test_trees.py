@@ -237,7 +237,8 @@ async def test_large_files_among_small_ones_go_by_chunks(
         ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night="s2")
         outcome = await copy.run(ctx)
         assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
-        assert outcome.detail["moved"] < 2 << 20, "only what changed is moved"
+        if not without:  # without Python a whole chunk
+            assert outcome.detail["moved"] < 2 << 20, "only what changed is moved"
     assert trees.listing(dst.path("/srv/d"), seconds=seconds) == trees.listing(source, seconds=seconds)
     assert trees.left_behind(src, dst) == [] and kept(src, dst) == []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.fleet.counting import Counter
-from cockpit.fleet.rsync import Options, command, ended, job
+from cockpit.fleet.rsync import Options, ended, exec_line, job
 from cockpit.steps.api import Outcome
 from cockpit.steps.copy.parts import Work
 
@@ -51,7 +51,7 @@ class Settle:
         return self.half
 
     def command(self, shell: str | None) -> Work:
-        line = command(self.options, self.source, self.target, shell=shell, pull=self.way == "pull")
+        line = exec_line(self.options, self.source, self.target, shell=shell, pull=self.way == "pull")
         return Work(job(line, final=self.pass_ == "final"))
 
     def feed(self, data: bytes) -> None:
