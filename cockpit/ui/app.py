@@ -6,6 +6,7 @@ Knows no pane and no meaning; live, attached, watched and replayed screens are t
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from cockpit.ui.replaykeys import ReplayKeys
 from cockpit.ui.source import Source
 
 SAVE_EVERY = 2.0
+HUNG_UP_EVERY = 5.0  # seconds between two looks at whether the terminal is still there
 
 CSS = """
 Pane { display: none; }
@@ -88,7 +90,18 @@ class CockpitApp(InTurn):
         self.animation_level = "none"
         if self.memory is not None:
             self.set_interval(SAVE_EVERY, self.save)
+        if sys.__stdin__ is not None and sys.__stdin__.isatty():
+            self.set_interval(HUNG_UP_EVERY, self._end_without_a_terminal)
         self.run_worker(self.source.beat(), exit_on_error=False)
+
+    def _end_without_a_terminal(self) -> None:
+        """A terminal that went without a hang-up signal (no session of its own) leaves a screen that reads nothing for ever, and
+        as fast as it can."""
+        poll = select.poll()
+        poll.register(0, 0)
+        if any(seen & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, seen in poll.poll(0)):
+            self.save()
+            os._exit(1)  # nothing can be written to what is gone, so there is nothing to put back in order
 
     def redraw(self) -> None:
         self.board.look()

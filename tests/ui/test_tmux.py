@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import shlex
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -209,3 +212,21 @@ async def test_a_journal_torn_in_its_later_pages_is_said_in_words(night: Recorde
         t.start(ui(night.path, call), (120, 40))
         text = t.sees("ENDED 2")
         assert "not readable as a journal" in text and "copy" in text and "Traceback" not in text
+
+
+async def test_a_terminal_that_goes_without_a_signal_ends_its_screen(night: Recorded) -> None:
+    """Not a session leader's terminal: nobody hangs up when it goes."""
+    ours, theirs = pty.openpty()
+    screen = subprocess.Popen(  # noqa: ASYNC220
+        shlex.split(ui(night.path)), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        seen = b""
+        while b"critical" not in seen:
+            seen += os.read(ours, 65536)
+        os.close(ours)
+        assert screen.wait(timeout=30) == 1
+    finally:
+        screen.kill()
