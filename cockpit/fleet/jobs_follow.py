@@ -69,8 +69,10 @@ class Follower:
         found = report(sections[0])
         if full:
             self.due = 0.0
-        elif self.notice is not None:
+        elif self.notice is not None and (found.phase != "running" or (self.out, self.err) == self.notice.sizes):
             self._end(self._ended(self.notice, found.error))
+        elif self.notice is not None:
+            self.due = 0.0  # it overtook a look that was made before the job's last words
         elif found.phase != "running":
             self._end(JobReport(found.phase, found.exit, found.how, self.out, self.err, found.error))
         else:
