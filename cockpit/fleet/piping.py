@@ -42,7 +42,7 @@ _COUNT = """count() {
     said=$(LC_ALL=C dd bs=65536 count=$blocks 2>&1 >&5) || return $?
     more=$(printf '%s\\n' "$said" | sed -n 's/^\\([0-9][0-9]*\\) bytes\\{0,1\\} .*/\\1/p')
     n=$((n + ${more:-0})); echo $n >&3
-    case $said in *"0+0 records in"*) return 0 ;; esac
+    case $said in "0+0 records in"*) return 0 ;; esac
     [ "$rate" -le 0 ] || sleep 1
   done
 } 5>&1"""

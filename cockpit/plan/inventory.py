@@ -67,7 +67,7 @@ def from_inventory(path: Path) -> list[Server]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace").replace("\0", "")  # no command line can carry a NUL
     except (OSError, ValueError) as error:
         raise InventoryProblem(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
 

@@ -62,6 +62,8 @@ def _clash(copy: Copy, server: str, source: str | None, target: str, writers: Wr
         inside = _normal(source)
         if to == inside or to.startswith(inside.rstrip("/") + "/"):
             return f"the target {to!r} lies in the source {inside!r}", "write another target"
+        if copy.delete and inside.startswith(to.rstrip("/") + "/"):
+            return f"the source {inside!r} lies in the target {to!r}, and delete would take it away", "copy without delete"
     other = writers.setdefault((to_server, to), server)
     if other != server and (copy.delete or copy.method == "image"):
         return f"{other} and {server} would overwrite each other in {to_server}:{to}", "write {{ server.name }} into the path"

@@ -76,6 +76,17 @@ async def test_every_byte_is_counted(without: tuple[str, ...], hosts: Hosts, tmp
     assert moved == sorted(moved) and moved[-1] == size
 
 
+async def test_a_full_turn_of_the_counter_is_not_the_end(hosts: Hosts, tmp_path: Path) -> None:
+    """Without Python, at a rate whose turns are of twenty blocks: "20+0 records in" is no "0+0 records in"."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", without=("python3",))
+    size = 5_000_000
+    step = piping(f"head -c {size} /dev/zero", "wc -c", "src", "dst", limit=1_250_000.0)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        outcome, ctx = await piped(fleet, [src, dst], step)
+    assert outcome.result == "done" and outcome.detail["bytes"] == size, (outcome, ctx.errors)
+    assert b"consumer| %d\n" % size in ctx.errors
+
+
 async def test_a_dump_read_by_a_shell(hosts: Hosts, tmp_path: Path) -> None:
     """On one server too, where no key is needed."""
     box, other = hosts("box", user="root"), hosts("other", user="root")

@@ -176,7 +176,7 @@ async def test_a_target_that_another_job_writes_to(hosts: Hosts, tmp_path: Path,
         assert (await copy.run(again)).result == "done"
 
 
-async def test_a_full_target_says_so(hosts: Hosts, tmp_path: Path) -> None:
+async def test_a_target_without_room_is_refused_before_anything_moves(hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root", small={"/mnt": "4m"})
     big(src)
     step = copying("/srv/d/", "dst:/mnt/d/")
@@ -184,7 +184,7 @@ async def test_a_full_target_says_so(hosts: Hosts, tmp_path: Path) -> None:
         ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
         outcome = await copy.run(ctx)
         assert (outcome.result, outcome.transient) == ("failed", False)
-        assert "full" in (outcome.error or ""), outcome
+        assert "4.19 MB free" in (outcome.error or "") and not list(dst.path("/mnt/d").iterdir()), outcome
         assert trees.left_behind(src, dst) == []
 
 

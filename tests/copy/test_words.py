@@ -31,6 +31,13 @@ def test_a_place_in_itself_is_refused_on_the_same_server_only(target: str) -> No
     refuse("/srv/data/", "/srv/database", same_server=True)
 
 
+def test_a_target_that_is_emptied_must_not_hold_the_source() -> None:
+    with pytest.raises(Refused, match="delete would take it away"):
+        refuse("/srv/new/", "/srv", same_server=True, delete=True)
+    refuse("/srv/new/", "/srv", same_server=True)
+    refuse("/srv/new/", "/srv", same_server=False, delete=True)
+
+
 def test_a_key_line() -> None:
     line = authorization(
         "cockpit-route-x", "ssh-ed25519 AAAA comment", "rsync --server --sender -logDtpre.iLsfxCIvu . /srv/data/",

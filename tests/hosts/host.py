@@ -161,7 +161,7 @@ class Host:
     def freeze(self) -> None:
         """Stop every process in it: the network answers, nobody is home."""
         self.space.signal(signal.SIGSTOP)
-        until(lambda: all(_state(pid) in "TZX" for pid in self.pids()), f"{self.name} stands still")
+        until(lambda: all(_state(pid) in "TZX" for pid in self.pids()), f"{self.name} stands still", 30)
 
     def thaw(self) -> None:
         self.space.signal(signal.SIGCONT)

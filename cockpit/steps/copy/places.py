@@ -38,7 +38,7 @@ def ends(ctx: StepContext) -> tuple[End, End]:
     action = ctx.step.action
     assert isinstance(action, Copy)
     source, target = _end(ctx, action.source), _end(ctx, action.target)
-    refuse(source.path, target.path, same_server=source.server == target.server)
+    refuse(source.path, target.path, same_server=source.server == target.server, delete=action.delete)
     return source, target
 
 
@@ -61,8 +61,9 @@ def _end(ctx: StepContext, place: Place) -> End:
     return End(server, ctx.render(place.path, path=True), ctx.remote(server), become)
 
 
-def refuse(source: str, target: str, *, same_server: bool) -> None:
-    """Pure. A target must be a place of its own: absolute, not `/`, not the source and not in it."""
+def refuse(source: str, target: str, *, same_server: bool, delete: bool = False) -> None:
+    """Pure. A target must be a place of its own: absolute, not `/`, not the source and not in it. One that is emptied of what
+    the source has not (delete) must not hold the source either, which would empty itself."""
     for path, what in ((source, "source"), (target, "target")):
         if not path.strip() or "\0" in path:
             raise Refused(f"the {what} of this copy is empty: a template in it has no value")
@@ -76,6 +77,8 @@ def refuse(source: str, target: str, *, same_server: bool) -> None:
     inside = _normal(source)
     if same_server and (whole == inside or whole.startswith(inside.rstrip("/") + "/")):
         raise Refused(f"the target {target!r} lies in the source {source!r}")
+    if same_server and delete and inside.startswith(whole.rstrip("/") + "/"):
+        raise Refused(f"the source {source!r} lies in the target {target!r}, and delete would take it away: copy without delete")
 
 
 def _normal(path: str) -> str:
