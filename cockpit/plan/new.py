@@ -76,6 +76,10 @@ estimate = "10s"
 # copy     = {{ from = "{{{{ server.data }}}}/", to = "nas01:/vault/{{{{ server.name }}}}/" }}
 # estimate = {{ bytes = "1.2TB", rate = "100MB/s" }}
 # retries  = 2
+# beside from and to a copy takes: method = "rsync" | "image" | "sftp" (left out: by what is there), exclude = ["*.tmp"],
+# delete = true, streams = 4, limit = "300Mbit/s", pass = "initial" (days ahead, live data) | "final" (after the freeze: done only
+# when a last look changes nothing), route = "pull" | "push" | "tunnel" | "sftp", convert = "qcow2" (of one disk image), or
+# pipe = ["zfs send …", "zfs receive …"] with servers in from and to
 
 # [[steps]]
 # id     = "prove"
