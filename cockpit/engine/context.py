@@ -19,7 +19,7 @@ from cockpit.plan.model import LOCAL, Step
 from cockpit.plan.templates import render
 from cockpit.state.model import UNKNOWN, Task
 from cockpit.state.seen import seen
-from cockpit.steps.api import Pace
+from cockpit.steps.api import Pace, Reached
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
@@ -38,6 +38,7 @@ class Context:
         self._cancel = asyncio.Event()
         self._maskers: dict[Stream, Masker] = {}
         self._note_offset = 0
+        self._reached: Reached | None = None
         if task.cancel_asked:
             self._cancel.set()
 
@@ -92,16 +93,32 @@ class Context:
 
     def progress(
         self, phase: str, bytes_done: int, bytes_total: int | None = None,
-        files_done: int | None = None, files_total: int | None = None,
+        files_done: int | None = None, files_total: int | None = None, *, largest: int | None = None,
+        moved: int | None = None, phase_done: int | None = None, phase_total: int | None = None,
     ) -> None:
+        more = {"largest": largest, "moved": moved, "phase_done": phase_done, "phase_total": phase_total}
         values: dict[str, Value] = {
             "phase": phase, "bytes_done": bytes_done, "bytes_total": bytes_total,
             "files_done": files_done, "files_total": files_total, "n": self.n,
+            **{name: value for name, value in more.items() if value is not None},
         }
+        self._reached = Reached(bytes_done, bytes_total, files_done, files_total)
         sample = Sample(time.time(), f"transfer/{self.task}", values)
         self.engine.writer.sample(sample)
         self.engine.forecasts.heard(self.task, sample)
         crash.point("progress")
+
+    def reached(self) -> Reached:
+        if self._reached is None:
+            series = f"transfer/{self.task}"
+            newest = self.engine.reader.latest(series, time.time()).get(series)
+            undone = max((a.started for a in self._task.attempts if a.purpose == "undo"), default=0.0)
+            values = newest.values if newest is not None and newest.at > undone else {}
+            self._reached = Reached(int(values.get("bytes_done") or 0), *(
+                None if (count := values.get(name)) is None else int(count)
+                for name in ("bytes_total", "files_done", "files_total")
+            ))  # fmt: skip
+        return self._reached
 
     async def found(self) -> None:
         """What was unknown runs, after all."""

@@ -22,6 +22,7 @@ from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
 from cockpit.steps.copy.places import End, Refused, as_file, device_size, ends, look_at_source, look_at_target
+from cockpit.steps.copy.told import scan
 
 __all__ = ["cleanup", "run"]
 
@@ -65,7 +66,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     action = ctx.step.action
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
-    ctx.progress("scan", 0)
+    scan(ctx)
     ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
     if "sftp" in (action.method, action.route):
         return await _relay(ctx, source, target, "the plan says sftp")
@@ -76,7 +77,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     place = await look_at_target(target, source.path, counted.kind)
     without = await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
     counted = replace(counted, survey=counted.seen.less(without))
-    ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
+    scan(ctx, counted.survey.size, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
     route, opened = await find_route(tag, ours, theirs, here=ctx.remote(HERE), pin=action.route)

@@ -34,7 +34,7 @@ class Begun:
     """A part's job as the attempt's note keeps it (`copy`): enough to find it, to judge it, and to know what came before it,
     after any crash. total: bytes and files that all parts together answer for; done: the parts before, by name, with what they
     answered for and their detail; err: where the job's stderr begins in the attempt's; since: when the first job of the attempt
-    was begun, UTC epoch seconds."""
+    was begun, UTC epoch seconds; largest: bytes of the largest single file of the parts to come."""
 
     job: str
     on: str
@@ -55,6 +55,7 @@ class Begun:
     total: Sequence[int] = (0, 0)
     err: int = 0
     since: float = 0.0
+    largest: int = 0
 
     @property
     def survey(self) -> Survey:
@@ -64,6 +65,11 @@ class Begun:
     def before(self) -> tuple[int, int]:
         """Bytes and files of the parts that are done."""
         return sum(each["size"] for each in self.done.values()), sum(each["files"] for each in self.done.values())
+
+    @property
+    def moved_before(self) -> int:
+        """Bytes that the parts that are done have really sent."""
+        return sum(each["detail"].get("moved", 0) for each in self.done.values())
 
 
 def again(ctx: StepContext) -> bool:
@@ -86,11 +92,12 @@ def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: P
     lost = before is not None and before.part not in before.done
     starts = before.starts + lost if before else 1
     total = sum(each.size for each in ready.parts), sum(each.files for each in ready.parts)
+    to_come = ready.parts[ready.parts.index(part) + 1 :]
     return Begun(
         f"{ctx.attempt}-{starts}-{part.name}", run_at.server, run_at.become, ready.route.name, starts, ready.landing,
         before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
         part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
-        before.since if before else time.time(),
+        before.since if before else time.time(), max((each.largest or 0 for each in to_come), default=0),
     )  # fmt: skip
 
 

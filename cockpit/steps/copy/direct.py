@@ -22,6 +22,7 @@ from cockpit.steps.copy.keys import cleanup
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
 from cockpit.steps.copy.settle import Settle
+from cockpit.steps.copy.told import tell
 from cockpit.steps.copy.trees import forget
 
 STARTS = 5  # of one attempt, after losses of its jobs; then it is a failure that may be tried again
@@ -142,7 +143,7 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
 
 async def _follow(ctx: StepContext, begun: Begun, part: Part, errors: bytearray, heard: int) -> JobReport:
     """Its stdout is the part's, read from its start each time; its stderr is journaled from where that ends."""
-    fed, (bytes_before, files_before), (size, files) = 0, begun.before, begun.total
+    fed = 0
     journaled = ctx.offsets()[1] - begun.err
     async for seen in ctx.remote(begun.on).follow_job(begun.job, become=begun.become, out=0, err=journaled):
         if isinstance(seen, JobReport):
@@ -155,8 +156,17 @@ async def _follow(ctx: StepContext, begun: Begun, part: Part, errors: bytearray,
         part.feed(seen.data)
         fed += len(seen.data)
         if fed >= heard:
-            ctx.progress(part.phase, bytes_before + part.bytes_done, size, files_before + part.files_done, files)
+            _told(ctx, begun, part)
     raise AssertionError("a followed job ends with its report")
+
+
+def _told(ctx: StepContext, begun: Begun, part: Part) -> None:
+    (bytes_before, files_before), (size, files) = begun.before, begun.total
+    left = [count for count in (part.largest, begun.largest) if count]
+    tell(
+        ctx, part.phase, bytes_before + part.bytes_done, size, files_before + part.files_done, files,
+        largest=max(left, default=None), moved=begun.moved_before + part.moved, proof=part.proof,
+    )  # fmt: skip
 
 
 async def _judged(ctx: StepContext, begun: Begun, part: Part, report: JobReport, errors: str) -> Begun | Outcome:

@@ -9,6 +9,7 @@ from cockpit.fleet.relay import Relayed, relay
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy.places import End
+from cockpit.steps.copy.told import scan, tell
 
 SHOWN = 5  # names in a message
 
@@ -36,12 +37,15 @@ async def _copy(ctx: StepContext, source: End, target: End) -> Relayed:
     action = ctx.step.action
     assert isinstance(action, Copy)
 
-    def tell(now: CopyProgress) -> None:
-        ctx.progress(now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total)
+    def heard(now: CopyProgress) -> None:
+        if now.phase == "scan":
+            scan(ctx)
+        else:
+            tell(ctx, now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total)
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
-        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=tell,
+        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard,
     )  # fmt: skip
 
 
