@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any
@@ -36,13 +36,14 @@ class Count:
 
 
 class Pump:
-    """One copy: `run` it. source and target are SFTP clients; what lies at the target and is the same is left alone."""
+    """One copy: `run` it. source and target are SFTP clients; what lies at the target and is the same is left alone.
+    without: "owners", "modes" where the target can't keep them."""
 
     def __init__(self, source: Any, target: Any, tree: Tree, landing: bytes, *, rate: Callable[[], float | None],
-                 tell: Callable[[Count], None]) -> None:  # fmt: skip
+                 tell: Callable[[Count], None], without: Container[str] = ()) -> None:  # fmt: skip
         self._from, self._to, self._tree, self._landing = source, target, tree, landing
         self._pace, self._tell = Pace(rate), tell
-        self.count = Count()
+        self.count, self._without = Count(), without
         self._counted: dict[bytes, int] = {}  # bytes of files under way and done
         self._block = min(BLOCK, source.limits.max_read_len or BLOCK, target.limits.max_write_len or BLOCK)
 
@@ -189,12 +190,13 @@ class Pump:
     async def _attributes(self, place: bytes, entry: Entry) -> None:
         """Owner first: a change of owner clears the set-id bits of the mode."""
         seen = await self._to.lstat(place)
-        if (seen.uid, seen.gid) != (entry.uid, entry.gid) and entry.uid is not None:
+        if (seen.uid, seen.gid) != (entry.uid, entry.gid) and entry.uid is not None and "owners" not in self._without:
             try:
                 await self._to.setstat(place, SFTPAttrs(uid=entry.uid, gid=entry.gid))
             except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure, asyncssh.SFTPOpUnsupported):
                 self.count.not_owned += 1
-        await self._to.setstat(place, SFTPAttrs(permissions=entry.mode))
+        if "modes" not in self._without:
+            await self._to.setstat(place, SFTPAttrs(permissions=entry.mode))
         await self._to.setstat(place, SFTPAttrs(atime=entry.mtime, mtime=entry.mtime))
 
     async def _directories(self) -> None:
@@ -212,7 +214,7 @@ class Pump:
                 await self._to.mkdir(place, SFTPAttrs(permissions=0o700))
             elif seen.kind != "dir":
                 raise OSError(f"{place!r} is there and is not a directory")
-            elif not seen.mode & 0o200:
+            elif not seen.mode & 0o200 and "modes" not in self._without:
                 await self._to.setstat(place, SFTPAttrs(permissions=seen.mode | 0o700))
 
     async def _finish_directories(self) -> None:

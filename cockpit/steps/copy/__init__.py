@@ -94,7 +94,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
         else:
             parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, device)])]
         exactly, proven = place.empty or action.delete, device is not None
-        return await direct.go(ctx, source, target, Ready(route, opened, counted.survey, place.landing, exactly, parts, proven))
+        ready = Ready(route, opened, counted.survey, place.landing, exactly, parts, proven, without)
+        return await direct.go(ctx, source, target, ready)
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
@@ -107,6 +108,6 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
     if action.method == "rsync":
         return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
-    await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
+    without = await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
     ctx.say(f"relay: over SFTP through this machine, because {why}")
-    return await relayed.run(ctx, source, target)
+    return await relayed.run(ctx, source, target, without)

@@ -18,7 +18,7 @@ from cockpit.steps.copy.places import End
 class Ready:
     """What was found out before a direct copy: its way, what is to be moved, where it lands, and by which parts. exactly:
     afterwards there is nothing else at the target. proven: the last part proves by itself what has arrived (a device: there is
-    nothing to count)."""
+    nothing to count). without: what stays behind, as a person agreed: words of `fits.Problem`."""
 
     route: Route
     opened: OpenRoute | None
@@ -27,6 +27,7 @@ class Ready:
     exactly: bool
     parts: Sequence[Part]
     proven: bool = False
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Begun:
     """A part's job as the attempt's note keeps it (`copy`): enough to find it, to judge it, and to know what came before it,
     after any crash. total: bytes and files that all parts together answer for; done: the parts before, by name, with what they
     answered for and their detail; err: where the job's stderr begins in the attempt's; since: when the first job of the attempt
-    was begun, UTC epoch seconds; largest: bytes of the largest single file of the parts to come."""
+    was begun, UTC epoch seconds; largest: bytes of the largest single file of the parts to come; without: what stays
+    behind, as a person agreed."""
 
     job: str
     on: str
@@ -56,6 +58,7 @@ class Begun:
     err: int = 0
     since: float = 0.0
     largest: int = 0
+    without: Sequence[str] = ()
 
     @property
     def survey(self) -> Survey:
@@ -98,6 +101,7 @@ def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: P
         before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
         part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
         before.since if before else time.time(), max((each.largest or 0 for each in to_come), default=0),
+        sorted(ready.without),
     )  # fmt: skip
 
 

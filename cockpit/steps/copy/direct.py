@@ -216,7 +216,7 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     if there is None:
         return Outcome("failed", 0, f"{target.server}:{begun.landing} can't be counted", True, detail)
     if not there.covers(begun.survey, exactly=begun.exactly):
-        now = await recount(source, source.path, action.exclude)
+        now = await recount(source, source.path, action.exclude, frozenset(begun.without))
         if now is None or not there.covers(now, exactly=begun.exactly):
             text = f"counted {_counted(there)} at the target, {_counted(now or begun.survey)} at the source"
             if action.pass_ != "initial":

@@ -14,9 +14,10 @@ from cockpit.steps.copy.told import scan, tell
 SHOWN = 5  # names in a message
 
 
-async def run(ctx: StepContext, source: End, target: End) -> Outcome:
-    """Ends early when a person cancels or the step's time is over; what has arrived stays."""
-    work = asyncio.create_task(_copy(ctx, source, target))
+async def run(ctx: StepContext, source: End, target: End, without: frozenset[str] = frozenset()) -> Outcome:
+    """Ends early when a person cancels or the step's time is over; what has arrived stays. without: what a person agreed to
+    leave behind, words of `fits.Problem`."""
+    work = asyncio.create_task(_copy(ctx, source, target, without))
     cancel = asyncio.create_task(ctx.cancel_event())
     try:
         await asyncio.wait({work, cancel}, timeout=ctx.step.timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -33,7 +34,7 @@ async def run(ctx: StepContext, source: End, target: End) -> Outcome:
         await asyncio.gather(work, cancel, return_exceptions=True)
 
 
-async def _copy(ctx: StepContext, source: End, target: End) -> Relayed:
+async def _copy(ctx: StepContext, source: End, target: End, without: frozenset[str]) -> Relayed:
     action = ctx.step.action
     assert isinstance(action, Copy)
 
@@ -45,7 +46,7 @@ async def _copy(ctx: StepContext, source: End, target: End) -> Relayed:
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
-        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard,
+        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard, without=without,
     )  # fmt: skip
 
 
