@@ -37,7 +37,7 @@ class Context:
         self.detail: Mapping[str, Any] = task.attempt.detail
         self._cancel = asyncio.Event()
         self._maskers: dict[Stream, Masker] = {}
-        self._note_offset = 0
+        self._note_offset = self._asking = 0
         self._reached: Reached | None = None
         if task.cancel_asked:
             self._cancel.set()
@@ -150,17 +150,22 @@ class Context:
     def bandwidth(self) -> float | None:
         return self.pace().rate
 
+    def asking(self) -> bool:
+        return self._asking > 0
+
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
         prompter = self.engine.prompter
         asking = asyncio.create_task(prompter.ask(
             kind, text, server=self.server, task=self.task, name=self.task, secret=secret, choices=choices,
         ))  # fmt: skip
         cancel = asyncio.create_task(self._cancel.wait())
+        self._asking += 1
         try:
             await asyncio.wait({asking, cancel}, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 await prompter.withdraw(f"{kind}-{self.task}", "the step was cancelled")
             return await asking
         finally:
+            self._asking -= 1
             asking.cancel()
             cancel.cancel()

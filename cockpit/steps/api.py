@@ -161,6 +161,10 @@ class StepContext(Protocol):
         """Bytes per second that this transfer may use now, of the plan's limit."""
         ...
 
+    def asking(self) -> bool:
+        """Whether it waits for a person's answer."""
+        ...
+
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
         """A person's answer; None when the question was withdrawn: the step was cancelled, or its server left the night."""
         ...

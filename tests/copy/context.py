@@ -98,6 +98,7 @@ class Context:
     resumed: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
     answer: str | None = "without"
+    person: asyncio.Event | None = None  # who takes their time to answer
     before: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
@@ -182,8 +183,13 @@ class Context:
     def earlier(self) -> list[Mapping[str, Any]]:
         return self.before
 
+    def asking(self) -> bool:
+        return self.person is not None and not self.person.is_set()
+
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
         self.asked.append((kind, text))
+        if self.person is not None:
+            await self.person.wait()
         return self.answer
 
     def check_progress(self) -> None:

@@ -18,6 +18,7 @@ from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import convert, direct, pipe, relayed, trees
 from cockpit.steps.copy.begun import Ready
+from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
@@ -29,6 +30,10 @@ __all__ = ["cleanup", "run"]
 
 async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
+    return await within(ctx, _run(ctx))
+
+
+async def _run(ctx: StepContext) -> Outcome:
     action = ctx.step.action
     assert isinstance(action, Copy)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,9 +33,8 @@ class Ready:
 class Begun:
     """A part's job as the attempt's note keeps it (`copy`): enough to find it, to judge it, and to know what came before it,
     after any crash. total: bytes and files that all parts together answer for; done: the parts before, by name, with what they
-    answered for and their detail; err: where the job's stderr begins in the attempt's; since: when the first job of the attempt
-    was begun, UTC epoch seconds; largest: bytes of the largest single file of the parts to come; without: what stays
-    behind, as a person agreed."""
+    answered for and their detail; err: where the job's stderr begins in the attempt's; largest: bytes of the
+    largest single file of the parts to come; without: what stays behind, as a person agreed."""
 
     job: str
     on: str
@@ -56,7 +54,6 @@ class Begun:
     proven: bool = False
     total: Sequence[int] = (0, 0)
     err: int = 0
-    since: float = 0.0
     largest: int = 0
     without: Sequence[str] = ()
 
@@ -100,7 +97,7 @@ def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: P
         f"{ctx.attempt}-{starts}-{part.name}", run_at.server, run_at.become, ready.route.name, starts, ready.landing,
         before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
         part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
-        before.since if before else time.time(), max((each.largest or 0 for each in to_come), default=0),
+        max((each.largest or 0 for each in to_come), default=0),
         sorted(ready.without),
     )  # fmt: skip
 

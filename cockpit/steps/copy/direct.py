@@ -16,6 +16,7 @@ from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, Pace, StepContext
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
+from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup
@@ -86,7 +87,7 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     work = part.command(ready.opened.shell if ready.opened else None)
     spec = JobSpec(
         begun.job, ctx.session, ctx.epoch, work.command, work.program, work.args, become=begun.become,
-        timeout=_time_left(ctx, begun), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
+        timeout=left_to_a_job(ctx), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
         told=_pace(ctx).told,
     )  # fmt: skip
     report = await ctx.remote(begun.on).start_job(spec)
@@ -110,11 +111,6 @@ async def _pacing(ctx: StepContext, begun: Begun) -> None:
         now = ctx.pace()
         await ctx.remote(begun.on).tell_job(begun.job, _pace(ctx).told, become=begun.become)
         await ctx.pace_changed(now)
-
-
-def _time_left(ctx: StepContext, begun: Begun) -> float | None:
-    """The step's timeout is for all its parts together."""
-    return None if ctx.step.timeout is None else max(1.0, ctx.step.timeout - (time.time() - begun.since))
 
 
 async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int = 0) -> Begun | Outcome | None:
@@ -192,7 +188,7 @@ def _not_run(ctx: StepContext, begun: Begun, report: JobReport) -> Outcome | Non
         case "cancelled":
             return Outcome("cancelled", report.exit, "cancelled; what has arrived stays and is not moved again")
         case "timeout":
-            return Outcome("failed", report.exit, f"it ran longer than its timeout of {ctx.step.timeout or 0:.0f} s")
+            return replace(too_long(ctx), exit=report.exit)
         case "locked":
             return Outcome("failed", report.exit, f"another job writes to {begun.landing}", transient=True)
     return Outcome("failed", report.exit, f"{begun.on} did not run it ({report.how}): {report.error}")
