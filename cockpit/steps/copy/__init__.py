@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
-from cockpit.fleet.routes import WrongHostKey, find_route
-from cockpit.fleet.sides import HERE, look
+from cockpit.fleet.routes import WrongHostKey
+from cockpit.fleet.sides import look
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import convert, direct, pipe, relayed, trees
+from cockpit.steps.copy import convert, direct, pipe, relayed, trees, way
 from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
@@ -76,7 +76,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     if "sftp" in (action.method, action.route):
         return await _relay(ctx, source, target, "the plan says sftp")
     if (why := ours.problem or theirs.problem) and action.route is None:
-        return await _relay(ctx, source, target, why)
+        return way.no_other(ctx, why) or await _relay(ctx, source, target, why)
     device = await device_size(source) if action.method != "rsync" else None
     counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
     place = await look_at_target(target, source.path, counted.kind)
@@ -85,12 +85,16 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     scan(ctx, counted.survey.size, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
-    route, opened = await find_route(tag, ours, theirs, here=ctx.remote(HERE), pin=action.route)
+    found = await way.find(ctx, tag, ours, theirs)
+    if isinstance(found, Outcome):
+        await cleanup(ctx, ctx.detail)
+        return found
+    route, opened = found
     crash.point("copy.route-made")
     if route.way == "relay" and action.route is not None:
         return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
     if route.way == "relay":
-        return await _relay(ctx, source, target, route.why)
+        return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
     ctx.say(f"{route.name}: {route.why}")
     try:
         if device is None:
