@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import posixpath
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha1
 from typing import Any
 
 import asyncssh
 from asyncssh import FXF_CREAT, FXF_READ, FXF_WRITE, SFTPAttrs
 
+from cockpit.fleet.beside import part_begins, part_of, unclaimed
 from cockpit.fleet.stream import BLOCK, Pace, SourceChanged, Stream
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
 
@@ -82,6 +83,19 @@ class Pump:
             else:
                 self.count.removed += 1
 
+    async def clear(self, there: Tree, excludes: Excludes) -> None:
+        """Remove the parts of an earlier try that no file of the source claims. there: what lies at the target."""
+        if self._tree.is_dir:
+            files = (entry.path for entry in there.entries if entry.kind == "file")
+            wanted = {entry.path for entry in self._tree.entries}
+            gone = [posixpath.join(self._landing, path) for path in unclaimed(files, wanted, excludes)]
+        else:
+            folder, begins = posixpath.dirname(self._landing), part_begins(self._landing)
+            gone = [path for name in await self._to.listdir(folder) if (path := posixpath.join(folder, name)).startswith(begins)]
+        for path in gone:
+            with suppress(asyncssh.SFTPError):  # what can't be taken away is in nobody's way
+                await self._to.remove(path)
+
     def _at(self, entry: Entry) -> bytes:
         return posixpath.join(self._landing, entry.path) if entry.path else self._landing
 
@@ -130,8 +144,7 @@ class Pump:
     async def _file(self, entry: Entry) -> None:
         """Into a part beside its place, named by what it is a part of, then renamed: what was there stays whole until then."""
         place = self._at(entry)
-        mark = sha1(b"%s\0%d\0%d" % (place, entry.size, entry.mtime), usedforsecurity=False).hexdigest()[:20]
-        part = posixpath.join(posixpath.dirname(place), f".cockpit-{mark}.part".encode())
+        part = part_of(place, entry.size, entry.mtime)
         try:
             await self._fill(entry, part)
         except SourceChanged:

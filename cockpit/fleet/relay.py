@@ -103,7 +103,10 @@ async def _relay(
         await pump.delete_extra(excludes)
     tell(CopyProgress("verify", size, size, files, files))
     tree.entries = [count.read_again.get(entry.path, entry) for entry in tree.entries]
-    missing = await _missing(theirs, tree, landing, set(count.changed))
+    there = await _there(theirs, tree, landing)
+    missing = _missing(there, tree, set(count.changed))
+    if not missing:
+        await pump.clear(there, excludes)
     return Relayed(files, size, missing, tuple(count.changed), special, count.not_owned, count.removed)
 
 
@@ -123,11 +126,16 @@ async def landing_of(client: Any, to: bytes, base: bytes, tree: Tree, contents: 
     return posixpath.join(place, base) if there.kind == "dir" else place
 
 
-async def _missing(client: Any, tree: Tree, landing: bytes, changed: set[bytes]) -> tuple[bytes, ...]:
-    """What is not there as it was in the source: kind, and of files the size and the time."""
+async def _there(client: Any, tree: Tree, landing: bytes) -> Tree:
+    """What lies at the target; of a link that is all there is to copy nobody asks."""
     if not tree.is_dir and all(entry.kind == "link" for entry in tree.entries):
-        return ()
-    there = {entry.path: entry for entry in (await walk(client, landing, Excludes(()), follow=True)).entries}
+        return tree
+    return await walk(client, landing, Excludes(()), follow=True)
+
+
+def _missing(found: Tree, tree: Tree, changed: set[bytes]) -> tuple[bytes, ...]:
+    """What is not there as it was in the source: kind, and of files the size and the time."""
+    there = {entry.path: entry for entry in found.entries}
 
     def same(entry: Entry) -> bool:
         seen = there.get(entry.path)

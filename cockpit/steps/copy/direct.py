@@ -15,6 +15,7 @@ from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, Pace, StepContext
+from cockpit.steps.copy import leftovers
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
 from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
@@ -205,6 +206,7 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     await target.remote.run("sync", become=target.become)
     detail["sync_s"] = round(time.monotonic() - began, 3)
     ctx.progress("verify", size, size, files, files)
+    await leftovers.remove(ctx, source, target, begun.landing)
     if begun.proven:
         return Outcome("done", 0, detail=detail)
     await forget(ctx, begun)

@@ -9,6 +9,7 @@ from cockpit.fleet.relay import Relayed, relay
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy.clock import over, too_long
+from cockpit.steps.copy.leftovers import RELAYED
 from cockpit.steps.copy.places import End
 from cockpit.steps.copy.told import scan, tell
 
@@ -18,6 +19,7 @@ SHOWN = 5  # names in a message
 async def run(ctx: StepContext, source: End, target: End, without: frozenset[str] = frozenset()) -> Outcome:
     """Ends early when a person cancels or the step's time is over; what has arrived stays. without: what a person agreed to
     leave behind, words of `fits.Problem`."""
+    await ctx.note(**{RELAYED: True})
     work = asyncio.create_task(_copy(ctx, source, target, without))
     cancel, late = asyncio.create_task(ctx.cancel_event()), asyncio.create_task(over(ctx))
     try:
