@@ -33,7 +33,6 @@ from cockpit.steps.job import rebooted
 log = logging.getLogger(__name__)
 PROBE_LIMIT = 120.0  # seconds that a probe or a `when` may take
 CAPTURE_LIMIT = 64 * 1024
-COPY_GRACE = 60.0  # seconds beside a copy's timeout, which its own job keeps; for a survey that never ends
 SAFE_RETRIES = 3  # of what may run again for certain: a copy, a verification, what its probe says was not done
 OUT_OF_REACH = ("unreachable", "key-changed", "key-unknown", "auth", "locked")  # the server is waited for
 
@@ -138,12 +137,11 @@ class Attempt(Context):
 
     async def _kind(self) -> Outcome:
         run = kinds.KINDS[self.step.kind](self)
-        if self.step.timeout is None or self._is_job():
-            return await run  # a job's timeout is kept on the server, also while no engine is there
-        grace = COPY_GRACE if self.step.kind == "copy" else 0.0
+        if self.step.timeout is None or self._is_job() or self.step.kind == "copy":
+            return await run  # a job's timeout is kept on the server, also while no engine is there; a copy's by the copy
         gone = since(self.detail["begun"], "awake")
         try:
-            return await asyncio.wait_for(run, max(1.0, self.step.timeout + grace - gone))
+            return await asyncio.wait_for(run, max(1.0, self.step.timeout - gone))
         except TimeoutError:
             return Outcome("failed", error=f"it ran longer than its timeout of {self.step.timeout:.0f} s")
 

@@ -19,7 +19,7 @@ from cockpit.plan.model import LOCAL, Step
 from cockpit.plan.templates import render
 from cockpit.state.model import UNKNOWN, Task
 from cockpit.state.seen import seen
-from cockpit.steps.api import Pace
+from cockpit.steps.api import Pace, Reached
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
@@ -37,7 +37,8 @@ class Context:
         self.detail: Mapping[str, Any] = task.attempt.detail
         self._cancel = asyncio.Event()
         self._maskers: dict[Stream, Masker] = {}
-        self._note_offset = 0
+        self._note_offset = self._asking = 0
+        self._reached: Reached | None = None
         if task.cancel_asked:
             self._cancel.set()
 
@@ -92,16 +93,32 @@ class Context:
 
     def progress(
         self, phase: str, bytes_done: int, bytes_total: int | None = None,
-        files_done: int | None = None, files_total: int | None = None,
+        files_done: int | None = None, files_total: int | None = None, *, largest: int | None = None,
+        moved: int | None = None, phase_done: int | None = None, phase_total: int | None = None,
     ) -> None:
+        more = {"largest": largest, "moved": moved, "phase_done": phase_done, "phase_total": phase_total}
         values: dict[str, Value] = {
             "phase": phase, "bytes_done": bytes_done, "bytes_total": bytes_total,
             "files_done": files_done, "files_total": files_total, "n": self.n,
+            **{name: value for name, value in more.items() if value is not None},
         }
+        self._reached = Reached(bytes_done, bytes_total, files_done, files_total)
         sample = Sample(time.time(), f"transfer/{self.task}", values)
         self.engine.writer.sample(sample)
         self.engine.forecasts.heard(self.task, sample)
         crash.point("progress")
+
+    def reached(self) -> Reached:
+        if self._reached is None:
+            series = f"transfer/{self.task}"
+            newest = self.engine.reader.latest(series, time.time()).get(series)
+            undone = max((a.started for a in self._task.attempts if a.purpose == "undo"), default=0.0)
+            values = newest.values if newest is not None and newest.at > undone else {}
+            self._reached = Reached(int(values.get("bytes_done") or 0), *(
+                None if (count := values.get(name)) is None else int(count)
+                for name in ("bytes_total", "files_done", "files_total")
+            ))  # fmt: skip
+        return self._reached
 
     async def found(self) -> None:
         """What was unknown runs, after all."""
@@ -133,17 +150,22 @@ class Context:
     def bandwidth(self) -> float | None:
         return self.pace().rate
 
+    def asking(self) -> bool:
+        return self._asking > 0
+
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
         prompter = self.engine.prompter
         asking = asyncio.create_task(prompter.ask(
             kind, text, server=self.server, task=self.task, name=self.task, secret=secret, choices=choices,
         ))  # fmt: skip
         cancel = asyncio.create_task(self._cancel.wait())
+        self._asking += 1
         try:
             await asyncio.wait({asking, cancel}, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 await prompter.withdraw(f"{kind}-{self.task}", "the step was cancelled")
             return await asking
         finally:
+            self._asking -= 1
             asking.cancel()
             cancel.cancel()

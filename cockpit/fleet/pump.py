@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha1
 from typing import Any
 
 import asyncssh
 from asyncssh import FXF_CREAT, FXF_READ, FXF_WRITE, SFTPAttrs
 
+from cockpit.fleet.beside import part_begins, part_of, unclaimed
 from cockpit.fleet.stream import BLOCK, Pace, SourceChanged, Stream
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
 
@@ -36,13 +37,14 @@ class Count:
 
 
 class Pump:
-    """One copy: `run` it. source and target are SFTP clients; what lies at the target and is the same is left alone."""
+    """One copy: `run` it. source and target are SFTP clients; what lies at the target and is the same is left alone.
+    without: "owners", "modes" where the target can't keep them."""
 
     def __init__(self, source: Any, target: Any, tree: Tree, landing: bytes, *, rate: Callable[[], float | None],
-                 tell: Callable[[Count], None]) -> None:  # fmt: skip
+                 tell: Callable[[Count], None], without: Container[str] = ()) -> None:  # fmt: skip
         self._from, self._to, self._tree, self._landing = source, target, tree, landing
         self._pace, self._tell = Pace(rate), tell
-        self.count = Count()
+        self.count, self._without = Count(), without
         self._counted: dict[bytes, int] = {}  # bytes of files under way and done
         self._block = min(BLOCK, source.limits.max_read_len or BLOCK, target.limits.max_write_len or BLOCK)
 
@@ -80,6 +82,19 @@ class Pump:
                     raise
             else:
                 self.count.removed += 1
+
+    async def clear(self, there: Tree, excludes: Excludes) -> None:
+        """Remove the parts of an earlier try that no file of the source claims. there: what lies at the target."""
+        if self._tree.is_dir:
+            files = (entry.path for entry in there.entries if entry.kind == "file")
+            wanted = {entry.path for entry in self._tree.entries}
+            gone = [posixpath.join(self._landing, path) for path in unclaimed(files, wanted, excludes)]
+        else:
+            folder, begins = posixpath.dirname(self._landing), part_begins(self._landing)
+            gone = [path for name in await self._to.listdir(folder) if (path := posixpath.join(folder, name)).startswith(begins)]
+        for path in gone:
+            with suppress(asyncssh.SFTPError):  # what can't be taken away is in nobody's way
+                await self._to.remove(path)
 
     def _at(self, entry: Entry) -> bytes:
         return posixpath.join(self._landing, entry.path) if entry.path else self._landing
@@ -129,8 +144,7 @@ class Pump:
     async def _file(self, entry: Entry) -> None:
         """Into a part beside its place, named by what it is a part of, then renamed: what was there stays whole until then."""
         place = self._at(entry)
-        mark = sha1(b"%s\0%d\0%d" % (place, entry.size, entry.mtime), usedforsecurity=False).hexdigest()[:20]
-        part = posixpath.join(posixpath.dirname(place), f".cockpit-{mark}.part".encode())
+        part = part_of(place, entry.size, entry.mtime)
         try:
             await self._fill(entry, part)
         except SourceChanged:
@@ -189,12 +203,13 @@ class Pump:
     async def _attributes(self, place: bytes, entry: Entry) -> None:
         """Owner first: a change of owner clears the set-id bits of the mode."""
         seen = await self._to.lstat(place)
-        if (seen.uid, seen.gid) != (entry.uid, entry.gid) and entry.uid is not None:
+        if (seen.uid, seen.gid) != (entry.uid, entry.gid) and entry.uid is not None and "owners" not in self._without:
             try:
                 await self._to.setstat(place, SFTPAttrs(uid=entry.uid, gid=entry.gid))
             except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure, asyncssh.SFTPOpUnsupported):
                 self.count.not_owned += 1
-        await self._to.setstat(place, SFTPAttrs(permissions=entry.mode))
+        if "modes" not in self._without:
+            await self._to.setstat(place, SFTPAttrs(permissions=entry.mode))
         await self._to.setstat(place, SFTPAttrs(atime=entry.mtime, mtime=entry.mtime))
 
     async def _directories(self) -> None:
@@ -212,7 +227,7 @@ class Pump:
                 await self._to.mkdir(place, SFTPAttrs(permissions=0o700))
             elif seen.kind != "dir":
                 raise OSError(f"{place!r} is there and is not a directory")
-            elif not seen.mode & 0o200:
+            elif not seen.mode & 0o200 and "modes" not in self._without:
                 await self._to.setstat(place, SFTPAttrs(permissions=seen.mode | 0o700))
 
     async def _finish_directories(self) -> None:

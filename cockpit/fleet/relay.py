@@ -10,7 +10,7 @@ import asyncio
 import os
 import posixpath
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +42,14 @@ class Relayed:
 async def relay(
     source: Remote, target: Remote, from_: str, to: str, *, exclude: Sequence[str] = (), delete: bool = False,
     rate: Callable[[], float | None] = lambda: None, tell: Callable[[CopyProgress], None] = lambda _: None,
+    without: Container[str] = (),
 ) -> Relayed:  # fmt: skip
-    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on.
+    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on. without:
+    what the target can't keep and is left behind: owners, modes, symlinks (the rest of `fits.Problem`'s words SFTP never has).
     Raises FleetError (a refusal, with the server's words), Lost, OSError."""
     async with source.sftp() as ours, target.sftp() as theirs:
         try:
-            return await _relay(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, rate, tell)
+            return await _relay(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, rate, tell, without)
         except BROKEN as problem:
             name = source.target.name if await _is_gone(ours) else target.target.name
             raise Lost(name, f"contact with {name} was lost during sftp: {problem}") from problem
@@ -69,7 +71,7 @@ async def _is_gone(client: Any) -> bool:
 
 async def _relay(
     ours: Any, theirs: Any, from_: bytes, to: bytes, exclude: Sequence[str], delete: bool,
-    rate: Callable[[], float | None], tell: Callable[[CopyProgress], None],
+    rate: Callable[[], float | None], tell: Callable[[CopyProgress], None], without: Container[str],
 ) -> Relayed:  # fmt: skip
     tell(CopyProgress("scan", 0))
     contents = from_.endswith(b"/")
@@ -77,6 +79,8 @@ async def _relay(
     base = posixpath.basename(root)
     excludes = Excludes(exclude, b"" if contents else base)
     tree = await walk(ours, root, excludes, follow=contents)
+    if "symlinks" in without:
+        tree.entries = [entry for entry in tree.entries if entry.kind != "link"]
     if contents and not tree.is_dir:
         raise OSError(f"{from_!r} is not a directory")
     landing = await landing_of(theirs, to, base, tree, contents)
@@ -93,13 +97,16 @@ async def _relay(
             next_tell, most = time.monotonic() + TELL_EVERY, max(most, min(count.bytes_done, size))
             tell(CopyProgress("copy", most, size, count.files_done, files))
 
-    pump = Pump(ours, theirs, tree, landing, rate=rate, tell=told)
+    pump = Pump(ours, theirs, tree, landing, rate=rate, tell=told, without=without)
     count = await pump.run()
     if delete:
         await pump.delete_extra(excludes)
     tell(CopyProgress("verify", size, size, files, files))
     tree.entries = [count.read_again.get(entry.path, entry) for entry in tree.entries]
-    missing = await _missing(theirs, tree, landing, set(count.changed))
+    there = await _there(theirs, tree, landing)
+    missing = _missing(there, tree, set(count.changed))
+    if not missing:
+        await pump.clear(there, excludes)
     return Relayed(files, size, missing, tuple(count.changed), special, count.not_owned, count.removed)
 
 
@@ -119,11 +126,16 @@ async def landing_of(client: Any, to: bytes, base: bytes, tree: Tree, contents: 
     return posixpath.join(place, base) if there.kind == "dir" else place
 
 
-async def _missing(client: Any, tree: Tree, landing: bytes, changed: set[bytes]) -> tuple[bytes, ...]:
+async def _there(client: Any, tree: Tree, landing: bytes) -> Tree:
+    """What lies at the target; of a link that is all there is to copy nobody asks."""
+    if not tree.is_dir and all(entry.kind == "link" for entry in tree.entries):
+        return tree
+    return await walk(client, landing, Excludes(()), follow=True)
+
+
+def _missing(found: Tree, tree: Tree, changed: set[bytes]) -> tuple[bytes, ...]:
     """What is not there as it was in the source: kind, and of files the size and the time."""
-    there = {entry.path: entry for entry in (await walk(client, landing, Excludes(()), follow=True)).entries}
-    if not tree.is_dir and tree.entries[0].kind == "link":
-        return ()
+    there = {entry.path: entry for entry in found.entries}
 
     def same(entry: Entry) -> bool:
         seen = there.get(entry.path)

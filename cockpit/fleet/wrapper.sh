@@ -130,9 +130,14 @@ ck_ender() {
 
 ck_watch() {
     trap 'kill "$ck_z"; exit' TERM # or its sleep would outlive the job by hours
-    sleep "$ck_tmo" &
-    ck_z=$!
-    wait "$ck_z" || exit # somebody ended the sleep: no timeout
+    while [ "$ck_tmo" -gt 0 ]; do # by tens, since what was told a job may be that it is paused: that time is not its own
+        ck_n=$((ck_tmo < 10 ? ck_tmo : 10)) ck_x=
+        sleep "$ck_n" &
+        ck_z=$!
+        wait "$ck_z" || exit # somebody ended the sleep: no timeout
+        { read -r ck_x < "$ck_d/told"; } 2>/dev/null
+        [ "$ck_x" = 0 ] || ck_tmo=$((ck_tmo - ck_n))
+    done
     trap - TERM
     ck_ender timeout 50
 }

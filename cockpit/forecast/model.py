@@ -27,6 +27,8 @@ class TransferNow:
     eta_p90: float | None = None  # seconds left in which nine of ten such transfers end
     rate_1m: float | None = None
     moved_at: float | None = None  # when the count of bytes last rose
+    phase_done: int | None = None  # bytes of a phase that counts its own (a proof), beside the transfer's
+    phase_total: int | None = None
 
     @property
     def share(self) -> float | None:
@@ -34,6 +36,11 @@ class TransferNow:
         if not self.bytes_total:
             return None
         return min(1.0, self.bytes_done / self.bytes_total)
+
+    @property
+    def phase_share(self) -> float | None:
+        """0..1 of a phase that counts its own bytes; None for any other."""
+        return min(1.0, (self.phase_done or 0) / self.phase_total) if self.phase_total else None
 
 
 @dataclass(frozen=True, slots=True)

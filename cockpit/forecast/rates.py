@@ -3,7 +3,7 @@
 A fold: each sample is fed once, in order, and any number of questions may be asked between. So a replay that feeds the
 same samples gives the same answers. A rate is of a whole window up to *now*, or up to a sample that is hardly older: so
 without new bytes it can only fall, and no time left ever shrinks because samples stopped. A phase or an attempt that
-begins again is measured anew.
+begins again is measured anew; a phase that counts its own bytes (a proof) is measured by those.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Slowest:
         self.seconds = 0.0  # that it needs at its own pace; 0 while that is not known
 
     def feed(self, at: float, left: int) -> None:
-        if left > self._last:
+        if left > self._last or left == self._size:  # not begun: the files before it are no measure of its pace
             self._began, self._size, self.seconds = at, left, 0.0
         elif left < self._size:
             self.seconds = left * (at - self._began) / (self._size - left)
@@ -142,7 +142,7 @@ class Ends:
     def feed(self, reading: Reading, total: int | None, *, measured: bool) -> None:
         """Only what was done moves it: the passing of time is no news. What lay there already took no time worth a fit."""
         values, size = reading.values, _done(reading)
-        files, sent = _count(values.get("files_done")) or 0, _count(values.get("moved"))
+        files, sent = _count(values.get("files_done")) or 0, None if _own(reading) else _count(values.get("moved"))
         self.slowest.feed(reading.at, _count(values.get("largest")) or 0)
         last, now = self._last, (reading.at, files, size, size if sent is None else sent)
         if last is None or now[1:] != last[1:]:
@@ -186,11 +186,11 @@ class Transfer:
     def __init__(self, task: str) -> None:
         self.task = task
         self.newest: Reading | None = None
-        self._key: tuple[str, Any] | None = None
+        self._key: tuple[str, Any, bool] | None = None
 
     def feed(self, reading: Reading) -> None:
         phase = str(reading.values.get("phase") or "copy")
-        key = (phase, reading.values.get("n"))
+        key = (phase, reading.values.get("n"), _own(reading))
         if self.newest is None or key != self._key or _done(reading) < self.track.bytes[-1]:
             self._key = key
             self.track, self.ends, self.readout = Track(reading, phase), Ends(), Readout()
@@ -198,7 +198,7 @@ class Transfer:
             self.readout.feed(reading.at - self.newest.at, _done(reading) - self.track.bytes[-1])
             self.track.feed(reading)
         self.newest = reading
-        self.ends.feed(reading, _count(reading.values.get("bytes_total")), measured=self.track.measured)
+        self.ends.feed(reading, _total(reading), measured=self.track.measured)
 
     def at(self, now: float, *, running: bool = True) -> TransferNow | None:
         """What the samples say at `now`; None without any. Once it no longer runs there is no rate, no time left and no
@@ -206,19 +206,26 @@ class Transfer:
         if self.newest is None:
             return None
         track, values = self.track, self.newest.values
-        stalled = running and track.phase not in SETTLING and now - track.last_byte > STALL_AFTER
+        stalled = running and not self._settling() and now - track.last_byte > STALL_AFTER
         pace, late = self._left(now) if running else (None, None)
         told = not stalled and track.phase not in SETTLING
         return TransferNow(
-            task=self.task, phase=track.phase, bytes_done=track.bytes[-1], bytes_total=_count(values.get("bytes_total")),
+            task=self.task, phase=track.phase, bytes_done=_count(values.get("bytes_done")) or 0,
+            bytes_total=_count(values.get("bytes_total")),
             files_done=_count(values.get("files_done")), files_total=_count(values.get("files_total")),
             rate=self.readout.rate(self._silence(now)) if running and not stalled else None,
             rate_1m=track.rate(now, MINUTE) if running else None,
             rate_10m=track.rate(now, LONG) if running else None,
             trend=track.trend(now), eta=pace if told and pace != INF else None, eta_p90=late if told and late != INF else None,
             stalled_since=track.last_byte if stalled else None, at=self.newest.at, moved_at=track.last_byte,
-            pace=pace, pace_p90=late,
+            pace=pace, pace_p90=late, phase_done=_count(values.get("phase_done")), phase_total=_count(values.get("phase_total")),
         )
+
+    def _settling(self) -> bool:
+        """Whether no byte is expected to come: also where all have, and what is left is to look at them."""
+        assert self.newest is not None
+        total = _total(self.newest)
+        return self.track.phase in SETTLING or (total is not None and self.track.bytes[-1] >= total)
 
     def _silence(self, now: float) -> float:
         since = now - self.track.times[-1]
@@ -227,8 +234,8 @@ class Transfer:
     def _left(self, now: float) -> tuple[float | None, float | None]:
         """Seconds left at p50 and p90. While nothing comes they stand still, so that the end moves with the clock."""
         assert self.newest is not None
-        track, total = self.track, _count(self.newest.values.get("bytes_total"))
-        if track.phase == "sync":
+        track, total = self.track, _total(self.newest)
+        if track.phase == "sync" or (track.phase == "verify" and total is not None and track.bytes[-1] >= total):
             return 0.0, 0.0
         if total is None or track.phase == "scan" or not track.measured:
             return None, None
@@ -252,8 +259,17 @@ def transfer(task: str, samples: Sequence[Reading], now: float, *, running: bool
     return fold.at(now, running=running)
 
 
+def _own(reading: Reading) -> bool:
+    """Whether its phase counts its own bytes."""
+    return reading.values.get("phase_total") is not None
+
+
 def _done(reading: Reading) -> int:
-    return int(reading.values.get("bytes_done") or 0)
+    return int(reading.values.get("phase_done" if _own(reading) else "bytes_done") or 0)
+
+
+def _total(reading: Reading) -> int | None:
+    return _count(reading.values.get("phase_total" if _own(reading) else "bytes_total"))
 
 
 def _left(values: Mapping[str, Any], files: int) -> int | None:

@@ -23,6 +23,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a transfer was told to be; totals are None where nobody has counted yet."""
+
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    files_done: int | None = None
+    files_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a transfer may go now. rate: bytes per second for all of it, None: no limit."""
 
@@ -110,9 +120,16 @@ class StepContext(Protocol):
 
     def progress(
         self, phase: str, bytes_done: int, bytes_total: int | None = None,
-        files_done: int | None = None, files_total: int | None = None,
+        files_done: int | None = None, files_total: int | None = None, *, largest: int | None = None,
+        moved: int | None = None, phase_done: int | None = None, phase_total: int | None = None,
     ) -> None:
-        """A sample; losing the last second of them is fine."""
+        """A sample; losing the last second of them is fine. largest: bytes left of the largest single file under way or to
+        come; moved: bytes really sent; phase_done, phase_total: bytes of a phase that counts its own (a proof reads what has
+        long arrived), while bytes_done and bytes_total stay the transfer's."""
+        ...
+
+    def reached(self) -> Reached:
+        """What this task's newest sample says, of this attempt or an earlier one; nothing once the task was undone."""
         ...
 
     async def verdict(
@@ -142,6 +159,10 @@ class StepContext(Protocol):
 
     def bandwidth(self) -> float | None:
         """Bytes per second that this transfer may use now, of the plan's limit."""
+        ...
+
+    def asking(self) -> bool:
+        """Whether it waits for a person's answer."""
         ...
 
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:

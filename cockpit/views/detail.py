@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Copy, Gate, Manual, Place, Run, Script, Step
 from cockpit.state.model import Attempt, Task
-from cockpit.units import clock_seconds, format_duration, format_rate, format_size
+from cockpit.units import clock_seconds, format_duration, format_rate, format_size, percent
 from cockpit.views.glyphs import task_mark
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Line, Night, Tone
@@ -76,10 +77,14 @@ def _moves(night: Night, task: Task) -> Iterator[Said]:
     files = f", {plural(m.files_done, 'file')}" if m.files_done is not None else ""
     left = f", {eta_words(m, night.now, span=True)}" + (" left" if m.eta else "")
     verb = "Moved" if task.kind == "copy" else "Read"
-    yield f"{verb}: {format_size(m.bytes_done)}{total}{files} ({m.phase}){left if task.ended is None else ''}", "run"
+    yield f"{verb}: {format_size(m.bytes_done)}{total}{files} ({_phase(m)}){left if task.ended is None else ''}", "run"
     rates = [(name, rate) for name, rate in (("now", m.rate), ("1 min", m.rate_1m), ("10 min", m.rate_10m)) if rate is not None]
     if rates and task.ended is None:
         yield "Rate: " + ", ".join(f"{format_rate(rate)} {name}" for name, rate in rates), "dim"
+
+
+def _phase(m: TransferNow) -> str:
+    return f"{m.phase} {percent(m.phase_share)}".rstrip()
 
 
 def _attempts(night: Night, task: Task) -> Iterator[Said]:

@@ -16,13 +16,15 @@ from cockpit.views.now import believed, copies, is_running, share, word
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
+ROOMY = 72  # cells from which a state has room for how far its phase is
 
 
 def table(night: Night, width: int) -> Table:
     """Running ones first, then those that wait for a turn, then the newest that are over. Rows are keyed by task.
     A proof stands among them while it reads; what it found is the proofs' pane's."""
     wide = width >= 110
-    columns = [Column("TRANSFER", 0), Column("STATE", 8), Column("DONE", 4, right=True), Column("BYTES", 5, right=True),
+    columns = [Column("TRANSFER", 0), Column("STATE", 11 if width >= ROOMY else 8),
+               Column("DONE", 4, right=True), Column("BYTES", 5, right=True),
                Column("TOTAL", 5, right=True), Column("RATE", 5, right=True), Column("TREND", 12 if wide else 6),
                *([Column("1MIN", 5, right=True)] if wide else []), Column("10MIN", 5, right=True),
                Column("ETA", 22 if wide else 14), *([Column("FILES", 11, right=True)] if wide else [])]
@@ -31,9 +33,9 @@ def table(night: Night, width: int) -> Table:
     waiting = _waiting(night)
     running = sorted((m for m in found if is_running(night, m.task)), key=lambda m: m.task)
     over = sorted((m for m in found if m not in running and m.task not in waiting), key=lambda m: -m.at)
-    rows = [_row(night, m, wide=wide) for m in running]
+    rows = [_row(night, m, width) for m in running]
     rows += [_waits(night, task, when, columns) for task, when in waiting.items()]
-    rows += [_row(night, m, wide=wide) for m in over]
+    rows += [_row(night, m, width) for m in over]
     return Table(tuple(columns), tuple(rows), _title(night))
 
 
@@ -60,7 +62,8 @@ def limit_words(night: Night) -> str:
     return f"limit {format_rate(rate)}{by}"
 
 
-def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:
+def _row(night: Night, m: TransferNow, width: int) -> Row:
+    wide = width >= 110
     trusted = believed(night, split_task(m.task)[1])
     if not is_running(night, m.task):
         rate = trend = minute = long_rate = Cell("")
@@ -71,7 +74,8 @@ def _row(night: Night, m: TransferNow, *, wide: bool) -> Row:
         trend = Cell(spark(m.trend, 12 if wide else 6), "run")
         long_rate = Cell(_rate(m.rate_10m))
     total = short_size(m.bytes_total) if m.bytes_total is not None else UNKNOWN
-    cells = [Cell(m.task, "strong"), _state(night, m, trusted), Cell(percent(share(night, m))), Cell(short_size(m.bytes_done)),
+    cells = [Cell(m.task, "strong"), _state(night, m, trusted, roomy=width >= ROOMY),
+             Cell(percent(share(night, m))), Cell(short_size(m.bytes_done)),
              Cell(total), rate, trend, *([minute] if wide else []), long_rate, _eta(night, m, trusted, wide=wide)]
     return Row(m.task, (*cells, Cell(_files(m))) if wide else tuple(cells))
 
@@ -80,7 +84,7 @@ def _rate(rate: float | None) -> str:
     return short_rate(rate) if rate is not None else UNKNOWN
 
 
-def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
+def _state(night: Night, m: TransferNow, trusted: bool, *, roomy: bool) -> Cell:
     if not is_running(night, m.task):
         over = night.state.tasks.get(m.task)
         return Cell(word(night, over)[:8] if over else "", "dim")
@@ -90,7 +94,8 @@ def _state(night: Night, m: TransferNow, trusted: bool) -> Cell:
         return PAUSED.narrow()
     if m.stalled_since is not None:
         return Cell("!STALLED", "warn")
-    return Cell({"scan": ">scan", "sync": ">sync", "verify": ">verify", "convert": ">convert"}.get(m.phase, ">copy"), "run")
+    name = m.phase if m.phase in ("scan", "sync", "verify", "convert") else "copy"
+    return Cell(f">{name} {percent(m.phase_share)}".rstrip() if roomy else f">{name}", "run")
 
 
 def eta_words(m: TransferNow, now: float, *, span: bool = False) -> str:

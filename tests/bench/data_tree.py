@@ -46,7 +46,7 @@ class Timed(Context):
 
     times: dict[str, float] = field(default_factory=dict)
 
-    def progress(self, phase: str, *rest: Any) -> None:
+    def progress(self, phase: str, *rest: Any, **more: Any) -> None:
         self.times.setdefault(phase, time.monotonic())
         super().progress(phase, *rest)
 

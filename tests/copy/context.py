@@ -12,7 +12,7 @@ from typing import Any, Literal
 from cockpit.fleet.api import Contact, Remote, Target
 from cockpit.fleet.fleet import Fleet
 from cockpit.plan.model import Copy, Estimate, Moment, Place, Plan, Server, Step, Window
-from cockpit.steps.api import Pace
+from cockpit.steps.api import Pace, Reached
 from tests.hosts.host import Host
 
 PASSWORDS = {"sudo_password": "opensesame"}
@@ -87,6 +87,8 @@ class Context:
     rate: float | None = None
     said: list[str] = field(default_factory=list)
     samples: list[tuple[str, int, int | None, int | None, int | None]] = field(default_factory=list)
+    more: list[dict[str, int | None]] = field(default_factory=list)  # of each sample: what only some have
+    last: Reached = field(default_factory=Reached)
     errors: bytearray = field(default_factory=bytearray)
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # set at the first byte counted
@@ -96,6 +98,7 @@ class Context:
     resumed: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
     answer: str | None = "without"
+    person: asyncio.Event | None = None  # who takes their time to answer
     before: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
@@ -141,11 +144,16 @@ class Context:
 
     def progress(
         self, phase: str, bytes_done: int, bytes_total: int | None = None,
-        files_done: int | None = None, files_total: int | None = None,
+        files_done: int | None = None, files_total: int | None = None, **more: int | None,
     ) -> None:  # fmt: skip
         self.samples.append((phase, bytes_done, bytes_total, files_done, files_total))
+        self.more.append(more)
+        self.last = Reached(bytes_done, bytes_total, files_done, files_total)
         if phase == "copy" and bytes_done:
             self.moved.set()
+
+    def reached(self) -> Reached:
+        return self.last
 
     async def verdict(self, *_: Any) -> None: ...
 
@@ -175,8 +183,13 @@ class Context:
     def earlier(self) -> list[Mapping[str, Any]]:
         return self.before
 
+    def asking(self) -> bool:
+        return self.person is not None and not self.person.is_set()
+
     async def ask(self, kind: str, text: str, *, choices: list[str], secret: bool = False) -> str | None:
         self.asked.append((kind, text))
+        if self.person is not None:
+            await self.person.wait()
         return self.answer
 
     def check_progress(self) -> None:

@@ -87,6 +87,35 @@ async def test_awkward_servers(ours: type, theirs: type, tmp_path: Path) -> None
     assert list(dict.fromkeys(each.phase for each in seen)) == ["scan", "copy", "verify"]
 
 
+class Poor(asyncssh.SFTPServer):
+    """A file system that knows no symbolic links and no modes."""
+
+    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPFailure("no links here")
+
+    def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
+        if attrs.permissions is not None:
+            raise asyncssh.SFTPPermissionDenied("no modes here")
+        super().setstat(path, attrs)
+
+
+async def test_what_a_person_left_behind_is_not_tried(tmp_path: Path) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    async with serving(src) as source, serving(dst, Poor) as target:
+        (src / "sub").mkdir()
+        (src / "sub/f").write_text("words")
+        (src / "sub/link").symlink_to("f")
+        (src / "sub").chmod(0o555)
+        with pytest.raises(FleetError):
+            await relay(source, target, "/", "/")
+        done = await relay(source, target, "/", "/", without={"symlinks", "modes"})
+        assert (done.missing, done.files) == ((), 1)
+        alone = await relay(source, target, "/sub/link", "/here", without={"symlinks"})
+        assert (alone.missing, alone.files) == ((), 0)
+    assert (dst / "sub/f").read_text() == "words" and not os.path.lexists(dst / "sub/link")
+    assert not os.path.lexists(dst / "here")
+
+
 def meddling(what: Callable[[Path], None], root: Path, times: int) -> type[asyncssh.SFTPServer]:
     left = [times]
 

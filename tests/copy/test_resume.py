@@ -216,6 +216,37 @@ async def test_a_relay_goes_on_where_it_was(hosts: Hosts, tmp_path: Path) -> Non
     assert not list(there.glob(".cockpit-*"))
 
 
+@pytest.mark.parametrize("method", ["sftp", "rsync"])
+@pytest.mark.parametrize("what", ["tree", "file"])
+async def test_parts_that_nobody_claims_are_gone_in_the_end(method: str, what: str, hosts: Hosts, tmp_path: Path) -> None:
+    """The source was written anew after the try that left them: their names are of another version."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = big(src)
+    (source.parent / ".cockpit-0123456789abcdef0123.part").write_text("the source's own")
+    ends = ("/srv/d/", "dst:/srv/d/") if what == "tree" else ("/srv/d/z-big", "dst:/srv/d/z-big")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        step = copying(*ends, limit=SLOW, method="sftp")
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        running = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(30):
+            while not ctx.samples or ctx.samples[-1][1] < 4 << 20:
+                await ctx.moved.wait()
+                ctx.moved.clear()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        there = dst.path("/srv/d")
+        (there / ".cockpit-1.part").write_text("somebody's")
+        assert len(list(there.glob(".cockpit-*.part"))) > 1
+        os.utime(source, (10**9, 10**9))
+        step = copying(*ends, method=method)
+        again = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[ctx.detail])
+        outcome = await copy.run(again)
+        assert outcome.result == "done", (outcome, again.errors)
+    own = [".cockpit-0123456789abcdef0123.part"] * (what == "tree")
+    assert sorted(path.name for path in there.glob(".cockpit-*")) == [*own, ".cockpit-1.part"]
+
+
 @pytest.mark.parametrize("lost", [False, True])
 async def test_a_part_goes_on_only_where_it_is_the_sources(lost: bool, hosts: Hosts, tmp_path: Path) -> None:
     """A part is not begun again: what was written long before its end stays as it is. But a server that lost power may hold

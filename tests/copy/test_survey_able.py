@@ -104,10 +104,20 @@ async def test_what_would_be_lost_is_asked_about_and_then_left_behind(hosts: Hos
         outcome = await copy.run(ctx)
         assert outcome.result == "done", (outcome, ctx.errors, ctx.said)
         assert {"hard links", "symlinks", "special", "owners"} <= set(ctx.detail["without"])
+        assert (stick / "d/f").read_text() == (stick / "d/twin").read_text() == "words"
+        assert sorted(path.name for path in (stick / "d").iterdir()) == ["f", "twin"]
         again = Context(fleet, plan, step, "src", n=3, before=[ctx.detail], answer="cancel")
         assert (await copy.run(again)).result == "done" and not again.asked, "nobody is asked twice for the same"
-    assert (stick / "d/f").read_text() == (stick / "d/twin").read_text() == "words"
-    assert sorted(path.name for path in (stick / "d").iterdir()) == ["f", "twin"]
+        for place in (source, stick / "d"):
+            (place / "twin").unlink()
+        counted = Context(fleet, plan, step, "src", n=3, detail=again.detail, resumed=True, errors=again.errors)
+        outcome = await copy.run(counted)
+        assert outcome.result == "done", (outcome, "the source is counted again, less what was to stay behind")
+        relayed = copying("/srv/d/", "dst:/srv/stick/sftp/", method="sftp")
+        outcome = await copy.run(Context(fleet, plan_of(fleet, [src, dst], relayed), relayed, "src", night="s2"))
+        assert outcome.result == "done", outcome
+    assert (stick / "d/f").read_text() == (stick / "sftp/f").read_text() == "words"
+    assert [path.name for place in ("d", "sftp") for path in (stick / place).iterdir()] == ["f", "f"]
 
 
 def test_what_could_never_be_done_is_refused() -> None:

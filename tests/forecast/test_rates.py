@@ -145,3 +145,39 @@ def test_shares_and_trends_stay_within_reason(moves: list[tuple[float, int]]) ->
     assert 0 <= (moving.share or 0) <= 1
     assert all(rate >= 0 for rate in moving.trend)
     assert moving.eta is None or moving.eta >= 0
+
+
+def proving(at: float, proved: int, size: int = 500 * MB) -> Reading:
+    values: dict[str, object] = {"phase": "verify", "bytes_done": 1000 * MB, "bytes_total": 1000 * MB}
+    return Reading(at, values | {"phase_done": proved, "phase_total": size})
+
+
+def test_a_proof_that_counts_its_own_bytes_is_measured_by_them() -> None:
+    samples = steady(100) + [reading(101, 1000 * MB, phase="sync")] + [proving(102.0 + t, t * 2 * MB) for t in range(101)]
+    moving = at(samples, 202)
+    assert (moving.bytes_done, moving.bytes_total, moving.share) == (1000 * MB, 1000 * MB, 1.0)
+    assert moving.phase_share == pytest.approx(0.4)
+    assert moving.rate == pytest.approx(2 * MB)
+    assert moving.eta == pytest.approx(150, rel=0.05)
+    assert moving.stalled_since is None
+    assert at(samples, 230).stalled_since == 202, "a disk that no longer answers is a stall as any other"
+
+
+@pytest.mark.parametrize("phase", ["sync", "verify"])
+def test_a_phase_that_counts_nothing_never_stalls(phase: str) -> None:
+    samples = [*steady(100), reading(101, 1000 * MB, phase=phase)]
+    settling = at(samples, 101 + 3600)
+    assert (settling.stalled_since, settling.pace) == (None, 0.0)
+    assert settling.share == 1
+
+
+def test_the_slowest_files_own_pace_is_measured_from_where_it_began() -> None:
+    """An hour of small files before it says nothing of how long the large one takes."""
+    samples = []
+    for t in range(201):
+        done, left = (t * MB, 400 * MB) if t <= 100 else (t * MB, 400 * MB - (t - 100) * 2 * MB)
+        samples.append(Reading(float(t), {"phase": "copy", "bytes_done": done, "bytes_total": 1000 * MB, "largest": left}))
+    fold = rates.Transfer("copy@fs01")
+    for sample in samples:
+        fold.feed(sample)
+    assert fold.ends.slowest.seconds == pytest.approx(100)

@@ -39,7 +39,7 @@ class Verifying(Context):
     async def verdict(self, *told: Any) -> None:
         self.verdicts.append(Verdict(*told))
 
-    def progress(self, phase: str, bytes_done: int, *more: Any) -> None:
+    def progress(self, phase: str, bytes_done: int, *more: Any, **named: Any) -> None:
         super().progress(phase, bytes_done, *more)
         if phase == "verify":
             (self.moved if bytes_done else self.listed).set()

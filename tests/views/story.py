@@ -97,9 +97,9 @@ class Story:
         for task in tasks:
             self.tell(at, e.AttemptEnded(task, n, result, **more))
 
-    def moved(self, at: float, task: str, done: int, total: int | None = None, phase: str = "copy") -> None:
+    def moved(self, at: float, task: str, done: int, total: int | None = None, phase: str = "copy", **more: int) -> None:
         """A sample of a transfer."""
-        values = {"phase": phase, "bytes_done": done, "bytes_total": total, "files_done": None, "files_total": None}
+        values = {"phase": phase, "bytes_done": done, "bytes_total": total, "files_done": None, "files_total": None, **more}
         self.samples.setdefault(task, []).append(Sample(OPENS + at, f"transfer/{task}", values))
 
     def hear(self, at: float, *servers: str) -> None:

@@ -227,3 +227,15 @@ def test_a_narrow_pane_of_proofs_shows_check_and_evidence_whole() -> None:
     story.tell(1310, e.CheckFinished("verify@dc01", 1, "same", "run", "pass", "1,204 files, 18.2 GB", OPENS + 1305, []))
     line = find(pane(proofs.table(story.night(1500), 66), 66), "1,204")
     assert re.search(r"dc01 +verify/same +=pass +20:21 1,204 files, 18.2 GB$", line)
+
+
+def test_a_proof_says_how_far_it_is_and_is_no_stall() -> None:
+    story = the_night()
+    for s in range(1500, 1600):
+        story.moved(s, "copy-out@fs01", 612_000_000_000, 612_000_000_000, "verify", phase_done=s * 100_000_000,
+                    phase_total=400_000_000_000)  # fmt: skip
+    night = story.night(1600)
+    line = find(pane(transfers.table(night, 80), 80), "copy-out@fs01")
+    assert re.search(r">verify 39% +99% ", line), line
+    assert "copy-out" not in " ".join(need.where for need in needs.items(night) if need.server == "fs01" and need.alarm)
+    assert any("verify 39%" in text_of(line) for line in detail.lines(night, "copy-out@fs01", 100))

@@ -11,23 +11,29 @@ from dataclasses import replace
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
-from cockpit.fleet.routes import WrongHostKey, find_route
-from cockpit.fleet.sides import HERE, look
+from cockpit.fleet.routes import WrongHostKey
+from cockpit.fleet.sides import look
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import convert, direct, pipe, relayed, trees
+from cockpit.steps.copy import convert, direct, pipe, relayed, trees, way
 from cockpit.steps.copy.begun import Ready
+from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
 from cockpit.steps.copy.places import End, Refused, as_file, device_size, ends, look_at_source, look_at_target
+from cockpit.steps.copy.told import scan
 
 __all__ = ["cleanup", "run"]
 
 
 async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
+    return await within(ctx, _run(ctx))
+
+
+async def _run(ctx: StepContext) -> Outcome:
     action = ctx.step.action
     assert isinstance(action, Copy)
     try:
@@ -65,26 +71,30 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     action = ctx.step.action
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
-    ctx.progress("scan", 0)
+    scan(ctx)
     ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
     if "sftp" in (action.method, action.route):
         return await _relay(ctx, source, target, "the plan says sftp")
     if (why := ours.problem or theirs.problem) and action.route is None:
-        return await _relay(ctx, source, target, why)
+        return way.no_other(ctx, why) or await _relay(ctx, source, target, why)
     device = await device_size(source) if action.method != "rsync" else None
     counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
     place = await look_at_target(target, source.path, counted.kind)
     without = await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
     counted = replace(counted, survey=counted.seen.less(without))
-    ctx.progress("scan", 0, counted.survey.size, 0, counted.survey.files)
+    scan(ctx, counted.survey.size, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
-    route, opened = await find_route(tag, ours, theirs, here=ctx.remote(HERE), pin=action.route)
+    found = await way.find(ctx, tag, ours, theirs)
+    if isinstance(found, Outcome):
+        await cleanup(ctx, ctx.detail)
+        return found
+    route, opened = found
     crash.point("copy.route-made")
     if route.way == "relay" and action.route is not None:
         return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
     if route.way == "relay":
-        return await _relay(ctx, source, target, route.why)
+        return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
     ctx.say(f"{route.name}: {route.why}")
     try:
         if device is None:
@@ -93,7 +103,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
         else:
             parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, device)])]
         exactly, proven = place.empty or action.delete, device is not None
-        return await direct.go(ctx, source, target, Ready(route, opened, counted.survey, place.landing, exactly, parts, proven))
+        ready = Ready(route, opened, counted.survey, place.landing, exactly, parts, proven, without)
+        return await direct.go(ctx, source, target, ready)
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
@@ -106,6 +117,6 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
     if action.method == "rsync":
         return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
-    await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
+    without = await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
     ctx.say(f"relay: over SFTP through this machine, because {why}")
-    return await relayed.run(ctx, source, target)
+    return await relayed.run(ctx, source, target, without)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ from cockpit.steps.copy.places import End
 class Ready:
     """What was found out before a direct copy: its way, what is to be moved, where it lands, and by which parts. exactly:
     afterwards there is nothing else at the target. proven: the last part proves by itself what has arrived (a device: there is
-    nothing to count)."""
+    nothing to count). without: what stays behind, as a person agreed: words of `fits.Problem`."""
 
     route: Route
     opened: OpenRoute | None
@@ -27,14 +26,15 @@ class Ready:
     exactly: bool
     parts: Sequence[Part]
     proven: bool = False
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A part's job as the attempt's note keeps it (`copy`): enough to find it, to judge it, and to know what came before it,
     after any crash. total: bytes and files that all parts together answer for; done: the parts before, by name, with what they
-    answered for and their detail; err: where the job's stderr begins in the attempt's; since: when the first job of the attempt
-    was begun, UTC epoch seconds."""
+    answered for and their detail; err: where the job's stderr begins in the attempt's; largest: bytes of the
+    largest single file of the parts to come; without: what stays behind, as a person agreed."""
 
     job: str
     on: str
@@ -54,7 +54,8 @@ class Begun:
     proven: bool = False
     total: Sequence[int] = (0, 0)
     err: int = 0
-    since: float = 0.0
+    largest: int = 0
+    without: Sequence[str] = ()
 
     @property
     def survey(self) -> Survey:
@@ -64,6 +65,11 @@ class Begun:
     def before(self) -> tuple[int, int]:
         """Bytes and files of the parts that are done."""
         return sum(each["size"] for each in self.done.values()), sum(each["files"] for each in self.done.values())
+
+    @property
+    def moved_before(self) -> int:
+        """Bytes that the parts that are done have really sent."""
+        return sum(each["detail"].get("moved", 0) for each in self.done.values())
 
 
 def again(ctx: StepContext) -> bool:
@@ -86,11 +92,13 @@ def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: P
     lost = before is not None and before.part not in before.done
     starts = before.starts + lost if before else 1
     total = sum(each.size for each in ready.parts), sum(each.files for each in ready.parts)
+    to_come = ready.parts[ready.parts.index(part) + 1 :]
     return Begun(
         f"{ctx.attempt}-{starts}-{part.name}", run_at.server, run_at.become, ready.route.name, starts, ready.landing,
         before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
         part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
-        before.since if before else time.time(),
+        max((each.largest or 0 for each in to_come), default=0),
+        sorted(ready.without),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from cockpit import crash
 from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.copy.clock import left_to_a_job
 from cockpit.steps.copy.onejob import to_its_end
 from cockpit.steps.copy.places import End, Refused, look_at_target
 from cockpit.steps.job import HOW
@@ -149,7 +150,7 @@ async def _begin(ctx: StepContext, source: End, target: End, before: Begun | Non
     crash.point("copy.convert-noted")
     text = _fill(_JOB, now.image, now.out, to)
     await target.remote.start_job(
-        JobSpec(now.job, ctx.session, ctx.epoch, text, become=target.become, timeout=ctx.step.timeout, lock=now.out)
+        JobSpec(now.job, ctx.session, ctx.epoch, text, become=target.become, timeout=left_to_a_job(ctx), lock=now.out)
     )
     return now
 

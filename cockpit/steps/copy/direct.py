@@ -15,13 +15,16 @@ from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, Pace, StepContext
+from cockpit.steps.copy import leftovers
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
+from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
 from cockpit.steps.copy.settle import Settle
+from cockpit.steps.copy.told import tell
 from cockpit.steps.copy.trees import forget
 
 STARTS = 5  # of one attempt, after losses of its jobs; then it is a failure that may be tried again
@@ -85,7 +88,7 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     work = part.command(ready.opened.shell if ready.opened else None)
     spec = JobSpec(
         begun.job, ctx.session, ctx.epoch, work.command, work.program, work.args, become=begun.become,
-        timeout=_time_left(ctx, begun), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
+        timeout=left_to_a_job(ctx), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
         told=_pace(ctx).told,
     )  # fmt: skip
     report = await ctx.remote(begun.on).start_job(spec)
@@ -109,11 +112,6 @@ async def _pacing(ctx: StepContext, begun: Begun) -> None:
         now = ctx.pace()
         await ctx.remote(begun.on).tell_job(begun.job, _pace(ctx).told, become=begun.become)
         await ctx.pace_changed(now)
-
-
-def _time_left(ctx: StepContext, begun: Begun) -> float | None:
-    """The step's timeout is for all its parts together."""
-    return None if ctx.step.timeout is None else max(1.0, ctx.step.timeout - (time.time() - begun.since))
 
 
 async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int = 0) -> Begun | Outcome | None:
@@ -142,7 +140,7 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
 
 async def _follow(ctx: StepContext, begun: Begun, part: Part, errors: bytearray, heard: int) -> JobReport:
     """Its stdout is the part's, read from its start each time; its stderr is journaled from where that ends."""
-    fed, (bytes_before, files_before), (size, files) = 0, begun.before, begun.total
+    fed = 0
     journaled = ctx.offsets()[1] - begun.err
     async for seen in ctx.remote(begun.on).follow_job(begun.job, become=begun.become, out=0, err=journaled):
         if isinstance(seen, JobReport):
@@ -155,8 +153,17 @@ async def _follow(ctx: StepContext, begun: Begun, part: Part, errors: bytearray,
         part.feed(seen.data)
         fed += len(seen.data)
         if fed >= heard:
-            ctx.progress(part.phase, bytes_before + part.bytes_done, size, files_before + part.files_done, files)
+            _told(ctx, begun, part)
     raise AssertionError("a followed job ends with its report")
+
+
+def _told(ctx: StepContext, begun: Begun, part: Part) -> None:
+    (bytes_before, files_before), (size, files) = begun.before, begun.total
+    left = [count for count in (part.largest, begun.largest) if count]
+    tell(
+        ctx, part.phase, bytes_before + part.bytes_done, size, files_before + part.files_done, files,
+        largest=max(left, default=None), moved=begun.moved_before + part.moved, proof=part.proof,
+    )  # fmt: skip
 
 
 async def _judged(ctx: StepContext, begun: Begun, part: Part, report: JobReport, errors: str) -> Begun | Outcome:
@@ -182,7 +189,7 @@ def _not_run(ctx: StepContext, begun: Begun, report: JobReport) -> Outcome | Non
         case "cancelled":
             return Outcome("cancelled", report.exit, "cancelled; what has arrived stays and is not moved again")
         case "timeout":
-            return Outcome("failed", report.exit, f"it ran longer than its timeout of {ctx.step.timeout or 0:.0f} s")
+            return replace(too_long(ctx), exit=report.exit)
         case "locked":
             return Outcome("failed", report.exit, f"another job writes to {begun.landing}", transient=True)
     return Outcome("failed", report.exit, f"{begun.on} did not run it ({report.how}): {report.error}")
@@ -199,6 +206,7 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     await target.remote.run("sync", become=target.become)
     detail["sync_s"] = round(time.monotonic() - began, 3)
     ctx.progress("verify", size, size, files, files)
+    await leftovers.remove(ctx, source, target, begun.landing)
     if begun.proven:
         return Outcome("done", 0, detail=detail)
     await forget(ctx, begun)
@@ -206,7 +214,7 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     if there is None:
         return Outcome("failed", 0, f"{target.server}:{begun.landing} can't be counted", True, detail)
     if not there.covers(begun.survey, exactly=begun.exactly):
-        now = await recount(source, source.path, action.exclude)
+        now = await recount(source, source.path, action.exclude, frozenset(begun.without))
         if now is None or not there.covers(now, exactly=begun.exactly):
             text = f"counted {_counted(there)} at the target, {_counted(now or begun.survey)} at the source"
             if action.pass_ != "initial":

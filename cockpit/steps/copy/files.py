@@ -48,6 +48,18 @@ class Files:
     def files_done(self) -> int:
         return min(self._tally.files_done, self.files)
 
+    @property
+    def moved(self) -> int:
+        return self._tally.moved
+
+    @property
+    def largest(self) -> None:
+        return None
+
+    @property
+    def proof(self) -> None:
+        return None
+
     def forced(self) -> str | None:
         return self.half
 

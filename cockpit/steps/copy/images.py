@@ -46,11 +46,16 @@ class Images:
         self._become, self._streams, self._live = become, streams, live
         self._python = python
         self.bytes_done = self.files_done = 0
-        self.moved = self.proved = self.largest = 0
+        self.moved = self.proved = 0
+        self.largest = max((one.size for one in self.large), default=0)
         self.phase = "scan"
         self._rest = b""
         self._report: dict[str, Any] = {}
         self._fault: tuple[str, str] | None = None
+
+    @property
+    def proof(self) -> tuple[int, int] | None:
+        return (min(self.proved, self.size), self.size) if self.phase == "verify" else None
 
     def forced(self) -> str | None:
         """The exact command for the other side: it answers for these paths alone."""
@@ -96,13 +101,13 @@ class Images:
 
     def _at(self, rest: bytes) -> None:
         phase, *numbers = rest.split()
-        done, self.moved, self.proved, self.files_done, self.largest = map(int, numbers)
-        self.phase = phase.decode()
+        done, moved, self.proved, self.files_done, self.largest = map(int, numbers)
+        self.phase, self.moved = phase.decode(), max(self.moved, moved)
         self.bytes_done = max(self.bytes_done, min(done, self.size))
 
     def _end(self, rest: bytes) -> None:
         self._report = json.loads(rest)
-        self.bytes_done, self.files_done, self.moved = self.size, self.files, self._report["moved"]
+        self.bytes_done, self.files_done, self.moved, self.largest = self.size, self.files, self._report["moved"], 0
 
     def _failed(self, rest: bytes) -> None:
         kind, text = json.loads(rest)

@@ -53,6 +53,21 @@ class Part(Protocol):
         """scan | copy | sync | verify"""
         ...
 
+    @property
+    def moved(self) -> int:
+        """Bytes really sent so far; what lay there already is not among them."""
+        ...
+
+    @property
+    def largest(self) -> int | None:
+        """Bytes left of the largest single file that it has under way or to come. None: it does not know."""
+        ...
+
+    @property
+    def proof(self) -> tuple[int, int] | None:
+        """Bytes proven and to be proven, while its phase is "verify" and it counts them."""
+        ...
+
     def forced(self) -> str | None:
         """The exact command for /bin/sh that the route's key may run on the other side while this part runs. None: both ends
         are one server."""

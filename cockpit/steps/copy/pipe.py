@@ -20,6 +20,7 @@ from cockpit.fleet.rsync import REMOTE
 from cockpit.fleet.sides import HERE, look
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.copy.clock import left_to_a_job
 from cockpit.steps.copy.keys import cleanup, note_route
 from cockpit.steps.copy.onejob import pace_of, to_its_end
 from cockpit.steps.copy.places import End, servers
@@ -86,7 +87,7 @@ async def _start(
     await ctx.note(pipe=asdict(begun))
     crash.point("copy.job-noted")
     await at.remote.start_job(
-        JobSpec(begun.job, ctx.session, ctx.epoch, text, become=at.become, timeout=ctx.step.timeout, told=pace_of(ctx).told)
+        JobSpec(begun.job, ctx.session, ctx.epoch, text, become=at.become, timeout=left_to_a_job(ctx), told=pace_of(ctx).told)
     )
     crash.point("copy.job-started")
     return begun

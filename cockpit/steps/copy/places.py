@@ -139,10 +139,10 @@ def as_file(size: int) -> Source:
     return Source("file", seen.counted, seen)
 
 
-async def recount(end: End, path: str, exclude: Sequence[str]) -> Survey | None:
-    """The same count of another path of the same server."""
+async def recount(end: End, path: str, exclude: Sequence[str], without: frozenset[str] = frozenset()) -> Survey | None:
+    """The same count of another path of the same server, or again. without: what a copy from there leaves behind."""
     try:
-        return (await survey(end.remote, path, become=end.become, exclude=exclude)).counted
+        return (await survey(end.remote, path, become=end.become, exclude=exclude)).less(without)
     except Lost:
         raise
     except FleetError:

@@ -8,40 +8,49 @@ from cockpit.fleet.api import CopyProgress
 from cockpit.fleet.relay import Relayed, relay
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.copy.clock import over, too_long
+from cockpit.steps.copy.leftovers import RELAYED
 from cockpit.steps.copy.places import End
+from cockpit.steps.copy.told import scan, tell
 
 SHOWN = 5  # names in a message
 
 
-async def run(ctx: StepContext, source: End, target: End) -> Outcome:
-    """Ends early when a person cancels or the step's time is over; what has arrived stays."""
-    work = asyncio.create_task(_copy(ctx, source, target))
-    cancel = asyncio.create_task(ctx.cancel_event())
+async def run(ctx: StepContext, source: End, target: End, without: frozenset[str] = frozenset()) -> Outcome:
+    """Ends early when a person cancels or the step's time is over; what has arrived stays. without: what a person agreed to
+    leave behind, words of `fits.Problem`."""
+    await ctx.note(**{RELAYED: True})
+    work = asyncio.create_task(_copy(ctx, source, target, without))
+    cancel, late = asyncio.create_task(ctx.cancel_event()), asyncio.create_task(over(ctx))
     try:
-        await asyncio.wait({work, cancel}, timeout=ctx.step.timeout, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, cancel, late}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return _outcome(ctx, work.result())
         if cancel.done():
             return Outcome("cancelled", error="cancelled; what has arrived stays and is not moved again")
-        return Outcome("failed", error=f"it ran longer than its timeout of {ctx.step.timeout:.0f} s")
+        return too_long(ctx)
     except OSError as problem:
         return Outcome("failed", error=str(problem))
     finally:
         work.cancel()
         cancel.cancel()
-        await asyncio.gather(work, cancel, return_exceptions=True)
+        late.cancel()
+        await asyncio.gather(work, cancel, late, return_exceptions=True)
 
 
-async def _copy(ctx: StepContext, source: End, target: End) -> Relayed:
+async def _copy(ctx: StepContext, source: End, target: End, without: frozenset[str]) -> Relayed:
     action = ctx.step.action
     assert isinstance(action, Copy)
 
-    def tell(now: CopyProgress) -> None:
-        ctx.progress(now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total)
+    def heard(now: CopyProgress) -> None:
+        if now.phase == "scan":
+            scan(ctx)
+        else:
+            tell(ctx, now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total)
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
-        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=tell,
+        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard, without=without,
     )  # fmt: skip
 
 

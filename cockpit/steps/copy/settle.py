@@ -47,6 +47,18 @@ class Settle:
     def files_done(self) -> int:
         return min(self._counter.files_done, self.files)
 
+    @property
+    def moved(self) -> int:
+        return self._counter.moved
+
+    @property
+    def largest(self) -> None:
+        return None
+
+    @property
+    def proof(self) -> None:
+        return None
+
     def forced(self) -> str | None:
         return self.half
 

@@ -1,0 +1,85 @@
+"""A copy that has begun between the servers does not go another way because the network was cut for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.fleet.routes import Route
+from cockpit.steps import copy
+from cockpit.steps.copy import way
+from tests.copy import trees
+from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.hosts.factory import Hosts
+
+PULLED: dict[str, Any] = {"copy": {"way": "pull"}}
+NO_WAY: tuple[dict[str, Any], ...] = ({"user": "root", "without": ("ssh",)}, {"user": "root", "without": ("ssh-keygen",)})
+
+
+async def test_it_is_waited_for(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    trees.make(src, "/srv/d", files=5)
+    monkeypatch.setattr(way, "PAUSES", (0.1, 0.2, 0.3))
+    real, asked = way.find_route, []
+
+    async def cut(*sides: Any, **how: Any) -> Any:
+        asked.append(how["pin"])
+        if len(asked) < 3:
+            return Route("relay", "dst can't reach src", "src", "dst"), None
+        return await real(*sides, **how)
+
+    monkeypatch.setattr(way, "find_route", cut)
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[PULLED])
+        outcome = await copy.run(ctx)
+        assert (outcome.result, outcome.detail["way"]) == ("done", "pull"), outcome
+    assert asked == ["pull"] * 3
+    assert [words for words in ctx.said if "can't be gone now: dst can't reach src" in words], ctx.said
+
+
+async def test_another_way_between_the_servers_is_taken_in_the_end(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", without=("ssh",))
+    trees.make(src, "/srv/d", files=5)
+    monkeypatch.setattr(way, "PAUSES", (0.1,))
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[PULLED])
+        outcome = await copy.run(ctx)
+    assert (outcome.result, outcome.detail["way"]) == ("done", "push"), outcome
+    assert any("pull, by which this copy began" in words for words in ctx.said)
+
+
+async def test_it_never_goes_over_sftp_by_itself(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    src, dst = hosts("src", **NO_WAY[0]), hosts("dst", **NO_WAY[1])
+    trees.make(src, "/srv/d", files=5)
+    monkeypatch.setattr(way, "PAUSES", (0.1,))
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[PULLED])
+        outcome = await copy.run(ctx)
+    assert (outcome.result, outcome.transient) == ("failed", True), outcome
+    assert "began by pull" in (outcome.error or "") and "sftp" in (outcome.error or "")
+    assert not list(dst.path("/srv/d").iterdir()) and trees.left_behind(src, dst) == []
+
+
+async def test_a_cancel_ends_the_waiting(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    src, dst = hosts("src", **NO_WAY[0]), hosts("dst", **NO_WAY[1])
+    trees.make(src, "/srv/d", files=5)
+    monkeypatch.setattr(way, "PAUSES", (3600.0,))
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[PULLED])
+        running = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(30):
+            while not any("tried again" in words for words in ctx.said):
+                await ctx.spoke.wait()
+                ctx.spoke.clear()
+        ctx.cancel.set()
+        outcome = await asyncio.wait_for(running, 20)
+    assert outcome.result == "cancelled" and trees.left_behind(src, dst) == []
