@@ -13,7 +13,14 @@ told() {
     esac
 }
 
-# PID, of an rsync begun at `pace`: ends it, and itself with 7, when that has been another pace for ten seconds, in which what
+# Whether an rsync begun at `old` may go on now that `pace` is told: starting again costs a file and a login. A limit that was
+# lowered holds at once; one that was raised by up to a fifth waits for the next start.
+fits() {
+    [ "$pace" != "$old" ] || return 0
+    [ "${old:-0}" -gt 0 ] && [ "${pace:-0}" -gt "$old" ] && [ $((pace - old)) -le $((old / 5)) ]
+}
+
+# PID, of an rsync begun at `pace`: ends it, and itself with 7, when that has not fitted for ten seconds, in which what
 # is short ends by itself. What has arrived stays: at most the file under way is sent again.
 watch() {
     trap 'kill "$nap" 2>/dev/null; exit 0' TERM
@@ -24,7 +31,7 @@ watch() {
         wait "$nap"
         tick
         told
-        if [ "$pace" = "$old" ]; then late=0; else late=$((late + 1)); fi
+        if fits; then late=0; else late=$((late + 1)); fi
         if [ "$late" -ge 10 ] && kill -TERM "$1" 2>/dev/null; then exit 7; fi
     done
     exit 0

@@ -7,8 +7,9 @@ and never all in memory at once but compressed.
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from shlex import quote
@@ -17,8 +18,9 @@ from cockpit.fleet.counting import PROGRESS
 from cockpit.fleet.rsync import Options, exec_line, pace_text
 
 PER_FILE = 16 << 10  # bytes that one more file costs as much as
-SMALLEST, BIGGEST = 24 << 20, 256 << 20  # of a shard's cost; a new rsync over ssh costs about as long as 24 MiB
+SMALLEST, BIGGEST = 48 << 20, 256 << 20  # of a shard's cost; a new rsync over ssh costs about as long as 24 MiB
 AT_MOST = 20_000  # files in a shard
+NAMED = 4_000  # names in a shard: since 3.2.5 a pulling rsync holds each file against each name that it asked for
 LASTS = 30.0  # seconds, at most, at the pace told
 PIECE = 1 << 16  # bytes of names that are compressed at once
 LARGE = 256 << 20  # bytes: beyond this a file goes by chunks
@@ -62,9 +64,47 @@ def cost(size: int, files: int) -> int:
     return size + files * PER_FILE
 
 
-def cut(listing: Iterable[bytes], *, total: int, streams: int, rate: float | None = None, large: int | None = LARGE) -> Cut:
+@dataclass(slots=True)
+class Folder:
+    """What a directory's own files come to. sum: of their records. each: they have to be named one by one."""
+
+    size: int = 0
+    files: int = 0
+    sum: int = 0
+    each: bool = False
+    named: bool = False  # in a shard, with all of them
+
+
+_PATTERN = re.compile(rb"[*?[\\\]]").search
+
+
+def folders(listing: Iterable[bytes], large: int | None = LARGE) -> dict[bytes, Folder]:
+    """By path, for `cut`: directories whose name can stand for all their files, which spares both rsyncs most of a list. Not
+    where a file is large or has several names, and not where rsync might read the name as a pattern.
+
+    Only for a listing without excludes: what a directory's name brings is everything in it."""
+    found: dict[bytes, Folder] = {}
+    for record in _records(listing):
+        bytes_, links, _, _, path = record.split(b" ", 4)
+        above, size = path.rpartition(b"/")[0], int(bytes_)
+        folder = found.get(above)
+        if folder is None:
+            folder = found[above] = Folder(each=bool(_PATTERN(above)))
+        folder.size += size
+        folder.files += 1
+        folder.sum = zlib.crc32(record, folder.sum)
+        if links != b"1" or (large is not None and size > large):
+            folder.each = True
+    return found
+
+
+def cut(
+    listing: Iterable[bytes], *, total: int, streams: int, rate: float | None = None, large: int | None = LARGE,
+    whole: Mapping[bytes, Folder] = {},
+) -> Cut:  # fmt: skip
     """listing: pieces of "SIZE NLINK DEV:INODE BLOCKS PATH" and a NUL each, as `survey.command.listing_command` prints them.
-    total: `cost` of it all, about. rate: bytes per second of all streams together. large None: no file is too large.
+    total: `cost` of it all, about. rate: bytes per second of all streams together. large None: no file is too large. whole:
+    `folders` of the same listing; used up.
 
     Shards get smaller towards the end, so that no worker has long to do when the others are through. ValueError: no listing."""
     cutter = _Cutter(total, streams, BIGGEST if rate is None else max(1 << 20, int(rate * LASTS / streams)))
@@ -72,6 +112,9 @@ def cut(listing: Iterable[bytes], *, total: int, streams: int, rate: float | Non
     for record in _records(listing):
         bytes_, links, inode, _, path = record.split(b" ", 4)
         size, count = int(bytes_), int(links)
+        folder = whole.get(path.rpartition(b"/")[0])
+        if folder is not None and cutter.folder(folder, path):
+            continue
         if count == 1 and large is not None and size > large:
             found.large.append((path, size))
         elif count == 1:
@@ -106,22 +149,33 @@ class _Cutter:
         self._begin()
 
     def _begin(self) -> None:
-        self._start, self._size, self._files = self._at, 0, 0
+        self._start, self._size, self._files, self._names = self._at, 0, 0, 0
         self._seal = hashlib.sha256()
         wanted = int(self._left / (1.5 * self._streams))
         self._wanted = min(self._biggest, max(SMALLEST, wanted))
 
-    def add(self, paths: list[bytes], size: int) -> None:
-        """Of one file, all its names."""
+    def folder(self, folder: Folder, path: bytes) -> bool:
+        """Whether this file of it is named with all the others. What would be most of a shard is named file by file: so shards
+        stay alike."""
+        if not folder.each and not folder.named:
+            folder.each = cost(folder.size, folder.files) > self._wanted // 2 or folder.files > AT_MOST // 2
+            folder.named = not folder.each
+            if folder.named:
+                self.add([path.rpartition(b"/")[0] + b"/" * (b"/" in path)], folder.size, folder.files, b"%d " % folder.sum)
+        return folder.named
+
+    def add(self, paths: list[bytes], size: int, files: int = 1, seal: bytes = b"") -> None:
+        """Of one file, all its names; or a directory with its files."""
         names = b"".join(b"./%s\0" % path for path in paths)  # rsync takes a leading # or ; for a comment
         self._plain += names
         if len(self._plain) > PIECE:
             self._pack()
-        self._seal.update(b"%d " % size + names)
+        self._seal.update(b"%d " % size + seal + names)
         self._at += len(names)
         self._size += size
-        self._files += 1
-        if cost(self._size, self._files) >= self._wanted or self._files >= AT_MOST:
+        self._files += files
+        self._names += len(paths)
+        if cost(self._size, self._files) >= self._wanted or self._files >= AT_MOST or self._names >= NAMED:
             self._close()
 
     def _pack(self) -> None:

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import time
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from cockpit.fleet.rsync import Options
-from cockpit.fleet.shards import Cut, Tally, cost, cut, pool, unpacked
+from cockpit.fleet.rsync import Options, pace_text
+from cockpit.fleet.shards import Cut, Tally, cost, cut, folders, pool, unpacked
 from cockpit.fleet.survey.command import listing_command
 from tests.hosts.space import until
 from tests.hosts.tools import require
@@ -40,7 +41,7 @@ def test_shards_are_alike_and_get_smaller() -> None:
     found = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
     costs = [cost(shard.size, shard.files) for shard in found.shards]
     assert (found.size, found.files) == (sum(sizes), 20_000)
-    assert costs == sorted(costs, reverse=True) and max(costs[-2:]) < 30 << 20 and 6 <= len(costs) <= 30
+    assert all(later < one + (2 << 20) for one, later in pairwise(costs)) and max(costs[-2:]) < 54 << 20 and 6 <= len(costs) <= 20
     again = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
     assert again.index == found.index, "the same tree is known again"
     slow = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2, rate=1_000_000)
@@ -60,6 +61,31 @@ def test_large_files_are_left_to_others() -> None:
     found = cut(listing, total=cost(600 << 20, 3), streams=2)
     assert found.large == [(b"vm/big", 300 << 20)] and found.files == 2
     assert cut(listing, total=cost(600 << 20, 3), streams=2, large=None).files == 3
+
+
+def test_a_directory_stands_for_its_files_where_it_can() -> None:
+    fine = [record(b"fine/deep/f%d" % n, 1000, n) for n in range(50)]
+    others = [record(b"linked/a", 10, 900, 2), record(b"linked/b", 10, 901), record(b"big/a", 300 << 20, 902),
+              record(b"big/b", 10, 903), record(b"odd[a]/c", 10, 904), record(b"top", 10, 905)]  # fmt: skip
+    listing = [*fine[:20], *others, *fine[20:]]  # as find has it: a directory may be interrupted by another
+    found = cut(listing, total=1, streams=2, whole=folders(listing))
+    assert sorted(name for shard in names(found) for name in shard) == sorted(
+        [b"./fine/deep/", b"./linked/a", b"./linked/b", b"./big/b", b"./odd[a]/c", b"./"]), names(found)  # fmt: skip
+    plain = cut(listing, total=1, streams=2)
+    assert (found.size, found.files, found.large) == (plain.size, plain.files, plain.large)
+    changed = [*fine[:20], *others, *fine[21:], record(b"fine/deep/g20", 1000, 20)]
+    assert cut(changed, total=1, streams=2, whole=folders(changed)).shards[0].id != found.shards[0].id
+
+
+def test_a_directory_that_would_be_most_of_a_shard_is_named_file_by_file() -> None:
+    listing = [record(b"d/f%d" % n, 1 << 20, n) for n in range(100)] + [record(b"e/f", 1, 101)]
+    found = cut(listing, total=cost(100 << 20, 101), streams=2, whole=folders(listing))
+    assert sum(map(len, names(found))) == 101 and len(found.shards) > 1
+
+
+def test_few_names_in_a_shard() -> None:
+    listing = [record(b"d/f%d" % n, 0, n) for n in range(20_000)]
+    assert max(map(len, names(cut(listing, total=cost(0, 20_000), streams=1)))) <= 4000
 
 
 def test_two_hundred_thousand_names_are_cheap() -> None:
@@ -99,7 +125,7 @@ class Ground:
 
     def cut(self, rate: float | None = None) -> Cut:
         listed = subprocess.run(["sh", "-c", listing_command(f"{self.source}/")], capture_output=True, check=True).stdout
-        found = cut([listed], total=1, streams=2, rate=rate, large=None)
+        found = cut([listed], total=1, streams=2, rate=rate, large=None, whole=folders([listed], None))
         (self.kept / "all").write_bytes(gzip.decompress(found.names))
         (self.kept / "index").write_bytes(found.index)
         return found
@@ -183,6 +209,17 @@ def test_pause_and_pace_take_effect_within_a_long_shard(ground: Ground) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 0 and time.monotonic() - began < 19, "at the old pace it would have taken 20 s"
     assert (ground.target / "sub/f000").stat().st_size == 40 << 20
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("old", "new", "fits"), [
+    ("", "", True), ("100", "100", True), ("100", "119", True), ("100", "130", False), ("100", "99", False), ("100", "0", False),
+    ("100", "", False), ("", "100", False), ("", "0", False),
+])  # fmt: skip
+def test_which_pace_is_worth_starting_again_for(shell: str, old: str, new: str, fits: bool) -> None:
+    require(*SHELLS[shell][:1])
+    text = f"{pace_text()}\nold={old} pace={new}\nfits"
+    assert (subprocess.run([*SHELLS[shell], "-c", text], check=False).returncode == 0) is fits
 
 
 def test_paused_from_the_start_it_waits(ground: Ground) -> None:

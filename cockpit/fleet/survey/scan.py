@@ -8,6 +8,7 @@ name where rsync sees it; ask, an rsync command that names what it would move wh
 lstat tells, never content. What can't be looked at is counted as `unread`. Two processors count side by side.
 """
 
+import gc
 import json
 import os
 import pickle
@@ -28,11 +29,11 @@ RESERVED = re.compile(rb'[\x01-\x1f"*:<>?\\|]|[. ]$').search  # what FAT, exFAT 
 BEYOND = re.compile(rb"[\x80-\xff]").search
 SHOWN = 3  # names given as examples
 OWNERS = 50  # told by number
-ATTRS = 10000  # entries whose attributes are all looked at; then of every tenth
+ATTRS, THEN = 2000, 50  # entries whose attributes are all looked at; then of every fiftieth
 AHEAD = 64  # directories known before the work is shared out
 REG, DIR, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
-Entry = Callable[[bytes, os.stat_result], None]
+Inside = Callable[[bytes, List[bytes], List[os.stat_result]], None]  # a directory, relative to the root; what is in it
 Names = Callable[[List[bytes], bytes], None]
 Rules = List[Tuple[Callable[[bytes], Any], bool]]
 
@@ -75,27 +76,45 @@ class Counts:
         if len(shown) < SHOWN:
             shown.append(text(path))
 
-    def entry(self, path: bytes, seen: os.stat_result) -> None:
-        """path: relative to the root. Written for speed: it is called for every entry."""
-        kind = seen.st_mode & 0o170000
-        if kind == REG:
-            size, blocks = seen.st_size, seen.st_blocks * 512
-            self.regular += 1
-            self.apparent += size
-            if size > self.largest[0]:
-                self.largest = (size, path)
-            if seen.st_nlink > 1:
-                self.groups.setdefault((seen.st_dev, seen.st_ino), [0, size, blocks, path])[0] += 1
+    def inside(self, where: bytes, found: "List[bytes]", stats: "List[os.stat_result]") -> None:
+        """Written for speed: what it does for every entry decides how long a survey takes. Paths are made for few."""
+        n, of, bytes_, limits = self.entries, self.class_files, self.class_bytes, LIMITS
+        regular = apparent = allocated = same = 0
+        largest, owner = self.largest[0], (-1, -1)
+        for at, seen in enumerate(stats):
+            mode, inode, device, links, uid, gid, size, _, _, _ = seen
+            if mode & 0o170000 == REG:
+                blocks = seen.st_blocks * 512
+                regular += 1
+                apparent += size
+                if size > largest:
+                    largest = size
+                    self.largest = (size, where + found[at])
+                if links > 1:
+                    self.groups.setdefault((device, inode), [0, size, blocks, where + found[at]])[0] += 1
+                elif size - blocks >= GAP:
+                    self.file(size, blocks, where + found[at])
+                else:
+                    k = bisect_left(limits, size)
+                    of[k] += 1
+                    bytes_[k] += size
+                    allocated += blocks
             else:
-                self.file(size, blocks, path)
-        else:
-            self.other(kind, path, seen)
-        self.owners[seen.st_uid, seen.st_gid] += 1
-        if len(path) > self.longest_path:
-            self.longest_path = len(path)
-        self.entries += 1
-        if self.entries <= ATTRS or self.entries % 10 == 0:
-            self.attributes(path)
+                self.other(mode & 0o170000, where + found[at], seen)
+            if (uid, gid) == owner:
+                same += 1
+            else:
+                self.owners[owner] += same
+                owner, same = (uid, gid), 1
+            n += 1
+            if n <= ATTRS or n % THEN == 0:
+                self.attributes(where + found[at])
+        self.owners[owner] += same
+        del self.owners[-1, -1]
+        self.entries, self.regular = n, self.regular + regular
+        self.apparent += apparent
+        self.allocated += allocated
+        self.longest_path = max(self.longest_path, len(where) + max(map(len, found), default=0))
 
     def other(self, kind: int, path: bytes, seen: os.stat_result) -> None:
         if kind == DIR:
@@ -141,10 +160,12 @@ class Counts:
         if not found:
             return
         self.longest_name = max(max(found, key=len), self.longest_name, key=len)
-        if ODD(b"/".join(found) + b"/"):
+        together = b"/".join(found) + b"/"
+        if ODD(together):
             for name in found:
                 self.odd_name(name, where + name)
-        if len(set(map(bytes.lower, found))) < len(found) or BEYOND(b"".join(found)):
+        lower = together.lower()
+        if BEYOND(together) or (lower != together and len(set(lower.split(b"/"))) <= len(found)):
             self.twins(found, where)
 
     def odd_name(self, name: bytes, path: bytes) -> None:
@@ -205,41 +226,49 @@ def hidden(path: bytes, is_dir: bool, rules: Rules) -> bool:
 
 
 class Walk:
-    """Everything below `top`. entry(path, lstat), path relative to it; names(list, directory) for each directory."""
+    """Everything below `top`, a directory at a time: inside(directory, names, what lstat says of each), names(names, directory);
+    directories relative to `top`. Goes there itself, since short paths are looked up faster."""
 
     def __init__(self, top: bytes, prefix: bytes, rules: Rules) -> None:
         self.top, self.rules = top, rules
         self.lead = b"/" + prefix + b"/" if prefix else b"/"
         self.todo = [b""]
+        self.base = top if top.startswith(b"/") else os.getcwdb() + b"/" + top
 
-    def go(self, entry: Entry, names: Names, unread: "Callable[[bytes, OSError], None]", most: int = sys.maxsize) -> None:
+    def go(self, inside: Inside, names: Names, unread: "Callable[[bytes, OSError], None]", most: int = sys.maxsize) -> None:
         """Until all is seen, or `most` directories are known and not yet looked into."""
         while self.todo and len(self.todo) < most:
             where = self.todo.pop(0 if most < sys.maxsize else -1)
-            found = []  # type: List[bytes]
+            found, stats = [], []  # type: List[bytes], List[os.stat_result]
             try:
-                with os.scandir(self.top + where) as inside:
-                    for each in inside:
-                        path = where + each.name
-                        if self.rules and hidden(self.lead + path, each.is_dir(follow_symlinks=False), self.rules):
-                            continue
-                        try:
-                            seen = each.stat(follow_symlinks=False)
-                        except FileNotFoundError:
-                            continue
-                        found.append(each.name)
-                        if seen.st_mode & 0o170000 == DIR:
-                            self.todo.append(path + b"/")
-                        entry(path, seen)
+                os.chdir(self.base + where)
+                with os.scandir(b".") as entries:
+                    self.look(entries, where, found, stats)
             except OSError as error:
                 unread(where, error)
+            inside(where, found, stats)
             names(found, where)
 
+    def look(self, entries: "Iterable[os.DirEntry[bytes]]", where: bytes, found: "List[bytes]", stats: "List[Any]") -> None:
+        rules, lead = self.rules, self.lead + where
+        for each in entries:
+            name = each.name
+            if rules and hidden(lead + name, each.is_dir(follow_symlinks=False), rules):
+                continue
+            try:
+                seen = each.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            found.append(name)
+            stats.append(seen)
+            if seen[0] & 0o170000 == DIR:
+                self.todo.append(where + name + b"/")
 
-def asked(command: str, top: bytes, prefix: bytes, entry: Entry, names: Names) -> int:
+
+def asked(command: str, top: bytes, prefix: bytes, inside: Inside, names: Names) -> int:
     """The same for what rsync names: it alone knows what some patterns hide. Its names are escaped as rsync(1) says."""
     child = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE)
-    inside = {}  # type: Dict[bytes, List[bytes]]
+    folders = {}  # type: Dict[bytes, List[bytes]]
     for line in child.stdout or ():
         raw = re.sub(rb"\\#([0-7]{3})", lambda m: bytes([int(m.group(1), 8)]), line[:-1]).rstrip(b"/")
         if raw in (b"", b".", prefix):
@@ -249,11 +278,11 @@ def asked(command: str, top: bytes, prefix: bytes, entry: Entry, names: Names) -
             seen = os.lstat(top + path)
         except OSError:
             continue
-        where, _, name = path.rpartition(b"/")
-        inside.setdefault(where, []).append(name)
-        entry(path, seen)
-    for where, found in inside.items():
-        names(found, where + b"/" if where else b"")
+        where, slash, name = path.rpartition(b"/")
+        folders.setdefault(where + slash, []).append(name)
+        inside(where + slash, [name], [seen])
+    for where, found in folders.items():
+        names(found, where)
     return child.wait()
 
 
@@ -265,13 +294,13 @@ def shared(walk: Walk, counts: Counts) -> None:
     if child == 0:
         apart = Counts(counts.top)
         walk.todo = other
-        walk.go(apart.entry, apart.names, apart.unread)
+        walk.go(apart.inside, apart.names, apart.unread)
         with open(writing, "wb") as out:
             pickle.dump(apart, out)
         os._exit(0)
     os.close(writing)
     walk.todo = mine
-    walk.go(counts.entry, counts.names, counts.unread)
+    walk.go(counts.inside, counts.names, counts.unread)
     with open(reading, "rb") as inside:
         counts.add(pickle.load(inside))
     os.waitpid(child, 0)
@@ -280,23 +309,25 @@ def shared(walk: Walk, counts: Counts) -> None:
 def count(told: "Dict[str, Any]") -> None:
     path = os.fsencode(told["path"])
     counts = Counts(path if not os.path.isdir(path) else path.rstrip(b"/") + b"/")
-    walk = begun(told, counts.entry, counts.names, counts.unread)
-    walk.go(counts.entry, counts.names, counts.unread, AHEAD)
+    walk = begun(told, counts.inside, counts.names, counts.unread)
+    walk.go(counts.inside, counts.names, counts.unread, AHEAD)
     if walk.todo and (os.cpu_count() or 1) > 1:
         shared(walk, counts)
-    walk.go(counts.entry, counts.names, counts.unread)
+    walk.go(counts.inside, counts.names, counts.unread)
     print(json.dumps(counts.told()))
 
 
 def show(told: "Dict[str, Any]") -> None:
     out, failed = [], []  # type: List[bytes], List[bytes]
 
-    def entry(path: bytes, seen: os.stat_result) -> None:
-        if seen.st_mode & 0o170000 == REG:
-            out.append(b"%d %d %d:%d %d %s\0" % (seen.st_size, seen.st_nlink, seen.st_dev, seen.st_ino, seen.st_blocks, path))
-            if len(out) > 4000:
-                sys.stdout.buffer.write(b"".join(out))
-                del out[:]
+    def inside(where: bytes, found: "List[bytes]", stats: "List[os.stat_result]") -> None:
+        for name, seen in zip(found, stats):
+            mode, inode, device, links, _, _, size, _, _, _ = seen
+            if mode & 0o170000 == REG:
+                out.append(b"%d %d %d:%d %d %s%s\0" % (size, links, device, inode, seen.st_blocks, where, name))
+        if len(out) > 4000:
+            sys.stdout.buffer.write(b"".join(out))
+            del out[:]
 
     def names(found: "Iterable[bytes]", where: bytes) -> None:
         pass
@@ -306,13 +337,13 @@ def show(told: "Dict[str, Any]") -> None:
             failed.append(where)
             sys.stderr.write("{}: {}\n".format(ascii(where)[2:-1], error.strerror))
 
-    begun(told, entry, names, unread).go(entry, names, unread)
+    begun(told, inside, names, unread).go(inside, names, unread)
     sys.stdout.buffer.write(b"".join(out))
     sys.stdout.buffer.flush()
     sys.exit(1 if failed else 0)
 
 
-def begun(told: "Dict[str, Any]", entry: Entry, names: Names, unread: "Callable[[bytes, OSError], None]") -> Walk:
+def begun(told: "Dict[str, Any]", inside: Inside, names: Names, unread: "Callable[[bytes, OSError], None]") -> Walk:
     """The root itself is seen, and the walk of the rest given back; an empty one where there is nothing more."""
     path, prefix = os.fsencode(told["path"]), os.fsencode(told["prefix"])
     is_dir = os.path.isdir(path) and not (prefix and os.path.islink(path))
@@ -327,17 +358,18 @@ def begun(told: "Dict[str, Any]", entry: Entry, names: Names, unread: "Callable[
         walk.todo = []
         return walk
     name = os.path.basename(top)
-    entry(b"" if is_dir else name, seen)
+    inside(b"", [b"" if is_dir else name], [seen])
     if not is_dir or told["ask"]:
         walk.todo = []
     if not is_dir:
         names([name], b"")
     elif told["ask"]:
-        code = asked(told["ask"], top, prefix, entry, names)
+        code = asked(told["ask"], top, prefix, inside, names)
         if code:
             unread(b"rsync", OSError(code, "exit {}".format(code)))
     return walk
 
 
 if __name__ == "__main__":
+    gc.disable()  # nothing here refers to itself
     {"count": count, "list": show}[sys.argv[1]](json.loads(sys.argv[2]))

@@ -14,13 +14,14 @@ from cockpit import crash
 from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
-from cockpit.steps.api import Outcome, Pace, StepContext
+from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import leftovers
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
 from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup
+from cockpit.steps.copy.onejob import pace_of, pacing
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
 from cockpit.steps.copy.settle import Settle
@@ -89,7 +90,7 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     spec = JobSpec(
         begun.job, ctx.session, ctx.epoch, work.command, work.program, work.args, become=begun.become,
         timeout=left_to_a_job(ctx), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
-        told=_pace(ctx).told,
+        told=pace_of(ctx).told,
     )  # fmt: skip
     report = await ctx.remote(begun.on).start_job(spec)
     until = time.monotonic() + LOCK_WAIT
@@ -100,18 +101,6 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     return _not_run(ctx, begun, report) if report.phase == "ended" and report.how and report.exit is None else None
 
 
-def _pace(ctx: StepContext) -> Pace:
-    action, pace = ctx.step.action, ctx.pace()
-    assert isinstance(action, Copy)
-    return replace(pace, rate=min((rate for rate in (action.limit, pace.rate) if rate), default=None))
-
-
-async def _pacing(ctx: StepContext, begun: Begun) -> None:
-    """Tells a job that runs each new pace; an engine that finds one tells it at once, for it may have changed meanwhile."""
-    while True:
-        now = ctx.pace()
-        await ctx.remote(begun.on).tell_job(begun.job, _pace(ctx).told, become=begun.become)
-        await ctx.pace_changed(now)
 
 
 async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int = 0) -> Begun | Outcome | None:
@@ -121,14 +110,14 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
     errors = bytearray()
     follow = asyncio.create_task(_follow(ctx, begun, part, errors, heard))
     cancel = asyncio.create_task(ctx.cancel_event())
-    pacing = asyncio.create_task(_pacing(ctx, begun))
+    telling = asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become))
     try:
         await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
         if not follow.done():
             await ctx.remote(begun.on).cancel_job(begun.job, become=begun.become)
         report = await follow
     finally:
-        for task in (follow, cancel, pacing):
+        for task in (follow, cancel, telling):
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task

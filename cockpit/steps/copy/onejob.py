@@ -7,9 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from cockpit.fleet.api import JobReport
+from cockpit.fleet.api import FleetError, JobReport, Lost
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Pace, StepContext
+
+TELL_AGAIN = 3.0  # seconds until a job that could not be told its pace is told again
 
 
 def pace_of(ctx: StepContext) -> Pace:
@@ -26,7 +28,7 @@ async def to_its_end(
     engine leaves the job as it is. heard: bytes of stdout that an earlier engine may have counted: they come in one piece, so
     that no progress is told twice. err: where its stderr begins in the attempt's."""
     follow = asyncio.create_task(_follow(ctx, on, job, become, fed, heard, err))
-    others = [asyncio.create_task(ctx.cancel_event()), asyncio.create_task(_pacing(ctx, on, job, become))]
+    others = [asyncio.create_task(ctx.cancel_event()), asyncio.create_task(pacing(ctx, on, job, become))]
     try:
         await asyncio.wait({follow, others[0]}, return_when=asyncio.FIRST_COMPLETED)
         if not follow.done():
@@ -57,9 +59,19 @@ async def _follow(
     raise AssertionError("a followed job ends with its report")
 
 
-async def _pacing(ctx: StepContext, on: str, job: str, become: bool) -> None:
-    """An engine that finds the job tells it at once, for the pace may have changed meanwhile."""
+async def pacing(ctx: StepContext, on: str, job: str, become: bool) -> None:
+    """Tells a job that runs each new pace until it is told; an engine that finds one tells it at once, for the pace may have
+    changed meanwhile. For as long as it is not cancelled."""
+    said = False
     while True:
         now = ctx.pace()
-        await ctx.remote(on).tell_job(job, pace_of(ctx).told, become=become)
-        await ctx.pace_changed(now)
+        try:
+            await ctx.remote(on).tell_job(job, pace_of(ctx).told, become=become)
+        except (FleetError, TimeoutError) as problem:
+            if not said and not isinstance(problem, Lost):
+                ctx.say(f"the job on {on} goes on at its old pace until it can be told: {problem}")
+                said = True
+            await asyncio.sleep(TELL_AGAIN)
+        else:
+            said = False
+            await ctx.pace_changed(now)

@@ -14,7 +14,7 @@ from cockpit.fleet.counting import Survey
 from cockpit.fleet.jobs_words import file_name
 from cockpit.fleet.routes import OpenRoute, Route, Way
 from cockpit.fleet.rsync import Options, choose, paced_half, server_line, show_command
-from cockpit.fleet.shards import LARGE, Cut, cost, cut, keep_command, kept_command, packed_listing, unpacked
+from cockpit.fleet.shards import LARGE, Cut, cost, cut, folders, keep_command, kept_command, packed_listing, unpacked
 from cockpit.fleet.sides import Side
 from cockpit.fleet.survey.command import listing_command
 from cockpit.plan.model import Copy
@@ -103,7 +103,12 @@ async def _listed(ctx: StepContext, source: End, action: Copy, survey: Survey, s
     rate = min((rate for rate in (action.limit, ctx.pace().rate) if rate), default=None)
     large = {"image": 0, "rsync": None}.get(action.method, LARGE)
     total = cost(survey.size, survey.files)
-    return await asyncio.to_thread(cut, unpacked(listing.stdout), total=total, streams=streams, rate=rate, large=large)
+
+    def made() -> Cut:
+        whole = {} if action.exclude else folders(unpacked(listing.stdout), large)
+        return cut(unpacked(listing.stdout), total=total, streams=streams, rate=rate, large=large, whole=whole)
+
+    return await asyncio.to_thread(made)
 
 
 async def images(ctx: StepContext, source: End, target: End, way: Way, large: list[Large]) -> Images:
