@@ -1,15 +1,15 @@
-"""`python -m tests.bench [--rounds N] [fleet attach keys idle journal eta]`: a table; exit 1 where a bound is missed."""
+"""`python -m tests.bench [--rounds N] [fleet attach keys idle journal eta data]`: a table; exit 1 where a bound is missed."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tests.bench import eta, fleet, journal, screen
+from tests.bench import data, eta, fleet, journal, screen
 from tests.bench.measure import table
 
 BENCHES = {"fleet": fleet.run, "attach": screen.attach, "keys": screen.keys, "idle": screen.idle,
-           "journal": journal.run, "eta": eta.run}
+           "journal": journal.run, "eta": eta.run, "data": data.run}
 
 
 def main() -> int:

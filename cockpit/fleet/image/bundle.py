@@ -41,7 +41,7 @@ def command(spec: Mapping[str, Any]) -> str:
     packed = zlib.compress(json.dumps({"modules": modules(), "spec": spec}).encode(), 9)
     text = base64.b64encode(packed).decode()
     pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
-    return f"python3 -I -c {quote(_BOOT)} {' '.join(pieces)}"
+    return f"python3 -I -S -c {quote(_BOOT)} {' '.join(pieces)}"
 
 
 def half(role: Role, paths: Sequence[str], *, become: bool) -> str:

@@ -5,7 +5,9 @@ path ever comes over the wire: each end has its own from its command line.
 """
 
 import json
+import queue
 import struct
+import threading
 from typing import Any, Callable, Union
 
 from cockpit.fleet.image.blocks import BLOCK, CHUNK, STRONG, XXH, Buffer, Found
@@ -18,6 +20,7 @@ VERBS = {
     "source": {"hello", "look", "map", "read", "digest", "holes"},
     "target": {"hello", "job", "prepare", "map", "take", "receipt", "proven", "digest", "flush", "settle", "finish"},
 }
+AHEAD = 8  # blocks of a stream that have come and are not yet written
 BYTES = "hex:"  # how bytes stand in JSON
 
 
@@ -47,26 +50,62 @@ def send_blocks(wire: Wire, found: Found) -> None:
         wire.send(b"B", head, *[buffer.view[start : start + length] for start, length in held])
 
 
-def receive_blocks(wire: Wire, buffer: Buffer) -> Found:
-    """The same, from the wire. Broken, Fault."""
-    while True:
-        letter, length = wire.head()
-        if letter == b"E":
-            yield -1, [], wire.take(length)
-            return
-        if letter != b"B":
-            _answer(letter, wire.take(length))
-            raise Broken("something else came than a block")
-        n, count = HEAD.unpack(wire.take(HEAD.size))
-        packed = wire.take(PIECE.size * count)
+class Arrivals:
+    """What `Source.read` yields, from the wire, taken by a thread of its own while the block before is hashed and written. ssh
+    pays dearly for what nobody takes: it moves its whole backlog into a larger piece of memory each time some more comes."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._buffers = [Buffer() for _ in range(AHEAD)]
+
+    def blocks(self) -> Found:
+        """One chunk's. Broken, Fault. Nothing else may be read from the wire until it has ended."""
+        free, come = queue.Queue(), queue.Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
+        for buffer in self._buffers:
+            free.put(buffer)
+        thread = threading.Thread(target=self._fetch, args=(free, come))
+        thread.daemon = True
+        thread.start()
+        try:
+            while True:
+                one = come.get()
+                if isinstance(one, Exception):
+                    raise one
+                yield one
+                if one[0] < 0:
+                    return
+                free.put(one[2])
+        finally:
+            free.put(None)  # where what came is wanted no more
+
+    def _fetch(self, free: "queue.Queue[Buffer | None]", come: "queue.Queue[Any]") -> None:
+        try:
+            while True:
+                letter, length = self._wire.head()
+                if letter == b"E":
+                    come.put((-1, [], self._wire.take(length)))
+                    return
+                if letter != b"B":
+                    _answer(letter, self._wire.take(length))
+                    raise Broken("something else came than a block")
+                buffer = free.get()
+                if buffer is None:
+                    return
+                come.put(self._block(buffer))
+        except Exception as problem:  # whoever waits for blocks must hear of it
+            come.put(problem)
+
+    def _block(self, buffer: Buffer) -> "tuple[int, Any, Buffer]":
+        n, count = HEAD.unpack(self._wire.take(HEAD.size))
+        packed = self._wire.take(PIECE.size * count)
         held = [PIECE.unpack_from(packed, PIECE.size * each) for each in range(count)]
         if any(start + long > BLOCK for start, long in held) or n * BLOCK >= CHUNK:
             raise Broken("a block came that is larger than a block")
         if held != [(0, BLOCK)]:
             buffer.clear()
         for start, long in held:
-            wire.fill(buffer.view[start : start + long])
-        yield n, held, buffer
+            self._wire.fill(buffer.view[start : start + long])
+        return n, held, buffer
 
 
 def _answer(letter: bytes, payload: bytes) -> Any:
@@ -104,7 +143,7 @@ class There:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self._buffer = Buffer()
+        self._arrivals = Arrivals(wire)
 
     def close(self) -> None:
         self.wire.close()
@@ -119,7 +158,7 @@ class There:
 
     def read(self, *args: Any) -> Any:
         self._ask("read", args)
-        return receive_blocks(self.wire, self._buffer)
+        return self._arrivals.blocks()
 
     def take(self, *args: Any) -> Any:
         self._ask("take", args[:-1])
@@ -143,7 +182,7 @@ End = Union[Here, There]
 
 def serve(wire: Wire, end: Any, role: str, files: int) -> None:
     """Answer until the stream ends. role: source or target; files: how many there are. Raises Broken at the end."""
-    buffer = Buffer()
+    arrivals = Arrivals(wire)
     while True:
         letter, payload = wire.receive()
         try:
@@ -152,7 +191,7 @@ def serve(wire: Wire, end: Any, role: str, files: int) -> None:
                 send_blocks(wire, end.read(*args))
                 continue
             if verb == "take":
-                args = args + [receive_blocks(wire, buffer)]
+                args = args + [arrivals.blocks()]
             answer = getattr(end, verb)(*args)
         except Fault as fault:
             wire.send(b"X", json.dumps({"kind": fault.kind, "text": fault.text}).encode())
