@@ -99,7 +99,7 @@ class Mover:
         """To the end; it must be done."""
         run = await self.start(pairs, **how)
         outcome = await asyncio.wait_for(run.follow(), 100)
-        assert outcome is None, (outcome, bytes(run.errors))
+        assert outcome is None, (outcome, bytes(run.errors), run.report)
         return run
 
 
