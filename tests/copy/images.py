@@ -103,7 +103,7 @@ class Mover:
                 outcome = await run.follow()
                 if run.report is None or run.report.how != "locked":
                     break
-        assert outcome is None, (outcome, bytes(run.errors))
+        assert outcome is None, (outcome, bytes(run.errors), run.report)
         return run
 
 

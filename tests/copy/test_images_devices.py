@@ -6,12 +6,17 @@ import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.copy.images import MIB, allocated, dense, mover, same, sparse
+from cockpit.steps import copy
+from cockpit.steps.api import Outcome
+from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.copy.images import COUNT, MIB, allocated, dense, mover, same, sparse
 from tests.hosts import require
 from tests.hosts.factory import Hosts
+from tests.hosts.host import Host
 
 Loop = Callable[[Path], str]
 
@@ -85,3 +90,49 @@ async def test_a_device_written_to_meanwhile_is_noticed(loop: Loop, hosts: Hosts
         moving.tell(None)
         outcome = await asyncio.wait_for(following, 30)
         assert outcome is not None and "was written to while it was copied" in (outcome.error or ""), outcome
+
+
+async def copied(hosts: list[Host], place: Path, source: str, target: str, **how: Any) -> tuple[Outcome, Context]:
+    """A whole copy from the first of these hosts."""
+    async with fleet_of(hosts, place) as fleet:
+        step = copying(source, target, **how)
+        ctx = Context(fleet, plan_of(fleet, hosts, step), step, hosts[0].name, night=f"s{next(COUNT)}")
+        return await asyncio.wait_for(copy.run(ctx), 60), ctx
+
+
+async def test_a_copy_goes_onto_a_free_device_by_method_image_alone(loop: Loop, hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    both = [src, dst]
+    image = sparse(src.path("/srv/image"), 40 * MIB, 3, 2 * MIB)
+    src.path("/srv/d").mkdir()
+    disk = dense(tmp_path / "disk", 50 * MIB)
+    device, small = loop(disk), loop(dense(tmp_path / "small", 10 * MIB))
+    used = loop(dense(tmp_path / "used", 60 * MIB))
+    assert dst.run(f"mkfs.ext4 -q {used} && mount {used} /mnt").returncode == 0
+    for source, target, how, words in (
+        ("/srv/image", device, {}, "among the devices"), ("/srv/image", device, {"method": "rsync"}, "among the devices"),
+        ("/srv/image", "/dev", {"method": "image"}, "among the devices"), ("/srv/d/", device, {"method": "image"}, "is a device"),
+        ("/srv/image", "/dev/null", {"method": "image"}, "is a device"),
+        ("/srv/image", "/dev/none-such", {"method": "image"}, "is no block device"),
+        ("/srv/image", small, {"method": "image"}, "has 10485760 bytes, its source 41943040"),
+        ("/srv/image", used, {"method": "image"}, "is mounted or in use"),
+    ):  # fmt: skip
+        outcome, ctx = await copied(both, tmp_path, source, f"dst:{target}", **how)
+        assert outcome.result == "failed" and words in (outcome.error or ""), (target, how, outcome, ctx.said)
+    dst.run("umount /mnt")
+    outcome, ctx = await copied(both, tmp_path, "/srv/image", f"dst:{device}", method="image")
+    assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+    ctx.check_progress()
+    src.run(f"blockdev --flushbufs {device}")
+    with disk.open("rb") as file:
+        assert file.read(40 * MIB) == image.read_bytes()
+
+
+async def test_room_for_a_devices_zeros_is_asked_about(loop: Loop, hosts: Hosts, tmp_path: Path) -> None:
+    """Its size is more than the target has free, its data is not."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", small={"/mnt": "40m"})
+    disk = sparse(src.path("/srv/disk"), 100 * MIB, 3, 2 * MIB)
+    outcome, ctx = await copied([src, dst], tmp_path, loop(disk), "dst:/mnt/image")
+    assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+    assert len(ctx.asked) == 1 and "Go on without room for all of it?" in ctx.asked[0][1], ctx.asked
+    assert same(disk, dst.path("/mnt/image"))

@@ -205,3 +205,23 @@ async def test_the_told_pace_is_kept_and_a_pause_holds(hosts: Hosts, tmp_path: P
         assert run.part.moved - held <= 2 * MIB
         moving.tell(None)
         assert await asyncio.wait_for(following, 30) is None
+
+
+@pytest.mark.parametrize("how", ["emptied", "zeroed", "overwritten"])
+async def test_receipts_of_a_target_that_is_no_more_are_not_believed(how: str, hosts: Hosts, tmp_path: Path) -> None:
+    """The job ended between the proof and the word that it was done; then somebody took the target's data away."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    here, there = dense(src.path("/srv/big"), 2 * CHUNK), dst.path("/srv/big")
+    os.truncate(here, 3 * CHUNK)
+    async with mover(src, dst, "pull", tmp_path) as moving:
+        await moving.move(("/srv/big", "/srv/big"))
+        (place,) = receipts(dst)
+        place.write_bytes(b"".join(line for line in place.read_bytes().splitlines(True) if b'"done"' not in line))
+        os.truncate(there, 0)
+        if how == "zeroed":
+            os.truncate(there, 3 * CHUNK)
+        elif how == "overwritten":
+            there.write_bytes(os.urandom(5000))
+        await moving.move(("/srv/big", "/srv/big"))
+    assert same(here, there)
+    assert there.stat().st_blocks <= here.stat().st_blocks + 64

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cockpit.fleet.image import posix
 from tests.copy.images import MIB, Way, allocated, change, dense, mover, same, sparse
 from tests.hosts.factory import Hosts
 
@@ -78,7 +81,7 @@ def command_line(pid: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("how", ["full", "rewritten", "flipped"])
+@pytest.mark.parametrize("how", ["full", "rewritten"])
 async def test_faults_are_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root", **NOTHING), hosts("dst", user="root", small={"/mnt": "30m"})
     here = dense(src.path("/srv/big"), SIZE)
@@ -90,12 +93,50 @@ async def test_faults_are_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
             await run.until("copy", SIZE // 2)
         if how == "rewritten":
             change(here, 2, 1000)
+        moving.tell(None)
+        outcome = await asyncio.wait_for(following, 60)
+    words = {"full": "the target is full", "rewritten": "was rewritten"}
+    assert outcome is not None and words[how] in (outcome.error or ""), (outcome, bytes(run.errors))
+
+
+@pytest.mark.parametrize("how", ["flipped", "zeroed", "emptied", "recreated"])
+async def test_a_target_that_is_not_what_was_receipted_is_mended(how: str, hosts: Hosts, tmp_path: Path) -> None:
+    """As after a job that ended between the proof and the word that it was done."""
+    src, dst = hosts("src", user="root", **NOTHING), hosts("dst", user="root", **BUSYBOX if how == "zeroed" else {})
+    here, there = dense(src.path("/srv/big"), SIZE - 30 * MIB), dst.path("/srv/big")
+    os.truncate(here, SIZE)
+    async with mover(src, dst, "push" if how == "emptied" else "pull", tmp_path) as moving:
+        await moving.move(("/srv/big", "/srv/big"), python=False)
+        (place,) = dst.root.glob("**/.cockpit/images/*.sums")
+        place.write_text("".join(line for line in place.read_text().splitlines(True) if not line.startswith("done")))
         if how == "flipped":
-            with dst.path(target).open("r+b") as file:
+            with there.open("r+b") as file:
                 byte = file.read(1)
                 file.seek(0)
                 file.write(bytes([byte[0] ^ 1]))
-        moving.tell(None)
-        outcome = await asyncio.wait_for(following, 60)
-    words = {"full": "the target is full", "rewritten": "was rewritten", "flipped": "not on the disk at 0 MiB as it was written"}
-    assert outcome is not None and words[how] in (outcome.error or ""), (outcome, bytes(run.errors))
+        elif how == "recreated":
+            there.rename(there.with_name("away"))
+            dense(there, 5000)
+        else:
+            os.truncate(there, 0)
+            os.truncate(there, SIZE if how == "zeroed" else 0)
+        run = await moving.move(("/srv/big", "/srv/big"), python=False)
+        assert same(here, there)
+        assert run.part.detail()["again"] == {"flipped": 1, "zeroed": 3}.get(how, 0), bytes(run.errors)
+        assert (b"moved again" in run.errors) == (how in ("flipped", "zeroed"))
+        run = await moving.move(("/srv/big", "/srv/big"), python=False)
+        assert (run.part.moved, run.part.detail()["unchanged"]) == (0, 1)
+
+
+def test_a_disk_that_never_keeps_what_is_written_is_named(tmp_path: Path) -> None:
+    """The proof reads past the cache: a `dd` that lies there alone is a disk that lies."""
+    here = dense(tmp_path / "here", 3 * MIB)
+    liar = tmp_path / "bin/dd"
+    liar.parent.mkdir()
+    liar.write_text(f'#!/bin/sh\ncase "$*" in *iflag=direct*) echo lies ;; *) exec {shutil.which("dd")} "$@" ;; esac\n')
+    liar.chmod(0o755)
+    text = posix.job("local", [str(here)], [str(tmp_path / "there")], [3 * MIB], shell=None, streams=1, live=False)
+    env = os.environ | {"HOME": str(tmp_path), "COCKPIT_JOB": str(tmp_path), "PATH": f"{liar.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", text], check=False, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done
+    assert 'fault ["infrastructure", "the target is not on the disk at 0 MiB as it was written, twice' in done.stdout, done

@@ -18,7 +18,7 @@ HEAD = struct.Struct(">HH")  # a block's number, and how many pieces it has
 PIECE = struct.Struct(">II")
 VERBS = {
     "source": {"hello", "look", "map", "read", "digest", "holes"},
-    "target": {"hello", "job", "prepare", "map", "take", "receipt", "proven", "digest", "flush", "settle", "finish"},
+    "target": {"hello", "job", "prepare", "map", "take", "receipt", "digest", "flush", "settle", "finish"},
 }
 AHEAD = 8  # blocks of a stream that have come and are not yet written
 BYTES = "hex:"  # how bytes stand in JSON

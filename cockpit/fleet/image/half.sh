@@ -58,6 +58,7 @@ busy() {
 
 begin() { # I SIZE WHO TOOL
     base
+    mark=device
     known='' state=write
     if [ -b "$path" ]; then
         busy && { echo "the target $path is mounted or in use" >&2; exit 65; }
@@ -70,15 +71,17 @@ begin() { # I SIZE WHO TOOL
     else
         (umask 077; : >> "$path") || exit 1
     fi
+    [ -b "$path" ] || mark=$(stat -L -c %i "$path")
     [ -f "$receipts" ] && read -r known < "$receipts"
     case $known in
-        "head $4 $5 "*)
-            if [ ! -b "$path" ] && grep -q "^done $(who)\$" "$receipts"; then state=done
+        "head $4 $5 $mark "*) # a target that was emptied or rewritten since: it was given its size before its first receipt
+            if [ ! -b "$path" ] && [ "$(bytes)" != "$3" ] && { [ -s "$path" ] || grep -q '^chunk ' "$receipts"; }; then known=''
+            elif [ ! -b "$path" ] && grep -q "^done $(who)\$" "$receipts"; then state=done
             elif grep -q '^done ' "$receipts"; then known='' state=compare
             else state=${known##* }; fi ;;
         ?*) known='' state=compare ;;
     esac
-    [ -n "$known" ] || printf 'head %s %s %s\n' "$4" "$5" "$state" > "$receipts" || exit 1
+    [ -n "$known" ] || printf 'head %s %s %s %s\n' "$4" "$5" "$mark" "$state" > "$receipts" || exit 1
     if [ -f "$path" ] && [ "$(bytes)" != "$3" ]; then dd if=/dev/null of="$path" bs=1 seek="$3" count=0 2>/dev/null || exit 1; fi
     echo "$state"
     sed -n 's/^chunk \([0-9]* [a-z0-9]*\)$/\1/p' "$receipts"

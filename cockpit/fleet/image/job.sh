@@ -3,7 +3,7 @@
 #
 # Given: way, shell, half, streams, live; and src and dst, functions that ask. A chunk: its sum at the source; nothing to do
 # where the target has that sum; else it is read, written, synced, summed at the target, and receipted. The proof sums the
-# target again, past the cache where dd can.
+# target again, past the cache where dd can; what is not on the disk as it was written is moved once more.
 
 CHUNK=16 # MiB
 MIB=1048576
@@ -29,6 +29,8 @@ kind() {
         *"Read-only file system"*) echo "readonly the target is mounted read-only" ;;
         *"nput/output error"*) echo "io a disk has an input/output error" ;;
         *"is mounted or in use"* | *"is no file"* | *"its source"*) echo "refused $(tail -n 1 "$1")" ;;
+        *"was rewritten while"*) echo "changed $(tail -n 1 "$1")" ;;
+        *"written, twice"*) echo "infrastructure $(tail -n 1 "$1")" ;;
         *"is not there"*) echo "gone $(tail -n 1 "$1")" ;;
         *"may not be opened"* | *"ermission denied"*) echo "refused $(tail -n 1 "$1")" ;;
         *) echo "broken $(tail -n 1 "$1")" ;;
@@ -82,7 +84,7 @@ move() {
     for try in 1 2; do
         if [ "$want" = "$zero" ]; then
             if [ "$state" != write ]; then ask "$err" dst zero "$i" "$at" "$long" || return; fi
-        elif [ "$state" = write ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
+        elif [ "$state" = write ] || [ "$state" = again ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
             moved=$((moved + long * MIB))
             { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; } | dst take "$i" "$at" "$long" "$sparse" 2> "$err"
             case $(kind "$err") in full* | readonly* | io*) return 1 ;; esac
@@ -104,13 +106,29 @@ prover() {
         [ -e "$tmp/stop" ] && return
         pace 0 0
         got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
-        if [ "$got" != "$want" ]; then
+        if [ "$got" != "$want" ] && ! repair; then
             : > "$tmp/stop"
-            say "failed infrastructure the target is not on the disk at $at MiB as it was written"
+            say "failed $(kind "$err")"
             return
         fi
         say "proved $((long * MIB))"
     done < "$tmp/proof"
+}
+
+# What lies there is not what came: moved once more; a second time is no accident.
+repair() {
+    said=$want sparse=whole zero=$nothing state=again
+    say "image: the target is not on the disk at $at MiB as it was written: moved again" >&2
+    say "$i $at" >> "$tmp/again"
+    now=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+    if [ "$now" != "$said" ] && [ "$live" = 0 ]; then echo "the source was rewritten while it was copied" > "$err"; return 1; fi
+    move || return
+    say "chunk 0 $moved"
+    say "$at $want" >> "$tmp/sums.$i" # of a live source it may be another
+    got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || return
+    [ "$got" = "$want" ] && return
+    echo "the target is not on the disk at $at MiB as it was written, twice: the disk or the memory there is faulty" > "$err"
+    return 1
 }
 
 # Adds up what all workers say. done moved proved files stand in $tmp/counts between the phases.
@@ -169,7 +187,10 @@ still() { # I: the source is what it was
     fail changed "a source $words while it was copied"
 }
 
-: > "$tmp/todo"; : > "$tmp/there"; : > "$tmp/proof"; : > "$tmp/failed"
+# SUMS: chunks with their sums, the last word of each
+latest() { awk '{ last[$1] = $2 } END { for (k in last) print k, last[k] }' "$@" | sort -n; }
+
+: > "$tmp/todo"; : > "$tmp/there"; : > "$tmp/proof"; : > "$tmp/failed"; : > "$tmp/again"
 say "0 0 0 0" > "$tmp/counts"
 t0=$(date +%s)
 say "at copy 0 0 0 0 $total"
@@ -186,8 +207,9 @@ while [ "$i" -lt "$files" ]; do
     read -r size who rest < "$tmp/look.$i"
     read -r state < "$tmp/begin.$i"
     if [ "$state" != done ]; then
-        ask "$tmp/err" dst begin "$i" "$size" "$who" "$tool" | sed 1d |
-            awk '{ last[$1] = $2 } END { for (k in last) print k, last[k] }' | sort -n > "$tmp/sums.$i"
+        ask "$tmp/err" dst begin "$i" "$size" "$who" "$tool" | sed 1d | latest > "$tmp/sums.$i"
+        [ $(($(wc -l < "$tmp/sums.$i"))) = $(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) ] ||
+            fail changed "a target was replaced while it was written"
         while read -r at want; do
             long=$CHUNK
             [ $((size - at * MIB)) -lt $((CHUNK * MIB)) ] && long=$(((size - at * MIB + MIB - 1) / MIB))
@@ -205,10 +227,10 @@ while [ "$i" -lt "$files" ]; do
     read -r size who mode rest < "$tmp/look.$i"
     read -r state < "$tmp/begin.$i"
     if [ "$state" = done ]; then unchanged=$((unchanged + 1)); else ask "$tmp/err" dst end "$i" "$size" $mode $rest || refused; fi
-    images="$images${images:+, }[$size, \"$({ sort -n "$tmp/sums.$i" 2>/dev/null; echo "$size"; } | dst_sum)\"]"
+    images="$images${images:+, }[$size, \"$({ latest "$tmp/sums.$i" 2>/dev/null; echo "$size"; } | dst_sum)\"]"
     i=$((i + 1))
 done
 read -r _ moved _ < "$tmp/counts"
 t3=$(date +%s)
 say "report {\"seconds\": {\"copy\": $((t1 - t0)), \"sync\": $((t2 - t1)), \"verify\": $((t3 - t2))}, \"moved\": $moved, \
-\"streams\": $streams, \"unchanged\": $unchanged, \"hashes\": [\"$tool\"], \"again\": 0, \"images\": [$images]}"
+\"streams\": $streams, \"unchanged\": $unchanged, \"hashes\": [\"$tool\"], \"again\": $(($(wc -l < "$tmp/again"))), \"images\": [$images]}"

@@ -39,14 +39,13 @@ def name_of(target: bytes) -> str:
 
 
 class Receipts:
-    """Of one target. `head` is the first line; chunks: number -> digest in hex; proven: numbers read back; done: the target's
-    size and time when all of it was proven."""
+    """Of one target. `head` is the first line; chunks: number -> digest in hex; done: the target's size and time when all of it
+    was proven."""
 
     def __init__(self, target: bytes) -> None:
         self.path = os.path.join(directory(), name_of(target))
         self.head = {}  # type: Facts
         self.chunks = {}  # type: dict[int, str]
-        self.proven = set()  # type: set[int]
         self.done = None  # type: list[int] | None
         self._fd = -1
 
@@ -65,9 +64,6 @@ class Receipts:
                 self.head = fact
             elif fact[0] == "chunk":
                 self.chunks[fact[1]] = fact[2]
-                self.proven.discard(fact[1])
-            elif fact[0] == "proven":
-                self.proven.add(fact[1])
             elif fact[0] == "done":
                 self.done = fact[1:]
         return self
@@ -81,13 +77,13 @@ class Receipts:
             file.flush()
             os.fsync(file.fileno())
         os.rename(new, self.path)
-        self.head, self.chunks, self.proven, self.done = head, {}, set(), None
+        self.head, self.chunks, self.done = head, {}, None
 
     def fits(self) -> bool:
         return self.head.get("chunk") == CHUNK and self.head.get("block") == BLOCK
 
     def add(self, *fact: "str | int") -> None:
-        """("chunk", number, digest), ("proven", number) or ("done", size, nanoseconds)."""
+        """("chunk", number, digest) or ("done", size, nanoseconds)."""
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.write(self._fd, _line(list(fact)))

@@ -53,8 +53,8 @@ class Target:
 
     def prepare(self, i: int, source: Facts, names: "list[str]") -> Facts:
         """Make the target ready for this source, whose hashes are `names`, the best one first. Returns what is to be done:
-        state (done | write | clean | compare), hash, chunks, proven. write: holes are there already; clean: they must be
-        made; compare: only what differs must be moved. Fault."""
+        state (done | write | clean | compare), hash, chunks. write: holes are there already; clean: they must be made;
+        compare: only what differs must be moved. Fault."""
         disk, receipts = self._at(i, make=True)
         seen, size = os.fstat(disk.fd), disk.size()
         wanted = int(source["size"])
@@ -63,9 +63,11 @@ class Target:
             raise Fault("small", "the target %s has %d bytes, its source %d" % (os.fsdecode(self.paths[i]), size, wanted))
         known = receipts.fits() and receipts.head["target"] == head["target"]
         same = known and receipts.head["source"] == head["source"] and receipts.head["hash"] in names
+        if not disk.block and size != wanted and (size or receipts.chunks):
+            same = False  # emptied or rewritten since: it was given its size before its first receipt
         if same and receipts.done is not None:
             if receipts.done == [size, seen.st_mtime_ns] and not source["device"]:
-                return {"state": "done", "hash": receipts.head["hash"], "chunks": sorted(receipts.chunks.items()), "proven": []}
+                return {"state": "done", "hash": receipts.head["hash"], "chunks": sorted(receipts.chunks.items())}
             same = False
         if not same:
             fresh = "write" if not disk.block and not size else "clean" if disk.block and not known else "compare"
@@ -75,10 +77,7 @@ class Target:
                 os.ftruncate(disk.fd, wanted)
         except OSError as error:
             raise self._fault(i, error) from None
-        return {
-            "state": receipts.head["state"], "hash": receipts.head["hash"], "chunks": sorted(receipts.chunks.items()),
-            "proven": sorted(receipts.proven),
-        }  # fmt: skip
+        return {"state": receipts.head["state"], "hash": receipts.head["hash"], "chunks": sorted(receipts.chunks.items())}
 
     def take(
         self, i: int, offset: int, length: int, name: str, clean: bool, wanted: "bytes | None", rest: bytes, found: Found
@@ -136,9 +135,6 @@ class Target:
             raise self._fault(i, error) from None
         for fact in late:
             self._note(i, *fact)
-
-    def proven(self, i: int, offset: int) -> None:
-        self._note(i, "proven", offset // CHUNK)
 
     def map(self, i: int, size: int) -> bytes:
         """A byte for each chunk: 1 where there is data in it."""

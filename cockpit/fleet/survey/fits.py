@@ -20,7 +20,8 @@ Grave = Literal["refuse", "ask", "say"]
 @dataclass(frozen=True, slots=True)
 class Problem:
     """what: one of room, inodes, writing, names, size (refuse); owners, modes, ACLs, attributes, hard links, symlinks, special,
-    holes (ask: "go on without" it); times, unread, odd names (say). text: a sentence with numbers; instead: what to do."""
+    holes, room for all of it (ask: "go on without" it); times, unread, odd names (say). text: a sentence with numbers; instead:
+    what to do."""
 
     what: str
     grave: Grave
@@ -57,7 +58,10 @@ def _refused(source: Surveyed, able: Able, lying: Surveyed | None) -> Iterator[P
         text = f"{format_size(more)} to come ({more} bytes), {format_size(able.free)} free at {able.place} ({able.free})"
         grown = source.sparse_gap if able.holes is False else 0
         text += f"; {format_size(grown)} of it are holes that can't be kept there" if grown else ""
-        yield Problem("room", "refuse", text, "make room, or copy elsewhere")
+        if source.way == "device" and able.holes is not False:  # its zeros become holes, and nobody knows yet how many they are
+            yield Problem("room for all of it", "ask", f"{text}, unless enough of it is zeros")
+        else:
+            yield Problem("room", "refuse", text, "make room, or copy elsewhere")
     if able.inodes is not None and inodes > able.inodes:
         text = f"{inodes} files and directories to come, {able.inodes} inodes free at {able.place}"
         yield Problem("inodes", "refuse", text, "make room, or copy elsewhere")

@@ -22,7 +22,7 @@ from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
-from cockpit.steps.copy.places import End, Refused, as_file, device_size, ends, look_at_source, look_at_target
+from cockpit.steps.copy.places import End, Refused, among_devices, as_file, device_size, ends, look_at_source, look_at_target
 from cockpit.steps.copy.told import scan
 
 __all__ = ["cleanup", "run"]
@@ -79,8 +79,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
         return way.no_other(ctx, why) or await _relay(ctx, source, target, why)
     device = await device_size(source) if action.method != "rsync" else None
     counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
-    place = await look_at_target(target, source.path, counted.kind)
-    without = await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
+    place = await look_at_target(target, source.path, counted.kind, image=action.method == "image" and action.convert is None)
+    without = frozenset[str]() if place.device else await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
     counted = replace(counted, survey=counted.seen.less(without))
     scan(ctx, counted.survey.size, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
@@ -97,12 +97,12 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
         return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
     ctx.say(f"{route.name}: {route.why}")
     try:
-        if device is None:
+        if device is None and not place.device:
             ground = trees.Ground(route, opened, ours, theirs, counted, place, without)
             parts = await trees.parts_of(ctx, source, target, ground)
         else:
-            parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, device)])]
-        exactly, proven = place.empty or action.delete, device is not None
+            parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, counted.survey.size)])]
+        exactly, proven = place.empty or action.delete, device is not None or place.device
         ready = Ready(route, opened, counted.survey, place.landing, exactly, parts, proven, without)
         return await direct.go(ctx, source, target, ready)
     except (Refused, FleetError) as problem:
@@ -116,6 +116,8 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
     assert isinstance(action, Copy)
     if action.method == "rsync":
         return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
+    if among_devices(target.path):
+        return Outcome("failed", error=f"no way for an image onto {target.server}:{target.path} between the servers: {why}")
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
     without = await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
     ctx.say(f"relay: over SFTP through this machine, because {why}")

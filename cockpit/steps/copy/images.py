@@ -43,7 +43,7 @@ class Images:
     ) -> None:  # fmt: skip
         self.large, self.way = tuple(large), way
         self.size, self.files = sum(one.size for one in large), len(large)
-        self._become, self._streams, self._live = become, streams, live
+        self._become, self._streams, self.live = become, streams, live
         self._python = python
         self.bytes_done = self.files_done = 0
         self.moved = self.proved = 0
@@ -74,13 +74,13 @@ class Images:
         job = bundle.job if self._python else posix.job
         return Work(job(
             self.way, [one.source for one in self.large], [one.target for one in self.large],
-            [one.size for one in self.large], shell=shell, streams=self._streams, live=self._live,
+            [one.size for one in self.large], shell=shell, streams=self._streams, live=self.live,
         ))  # fmt: skip
 
     def memory(self) -> Mapping[str, Any]:
         return {
             "large": [asdict(one) for one in self.large], "way": self.way, "become": self._become, "streams": self._streams,
-            "live": self._live, "python": self._python,
+            "live": self.live, "python": self._python,
         }  # fmt: skip
 
     @classmethod

@@ -38,7 +38,8 @@ def ends(ctx: StepContext) -> tuple[End, End]:
     action = ctx.step.action
     assert isinstance(action, Copy)
     source, target = _end(ctx, action.source), _end(ctx, action.target)
-    refuse(source.path, target.path, same_server=source.server == target.server, delete=action.delete)
+    device, same_server = action.method == "image" and action.convert is None, source.server == target.server
+    refuse(source.path, target.path, same_server=same_server, delete=action.delete, device=device)
     return source, target
 
 
@@ -61,9 +62,9 @@ def _end(ctx: StepContext, place: Place) -> End:
     return End(server, ctx.render(place.path, path=True), ctx.remote(server), become)
 
 
-def refuse(source: str, target: str, *, same_server: bool, delete: bool = False) -> None:
+def refuse(source: str, target: str, *, same_server: bool, delete: bool = False, device: bool = False) -> None:
     """Pure. A target must be a place of its own: absolute, not `/`, not the source and not in it. One that is emptied of what
-    the source has not (delete) must not hold the source either, which would empty itself."""
+    the source has not (delete) must not hold the source either, which would empty itself. device: it may be one."""
     for path, what in ((source, "source"), (target, "target")):
         if not path.strip() or "\0" in path:
             raise Refused(f"the {what} of this copy is empty: a template in it has no value")
@@ -72,13 +73,17 @@ def refuse(source: str, target: str, *, same_server: bool, delete: bool = False)
     whole = _normal(target)
     if whole == "/":
         raise Refused(f"the target {target!r} is the root of the server: name a directory below it")
-    if whole == "/dev" or whole.startswith("/dev/"):
+    if whole == "/dev" or (among_devices(target) and not device):
         raise Refused(f"the target {target!r} is among the devices: a copy writes into directories and files only")
     inside = _normal(source)
     if same_server and (whole == inside or whole.startswith(inside.rstrip("/") + "/")):
         raise Refused(f"the target {target!r} lies in the source {source!r}")
     if same_server and delete and inside.startswith(whole.rstrip("/") + "/"):
         raise Refused(f"the source {source!r} lies in the target {target!r}, and delete would take it away: copy without delete")
+
+
+def among_devices(path: str) -> bool:
+    return _normal(path).startswith("/dev/")
 
 
 def _normal(path: str) -> str:
@@ -152,15 +157,17 @@ async def recount(end: End, path: str, exclude: Sequence[str], without: frozense
 @dataclass(frozen=True, slots=True)
 class Target:
     """landing: where the root of what is copied comes to lie, with the source's trailing slash kept, so that exclude patterns
-    mean the same there. empty: nothing lies there. linked: files there have several names."""
+    mean the same there. empty: nothing lies there. linked: files there have several names. device: it is a block device."""
 
     landing: str
     empty: bool
     linked: bool
+    device: bool = False
 
 
-async def look_at_target(end: End, source: str, kind: Kind) -> Target:
-    """Makes the directory that the copy goes into, and says what is there. Refused: a device, or no such place can be made."""
+async def look_at_target(end: End, source: str, kind: Kind, *, image: bool = False) -> Target:
+    """Makes the directory that the copy goes into, and says what is there. image: a file may go onto a block device. Refused: a
+    device otherwise, or no such place can be made."""
     base = posixpath.basename(source.rstrip("/"))
     whole = end.path.rstrip("/")
     inner = posixpath.join(whole, base)
@@ -171,8 +178,10 @@ async def look_at_target(end: End, source: str, kind: Kind) -> Target:
         parent = whole if end.path.endswith("/") else posixpath.dirname(whole)
         landing = inner if end.path.endswith("/") else whole
         script = f"l={quote(landing)}\n[ -d {quote(whole)} ] && l={quote(inner)} && echo into\n"
-    script += f"""if [ -b "$l" ] || [ -c "$l" ]; then echo device; exit 0; fi
-mkdir -p -- {quote(parent or "/")} || exit 1
+    nowhere = 'echo "$l is no block device" >&2; exit 1\n' if among_devices(end.path) else ""
+    script += f"""if [ -b "$l" ]; then echo block; exit 0; fi
+if [ -c "$l" ]; then echo device; exit 0; fi
+{nowhere}mkdir -p -- {quote(parent or "/")} || exit 1
 [ -d "$l" ] && [ -n "$(ls -A "$l" | head -n 1)" ] && echo full
 [ -f "$l" ] && [ -s "$l" ] && echo full
 [ -e "$l" ] && [ -n "$(find "$l" -type f -links +1 2>/dev/null | head -n 1)" ] && echo linked
@@ -182,7 +191,10 @@ exit 0"""
     if done.exit:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise Refused(f"{end.server}: {parent} can't be made: {said[-1] if said else f'exit {done.exit}'}")
-    if "device" in seen:
-        raise Refused(f"{end.server}:{end.path} is a device: a copy writes into directories and files only")
+    if "block" in seen and image and kind == "file" and "into" not in seen and not end.path.endswith("/"):
+        return Target(landing, empty=False, linked=False, device=True)
+    if "block" in seen or "device" in seen:
+        instead = "; a file or a device goes onto a disk by method = \"image\"" if "block" in seen else ""
+        raise Refused(f"{end.server}:{end.path} is a device: a copy writes into directories and files only{instead}")
     landing = inner if "into" in seen else landing
     return Target(landing + "/" * (kind == "contents"), "full" not in seen, "linked" in seen)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from posixpath import dirname
 from shlex import quote
@@ -58,9 +60,25 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
     half = await _half(options, source, target, ground)
     if parts:
         options = replace(options, changes=True, whole=False, sparse=False)
+    if isinstance(last := parts[-1] if parts else None, Images) and last.live:
+        if ground.counted.kind == "file":
+            return parts
+        options = replace(options, exclude=options.exclude + settled_later(last.large, source.path))
     size, files = survey.size - sum(part.size for part in parts), survey.files - sum(part.files for part in parts)
     settle = Settle(max(0, size), max(0, files), action.pass_, options, source.path, target.path, way, half)
     return [*parts, settle]
+
+
+def settled_later(large: Sequence[Large], source: str) -> tuple[str, ...]:
+    """rsync's patterns for just these files: images in use had an image's time from before they were read, and a delta would
+    move them a second time. The final pass compares them."""
+    above = source.rstrip("/").rpartition("/")[0] + "/" if not source.endswith("/") else source.rstrip("/") + "/"
+    return tuple("/" + _literal(one.source.removeprefix(above)) for one in large)
+
+
+def _literal(path: str) -> str:
+    """A backslash is one only where there is a wildcard (rsync(1), PATTERN MATCHING RULES)."""
+    return re.sub(r"([\\*?\[])", r"\\\1", path) if re.search(r"[*?\[]", path) else path
 
 
 async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, options: Options) -> list[Part]:
