@@ -1,4 +1,5 @@
-"""The transfers that run now and the pace of each: shared anew when one starts, ends or is paused, or the limit is changed.
+"""The transfers that run now and the pace of each: shared anew when one starts, ends, is paused or put first,
+or the limit is changed.
 
 Whoever moves data asks for its pace and waits for another; how a job on a server is told is the step's.
 """
@@ -8,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from cockpit.journal.events import Event, LimitChanged, TransferPaused, TransferResumed
+from cockpit.journal.events import Event, LimitChanged, TransferFronted, TransferPaused, TransferResumed
 from cockpit.state.pace import paces
 from cockpit.steps.api import Pace
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
 
-TELLING = (LimitChanged, TransferPaused, TransferResumed)
+TELLING = (LimitChanged, TransferFronted, TransferPaused, TransferResumed)
 
 
 class Traffic:

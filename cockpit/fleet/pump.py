@@ -1,7 +1,8 @@
 """Moving a tree over SFTP through this machine, where the two servers can't do it between themselves.
 
 Knows two asyncssh SFTP clients and nothing of how they were reached. Every file arrives as a part (`stream` moves its
-bytes), gets its size, owner, mode and time, and only then its name. What SFTP can't carry (hard links, ACLs, extended
+bytes), is compared with what was read (`proof`), gets its size, owner, mode and time, and only then its name: what bears its
+name was proven, whoever was killed meanwhile. What SFTP can't carry (hard links, ACLs, extended
 attributes, special files) is counted, never silently dropped. Paths are bytes throughout; a name may hold anything but `/`.
 """
 
@@ -18,10 +19,15 @@ import asyncssh
 from asyncssh import FXF_CREAT, FXF_READ, FXF_WRITE, SFTPAttrs
 
 from cockpit.fleet.beside import part_begins, part_of, unclaimed
+from cockpit.fleet.proof import Digests, Shell, arrived
 from cockpit.fleet.stream import BLOCK, Pace, SourceChanged, Stream
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
 
 FILES = 8  # files at once
+
+
+class Differs(Exception):
+    """What lies at the target is not what was read from the source."""
 
 
 @dataclass(slots=True)
@@ -29,7 +35,9 @@ class Count:
     """What has been done so far, and what could not be kept. Bytes and files include what was there already."""
 
     bytes_done: int = 0
+    proven: int = 0  # bytes of files that were compared, or are there already
     files_done: int = 0
+    sent: int = 0  # entries that were not at the target as in the source, and are now
     changed: list[bytes] = field(default_factory=list)  # files that did not hold still, or vanished
     read_again: dict[bytes, Entry] = field(default_factory=dict)  # as they were the second time
     not_owned: int = 0
@@ -41,11 +49,14 @@ class Pump:
     without: "owners", "modes" where the target can't keep them."""
 
     def __init__(self, source: Any, target: Any, tree: Tree, landing: bytes, *, rate: Callable[[], float | None],
-                 tell: Callable[[Count], None], without: Container[str] = ()) -> None:  # fmt: skip
+                 tell: Callable[[Count], None], say: Callable[[str], None], shell: Shell | None,
+                 without: Container[str] = ()) -> None:  # fmt: skip
         self._from, self._to, self._tree, self._landing = source, target, tree, landing
         self._pace, self._tell = Pace(rate), tell
+        self._say, self._shell = say, shell
         self.count, self._without = Count(), without
-        self._counted: dict[bytes, int] = {}  # bytes of files under way and done
+        self._counted: dict[bytes, int] = {}  # bytes of files under way
+        self._proven: dict[bytes, int] = {}  # likewise
         self._block = min(BLOCK, source.limits.max_read_len or BLOCK, target.limits.max_write_len or BLOCK)
 
     async def run(self) -> Count:
@@ -82,6 +93,7 @@ class Pump:
                     raise
             else:
                 self.count.removed += 1
+                self.count.sent += 1
 
     async def clear(self, there: Tree, excludes: Excludes) -> None:
         """Remove the parts of an earlier try that no file of the source claims. there: what lies at the target."""
@@ -103,25 +115,40 @@ class Pump:
         for entry in files:
             if await self._same(entry):
                 self.count.bytes_done += entry.size
-            elif not await self._copied(entry):
+                self.count.proven += entry.size
+            elif await self._copied(entry):
+                self.count.sent += 1
+            else:
                 self.count.changed.append(entry.path)
+            self._counted.pop(entry.path, None)
+            self._proven.pop(entry.path, None)
             self.count.files_done += 1
             self._tell(self.count)
 
     async def _copied(self, entry: Entry) -> bool:
-        """Read, and read once more when it changed meanwhile. False: it changed again, or is gone."""
+        """Once more when it changed meanwhile or arrived other than it was read. False: it changed again, or is gone. OSError:
+        it arrived wrong again."""
+        again = entry
         try:
             await self._file(entry)
+            return True
         except SourceChanged:
             fresh = await self._fresh(entry)
             if fresh is None or fresh.kind != "file":
                 return False
-            self.count.read_again[entry.path] = fresh
-            try:
-                await self._file(fresh)
-            except SourceChanged:
-                return False
+            again = self.count.read_again[entry.path] = fresh
+        except Differs:
+            self._say(f"{self._shown(entry)} is not at the target what was read: it is sent once more")
+        try:
+            await self._file(again)
+        except SourceChanged:
+            return False
+        except Differs:
+            raise OSError(f"{self._shown(entry)} is not at the target what was read, though it was sent twice") from None
         return True
+
+    def _shown(self, entry: Entry) -> str:
+        return self._at(entry).decode(errors="replace")
 
     async def _fresh(self, entry: Entry) -> Entry | None:
         try:
@@ -147,8 +174,9 @@ class Pump:
         part = part_of(place, entry.size, entry.mtime)
         try:
             await self._fill(entry, part)
-        except SourceChanged:
+        except (SourceChanged, Differs):
             self.count.bytes_done -= self._counted.pop(entry.path, 0)
+            self.count.proven -= self._proven.pop(entry.path, 0)
             if await self._seen(part):
                 await self._to.remove(part)
             raise
@@ -159,7 +187,8 @@ class Pump:
             raise OSError(f"{place!r} arrived with {there.size if there else 'no'} bytes of {entry.size}")
 
     async def _fill(self, entry: Entry, part: bytes) -> None:
-        """The part becomes the whole file, on the target's disk. SourceChanged when it was another file at the end."""
+        """The part becomes the whole file, on the target's disk. SourceChanged when it was another file at the end, Differs
+        when the target has something else than was read."""
         had = await self._seen(part)
         written = had.size if had else 0
         try:
@@ -170,18 +199,27 @@ class Pump:
             part, FXF_READ | FXF_WRITE | FXF_CREAT, SFTPAttrs(permissions=0o600), encoding=None, block_size=0
         ) as target:
             stream = Stream(source, target, self._block, self._pace, lambda n: self._counts(entry, n))
-            start = await stream.safe_start(entry.size, written)
-            self._counts(entry, start)
-            await stream.run(start, entry.size, written)
+            read = Digests(self._block)
+            await stream.run(await stream.safe_start(entry.size, written), entry.size, written, read.feed)
+            read.close()
             await target.setstat(SFTPAttrs(size=entry.size))
             await self._synced(target)
-        now = await self._fresh(entry)
-        if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
-            raise SourceChanged
+            now = await self._fresh(entry)
+            if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
+                raise SourceChanged
+            if not await arrived(
+                part, entry.size, read, self._block, self._shell, stream, self._pace, lambda n: self._proves(entry, n)
+            ):
+                raise Differs
 
     def _counts(self, entry: Entry, n: int) -> None:
         self._counted[entry.path] = self._counted.get(entry.path, 0) + n
         self.count.bytes_done += n
+        self._tell(self.count)
+
+    def _proves(self, entry: Entry, n: int) -> None:
+        self._proven[entry.path] = self._proven.get(entry.path, 0) + n
+        self.count.proven += n
         self._tell(self.count)
 
     async def _synced(self, file: Any) -> None:
@@ -225,6 +263,7 @@ class Pump:
                 continue
             if seen is None:
                 await self._to.mkdir(place, SFTPAttrs(permissions=0o700))
+                self.count.sent += 1
             elif seen.kind != "dir":
                 raise OSError(f"{place!r} is there and is not a directory")
             elif not seen.mode & 0o200 and "modes" not in self._without:
@@ -244,3 +283,4 @@ class Pump:
         if seen is not None:
             await self._to.remove(place)
         await self._to.symlink(points, place)
+        self.count.sent += 1

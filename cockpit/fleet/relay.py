@@ -11,15 +11,17 @@ import os
 import posixpath
 import time
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncssh
 
 from cockpit.fleet.api import CopyProgress, FleetError, Lost, Remote
 from cockpit.fleet.files import BROKEN
+from cockpit.fleet.proof import SMALL, Shell
 from cockpit.fleet.pump import Count, Pump
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
+from cockpit.units import format_size
 
 TELL_EVERY = 0.25  # seconds between two words of progress
 ANSWER = 10.0  # seconds in which a side that is still there answers a question
@@ -37,19 +39,33 @@ class Relayed:
     special: tuple[bytes, ...] = ()
     not_owned: int = 0
     removed: int = 0
+    sent: int = 0  # entries that were not at the target as in the source before
+    restless: int = 0  # of a final copy: changes that its last pass still found
 
 
 async def relay(
     source: Remote, target: Remote, from_: str, to: str, *, exclude: Sequence[str] = (), delete: bool = False,
-    rate: Callable[[], float | None] = lambda: None, tell: Callable[[CopyProgress], None] = lambda _: None,
+    final: bool = False, rate: Callable[[], float | None] = lambda: None,
+    tell: Callable[[CopyProgress], None] = lambda _: None, say: Callable[[str], None] = lambda _: None,
     without: Container[str] = (),
 ) -> Relayed:  # fmt: skip
-    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on. without:
-    what the target can't keep and is left behind: owners, modes, symlinks (the rest of `fits.Problem`'s words SFTP never has).
-    Raises FleetError (a refusal, with the server's words), Lost, OSError."""
+    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on.
+    final: then look once more whether the two are the same, as they have to be. without: what the target can't keep and is left
+    behind: owners, modes, symlinks (the rest of `fits.Problem`'s words SFTP never has). Raises FleetError (a refusal, with the
+    server's words), Lost, OSError (also of a file that arrived twice other than it was read)."""
+    shell = await Shell.of(target)
+
+    async def once(tell: Callable[[CopyProgress], None], say: Callable[[str], None]) -> Relayed:
+        work = _Pass(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, shell, target.target.name, without)
+        return await work.run(rate, tell, say)
+
     async with source.sftp() as ours, target.sftp() as theirs:
         try:
-            return await _relay(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, rate, tell, without)
+            done = await once(tell, say)
+            if not final or done.missing or done.changed:
+                return done
+            last = await once(lambda _: None, lambda _: None)
+            return replace(last, restless=last.sent + len(last.changed))
         except BROKEN as problem:
             name = source.target.name if await _is_gone(ours) else target.target.name
             raise Lost(name, f"contact with {name} was lost during sftp: {problem}") from problem
@@ -69,45 +85,82 @@ async def _is_gone(client: Any) -> bool:
     return False
 
 
-async def _relay(
-    ours: Any, theirs: Any, from_: bytes, to: bytes, exclude: Sequence[str], delete: bool,
-    rate: Callable[[], float | None], tell: Callable[[CopyProgress], None], without: Container[str],
-) -> Relayed:  # fmt: skip
-    tell(CopyProgress("scan", 0))
-    contents = from_.endswith(b"/")
-    root = from_.rstrip(b"/") or b"/"
-    base = posixpath.basename(root)
-    excludes = Excludes(exclude, b"" if contents else base)
-    tree = await walk(ours, root, excludes, follow=contents)
-    if "symlinks" in without:
-        tree.entries = [entry for entry in tree.entries if entry.kind != "link"]
-    if contents and not tree.is_dir:
-        raise OSError(f"{from_!r} is not a directory")
-    landing = await landing_of(theirs, to, base, tree, contents)
-    special = tuple(entry.path for entry in tree.entries if entry.kind == "other")
-    files = tree.kinds().get("file", 0)
-    size = tree.size
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One walk over the source, and what it found to do. ours, theirs: SFTP clients."""
 
-    next_tell, most = 0.0, 0
+    ours: Any
+    theirs: Any
+    source: bytes
+    target: bytes
+    exclude: Sequence[str]
+    delete: bool
+    shell: Shell | None
+    name: str  # of the target's server
+    without: Container[str]
 
-    def told(count: Count) -> None:
-        """A file that is read again is counted once: what was told never falls."""
-        nonlocal next_tell, most
-        if time.monotonic() >= next_tell:
-            next_tell, most = time.monotonic() + TELL_EVERY, max(most, min(count.bytes_done, size))
-            tell(CopyProgress("copy", most, size, count.files_done, files))
+    async def run(
+        self, rate: Callable[[], float | None], tell: Callable[[CopyProgress], None], say: Callable[[str], None],
+    ) -> Relayed:  # fmt: skip
+        tell(CopyProgress("scan", 0))
+        contents = self.source.endswith(b"/")
+        root = self.source.rstrip(b"/") or b"/"
+        base = posixpath.basename(root)
+        excludes = Excludes(self.exclude, b"" if contents else base)
+        tree = await walk(self.ours, root, excludes, follow=contents)
+        if "symlinks" in self.without:
+            tree.entries = [entry for entry in tree.entries if entry.kind != "link"]
+        if contents and not tree.is_dir:
+            raise OSError(f"{self.source!r} is not a directory")
+        landing = await landing_of(self.theirs, self.target, base, tree, contents)
+        say(self._proof(tree))
+        told = _Told(tree.size, tree.kinds().get("file", 0), tell)
+        pump = Pump(
+            self.ours, self.theirs, tree, landing, rate=rate, tell=told, say=say, shell=self.shell, without=self.without,
+        )  # fmt: skip
+        count = await pump.run()
+        if self.delete:
+            await pump.delete_extra(excludes)
+        told.over()
+        tree.entries = [count.read_again.get(entry.path, entry) for entry in tree.entries]
+        there = await _there(self.theirs, tree, landing)
+        missing = _missing(there, tree, set(count.changed))
+        if not missing:
+            await pump.clear(there, excludes)
+        special = tuple(entry.path for entry in tree.entries if entry.kind == "other")
+        return Relayed(told.files, told.size, missing, tuple(count.changed), special, count.not_owned, count.removed, count.sent)
 
-    pump = Pump(ours, theirs, tree, landing, rate=rate, tell=told, without=without)
-    count = await pump.run()
-    if delete:
-        await pump.delete_extra(excludes)
-    tell(CopyProgress("verify", size, size, files, files))
-    tree.entries = [count.read_again.get(entry.path, entry) for entry in tree.entries]
-    there = await _there(theirs, tree, landing)
-    missing = _missing(there, tree, set(count.changed))
-    if not missing:
-        await pump.clear(there, excludes)
-    return Relayed(files, size, missing, tuple(count.changed), special, count.not_owned, count.removed)
+    def _proof(self, tree: Tree) -> str:
+        """How what is moved is compared, and what of it has to come back for that at most."""
+        back = sum(e.size for e in tree.entries if e.kind == "file" and (self.shell is None or e.size <= SMALL))
+        read = f"at most {format_size(back)} of files that are not there yet"
+        if self.shell is None:
+            return f"each file is read back from {self.name} over SFTP and compared by SHA-256: {read}"
+        how = f"{self.name} hashes files over {format_size(SMALL)} itself ({self.shell.tool}), smaller ones are read back"
+        return f"each file is compared by SHA-256: {how}: {read}"
+
+
+class _Told:
+    """Progress in words of its own for each phase: bytes that were moved, then bytes that were compared. A file that is sent
+    again is counted once: what was told never falls."""
+
+    def __init__(self, size: int, files: int, tell: Callable[[CopyProgress], None]) -> None:
+        self.size, self.files, self._tell = size, files, tell
+        self._next, self._moved, self._proven = 0.0, 0, 0
+
+    def __call__(self, count: Count) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + TELL_EVERY
+        self._moved = max(self._moved, min(count.bytes_done, self.size))
+        self._proven = max(self._proven, min(count.proven, self.size))
+        if self._moved < self.size:
+            self._tell(CopyProgress("copy", self._moved, self.size, count.files_done, self.files))
+        else:
+            self._tell(CopyProgress("verify", self._proven, self.size, count.files_done, self.files))
+
+    def over(self) -> None:
+        self._tell(CopyProgress("verify", self.size, self.size, self.files, self.files))
 
 
 async def landing_of(client: Any, to: bytes, base: bytes, tree: Tree, contents: bool) -> bytes:

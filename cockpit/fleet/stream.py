@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 BLOCK = 128 * 1024
@@ -67,30 +67,51 @@ class Stream:
                 return 0
         return safe
 
-    async def run(self, start: int, size: int, written: int) -> None:
-        """Blocks in parallel, begun in order and never more than the window ahead of the first unfinished one. written: how
-        far the target has ever been written; beyond it zeros are holes already. SourceChanged when the source is shorter."""
-        under_way: deque[asyncio.Task[None]] = deque()
+    async def run(self, start: int, size: int, written: int, heard: Callable[[bytes], None]) -> None:
+        """All of the source is heard, in order; from `start` on it is moved, and what an earlier try moved is only read. written:
+        how far the target has ever been written; beyond it zeros are holes already. SourceChanged when the source is shorter."""
+        await self._in_order(0, start, self._moved_before, heard)
+        await self._in_order(start, size, lambda offset, n: self._move(offset, n, written), heard)
+
+    async def read_back(self, start: int, end: int, heard: Callable[[bytes], None]) -> None:
+        """What the target has between the two, in order; less where it is shorter."""
+        await self._in_order(start, end, self._back, heard)
+
+    async def _in_order(
+        self, start: int, end: int, work: Callable[[int, int], Coroutine[Any, Any, bytes]], heard: Callable[[bytes], None],
+    ) -> None:  # fmt: skip
+        """Blocks in parallel, begun and heard in order, and never more than the window ahead of the first unfinished one."""
+        under_way: deque[asyncio.Task[bytes]] = deque()
         try:
-            for offset in range(start, size, self._block):
+            for offset in range(start, end, self._block):
                 if len(under_way) * self._block >= AHEAD:
-                    await under_way.popleft()
-                n = min(self._block, size - offset)
-                under_way.append(asyncio.create_task(self._move(offset, n, written)))
+                    heard(await under_way.popleft())
+                under_way.append(asyncio.create_task(work(offset, min(self._block, end - offset))))
             while under_way:
-                await under_way.popleft()
+                heard(await under_way.popleft())
         finally:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _move(self, offset: int, n: int, written: int) -> None:
+    async def _moved_before(self, offset: int, n: int) -> bytes:
+        await self._pace.take(n)
+        data = await self._read(self._from, offset, n)
+        self._counts(n)
+        return data
+
+    async def _back(self, offset: int, n: int) -> bytes:
+        await self._pace.take(n)
+        return await self._read(self._to, offset, n, short=True)
+
+    async def _move(self, offset: int, n: int, written: int) -> bytes:
         """A block of zeros beyond what was ever written is left out: it is a hole, and the size is set at the end."""
         data = await self._read(self._from, offset, n)
         await self._pace.take(n)
         if offset < written or data.count(0) != n:
             await self._to.write(data, offset)
         self._counts(n)
+        return data
 
     async def _read(self, file: Any, offset: int, n: int, *, short: bool = False) -> bytes:
         """n bytes by as many requests as the server needs; SourceChanged when they are not there (or fewer, if `short`)."""

@@ -3,7 +3,9 @@ waits.
 
 Pure: (plan, state, standings, transfers, now) -> Forecast, O(tasks + needs). Refuses to guess what nobody knows: a
 transfer in which nothing moves has no end, and then neither has the night. What a person has to decide first (a
-failed task, a held server) is taken as decided now, so that the finish moves with the clock until it is.
+failed task, a held server) is taken as decided now, so that the finish moves with the clock until it is. A paused transfer
+takes no slot, and neither it nor what waits for it has a time; the finish is that of a night in which all go on now, for as
+long as none of them decides it, and after that it is not known.
 """
 
 from __future__ import annotations
@@ -27,19 +29,23 @@ def forecast(
     is left it is when the last of them really ended. p90 and the backout horizon are None until something real gives
     them."""
     over = state.outcome is not None
-    jobs = [] if over else _Jobs(chart(plan), state, standings, Durations(plan, state, transfers, now)).all()
+    durations = Durations(plan, state, transfers, now)
+    jobs = [] if over else _Jobs(chart(plan), state, standings, durations).all()
     placed = place(jobs, _limits(plan), now)
     last_end, last = finish(jobs, placed)
+    critical = chain(last, placed)
+    still = [] if over else [job.id for job in jobs if job.id in state.paused]
     if last_end is None:
         last_end = _ended(plan, state, over)
-    known = last_end is not None and last_end < INF
-    starts, ends = _spans(state, placed)
+    known = last_end is not None and last_end < INF and not any(task in still for task in critical)
+    times = place(_Jobs(chart(plan), state, standings, durations, still=True).all(), _limits(plan), now) if still else placed
+    starts, ends = _spans(state, times)
     return Forecast(
         finish=last_end if known else None,
         finish_p90=_late(plan, state, standings, transfers, now) if known and not over else None,
         slack=state.closes - last_end if known and last_end is not None else None,
-        critical=chain(last, placed), starts=starts, ends=ends,
-        server_slack=_server_slack(plan, jobs, placed, state), transfers=transfers,
+        critical=critical, starts=starts, ends=ends,
+        server_slack=_server_slack(plan, jobs, placed, state), transfers=transfers, paused=len(still),
         backout_possible=bool(plan.backout) and not over and no_return_passed(plan, state) is None,
     )
 
@@ -60,14 +66,17 @@ class _Jobs:
     """The tasks that are not over, as jobs of a schedule."""
 
     def __init__(
-        self, the_chart: Chart, state: State, standings: Mapping[str, Standing], durations: Durations,
+        self, the_chart: Chart, state: State, standings: Mapping[str, Standing], durations: Durations, *, still: bool = False,
     ) -> None:
+        """still: what is paused stays so, and nobody knows for how long; else it is as if all went on now."""
+        self.still = still
         self.chart, self.state, self.standings, self.durations = the_chart, state, standings, durations
         window = Hours(state.opens, state.closes, state.testing, state.utc_offset)
         self.earliest = {s.id: earliest(s, state.started, window) for s in the_chart.plan.steps}
 
     def all(self) -> list[Job]:
-        tasks = (self.state.tasks[t] for t in self.chart.order if t in self.state.tasks)
+        """In the order in which they get what is scarce."""
+        tasks = (self.state.tasks[t] for t in self.chart.in_turn(self.state.fronted) if t in self.state.tasks)
         return [self._job(task) for task in tasks if self._counts(task)]
 
     def _counts(self, task: Task) -> bool:
@@ -82,16 +91,17 @@ class _Jobs:
 
     def _job(self, task: Task) -> Job:
         step = self.chart.steps[task.step]
-        counts = step.stage != "after"
+        counts, paused = step.stage != "after", task.id in self.state.paused
+        slots = () if paused and (self.still or task.state != PENDING) else _slots(step, task.server)
         if task.state in (RUNNING, UNKNOWN):
             attempt = task.attempt
             start = attempt.started if attempt else task.started or self.durations.now
             length = max(0.0, self.durations.now - start) + self.durations.left(task)
-            return Job(task.id, length, start=start, slots=_slots(step, task.server), counts=counts)
+            return Job(task.id, INF if paused and self.still else length, start=start, slots=slots, counts=counts)
+        earliest = INF if paused and self.still else max(self.earliest.get(step.id, 0.0), task.not_before or 0.0)
         return Job(
             task.id, self.durations.whole(task), self.chart.needs.get(task.id, ()),
-            earliest=max(self.earliest.get(step.id, 0.0), task.not_before or 0.0),
-            slots=_slots(step, task.server), counts=counts,
+            earliest=earliest, slots=slots, counts=counts,
         )
 
 

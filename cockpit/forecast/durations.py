@@ -23,6 +23,7 @@ class Durations:
     ) -> None:
         """late: of what is measured, the time in which nine of ten end."""
         self.transfers, self.now, self.late = transfers, now, late
+        self.paused = state.paused
         self.steps = {s.id: s for s in (*plan.steps, *plan.backout)}
         took: dict[str, list[float]] = {}
         for task in state.tasks.values():
@@ -41,6 +42,8 @@ class Durations:
         """Of a task that has started. Past its estimate: 0, so that its end moves with the clock and never before
         it."""
         moving = self.transfers.get(task.id)
+        if task.id in self.paused:  # neither its standing still nor the time of it says how long the rest takes
+            return self.whole(task) * (1.0 - ((moving.share if moving is not None else None) or 0.0))
         if moving is not None and moving.pace is not None:
             return moving.pace_p90 if self.late and moving.pace_p90 is not None else moving.pace
         attempt = task.attempt

@@ -1,8 +1,8 @@
 """Where jobs fall on the clock when each starts as soon as its needs have ended and there is room. Pure; knows no
 plan.
 
-One pass in order of readiness (the serial schedule of project planning), O((jobs + needs) log jobs): exact without
-limits, and with them the order in which a queue is served: who was ready first goes first.
+One pass in order of time (the parallel schedule of project planning), about O((jobs + needs) log jobs): exact without
+limits, and with them as the engine serves them: whenever there is room, who is ready and has the earliest turn.
 """
 
 from __future__ import annotations
@@ -38,31 +38,34 @@ class Placed:
 
 
 def place(jobs: Sequence[Job], limits: Mapping[str, int], now: float) -> Placed:
-    """Needs that are not among the jobs count as met. A job on a cycle, which no checked plan has, is left out."""
+    """jobs: in the order of their turns. Needs that are not among them count as met. A job on a cycle, which no checked
+    plan has, is left out."""
     return _Forward(jobs, limits, now).run()
 
 
 class _Forward:
+    """The clock goes from one end or readiness to the next; what has no room lies at a limit that is full until that has."""
+
     def __init__(self, jobs: Sequence[Job], limits: Mapping[str, int], now: float) -> None:
         self.jobs = {job.id: job for job in jobs}
         self.limits, self.now = limits, now
         self.placed = Placed()
         self.unmet: dict[str, int] = {}
         self.children: dict[str, list[str]] = {}
-        self.room: dict[str, list[tuple[float, str]]] = {}
-        self.ready: list[tuple[float, int, str]] = []
-        self.order = {job.id: i for i, job in enumerate(jobs)}
+        self.names = [job.id for job in jobs]
+        self.turn = {name: i for i, name in enumerate(self.names)}
+        self.taken: dict[str, int] = {}
+        self.waiting: dict[str, list[int]] = {}  # at a limit that was full: turns
+        self.events: list[tuple[float, int, bool]] = []  # when, whose turn, whether it ends (else it is ready)
 
     def run(self) -> Placed:
-        begun = [job for job in self.jobs.values() if job.start is not None]
         for job in self.jobs.values():
             if job.start is None:
                 self._wait(job)
-        for job in begun:
-            self._settle(job, job.start or 0.0, max(self.now, (job.start or 0.0) + job.length), None)
-        while self.ready:
-            at, _, name = heappop(self.ready)
-            self._start(self.jobs[name], at)
+            else:
+                self._settle(job, job.start, max(self.now, job.start + job.length), None)
+        while self.events:
+            self._moment(self.events[0][0])
         return self.placed
 
     def _wait(self, job: Job) -> None:
@@ -74,17 +77,36 @@ class _Forward:
             self._make_ready(job, self.now)
 
     def _make_ready(self, job: Job, at: float) -> None:
-        heappush(self.ready, (max(at, job.earliest, self.now), self.order[job.id], job.id))
+        heappush(self.events, (max(at, job.earliest, self.now), self.turn[job.id], False))
 
-    def _start(self, job: Job, at: float) -> None:
-        cause = self._last_need(job, at)
-        for slot in job.slots:
-            holders = self.room.setdefault(slot, [])
-            while holders and holders[0][0] <= at:
-                heappop(holders)
-            if len(holders) >= self.limits.get(slot, len(holders) + 1):
-                at, cause = heappop(holders)
-        self._settle(job, at, at + job.length, cause)
+    def _moment(self, at: float) -> None:
+        """All that ends now, then who may start, by their turns."""
+        fresh: list[int] = []
+        freed: dict[str, str] = {}  # limit -> who left it
+        while self.events and self.events[0][0] == at:
+            _, turn, ends = heappop(self.events)
+            if ends:
+                self._end(self.jobs[self.names[turn]], freed)
+            else:
+                heappush(fresh, turn)
+        while (chosen := self._next(fresh, freed)) is not None:
+            queue, limit = chosen
+            job = self.jobs[self.names[heappop(queue)]]
+            full = next((slot for slot in job.slots if self._full(slot)), None)
+            if full is None:
+                self._settle(job, at, at + job.length, freed[limit] if limit else self._last_need(job, at))
+            else:
+                heappush(self.waiting.setdefault(full, []), self.turn[job.id])
+
+    def _next(self, fresh: list[int], freed: Mapping[str, str]) -> tuple[list[int], str] | None:
+        """The queue whose first has the earliest turn: of the newly ready, or of those at a limit that has room again."""
+        open_ = [(queue, slot) for slot in freed if (queue := self.waiting.get(slot)) and not self._full(slot)]
+        if fresh:
+            open_.append((fresh, ""))
+        return min(open_, key=lambda each: each[0][0], default=None)
+
+    def _full(self, slot: str) -> bool:
+        return self.taken.get(slot, 0) >= self.limits.get(slot, self.taken.get(slot, 0) + 1)
 
     def _last_need(self, job: Job, at: float) -> str | None:
         """None where the clock or nothing held it: then the chain of causes begins here."""
@@ -97,12 +119,17 @@ class _Forward:
         if cause is not None:
             self.placed.cause[job.id] = cause
         for slot in job.slots:
-            heappush(self.room.setdefault(slot, []), (end, job.id))
+            self.taken[slot] = self.taken.get(slot, 0) + 1
+        heappush(self.events, (end, self.turn[job.id], True))
+
+    def _end(self, job: Job, freed: dict[str, str]) -> None:
+        for slot in job.slots:
+            self.taken[slot] -= 1
+            freed.setdefault(slot, job.id)
         for child in self.children.get(job.id, ()):
             self.unmet[child] -= 1
             if not self.unmet[child]:
-                needs = [self.placed.ends[n] for n in self.jobs[child].needs if n in self.placed.ends]
-                self._make_ready(self.jobs[child], max(needs))
+                self._make_ready(self.jobs[child], self.placed.ends[job.id])
 
 
 def finish(jobs: Iterable[Job], placed: Placed) -> tuple[float | None, str | None]:

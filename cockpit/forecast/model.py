@@ -53,6 +53,7 @@ class Forecast:
     ends: Mapping[str, float] = field(default_factory=dict)
     server_slack: Mapping[str, float] = field(default_factory=dict)
     transfers: Mapping[str, TransferNow] = field(default_factory=dict)
+    paused: int = 0  # transfers that a person has paused and that are not over
     backout_possible: bool = False
     backout_duration: float | None = None
     backout_latest: float | None = None  # turn back by

@@ -62,7 +62,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("ack", "a", "a", "acknowledge the alarm", _ACT, True, 4, "ack"),
     Action("note", "m", "m", "write a note", _ACT, True, 13, "note"),
     Action("pause_transfer", "p", "p", "pause the selected transfer, or let it go on", _ACT, True, 5, "pause", "transfers"),
-    Action("front", "F", "F", "move the selected transfer to the front of the queue", _ACT, True, 5, "front", "transfers"),
+    Action("front", "F", "F", "put the selected transfer first in the queue or the limit", _ACT, True, 5, "front", "transfers"),
     Action("limit", "b", "b", "change what all transfers together may use (bandwidth)", _NIGHT, True, 5, "limit", "transfers"),
     Action("undo", "", "", "undo: run the step's own rollback", _ACT, True),
     Action("drop", "", "", "drop the server from the night, with a reason", _ACT, True),

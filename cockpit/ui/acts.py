@@ -169,8 +169,8 @@ def _pause(night: Night, target: Target) -> Proposal:
 def _front(night: Night, target: Target) -> Proposal:
     """Starts nothing and stops nothing: it goes at once."""
     task = _transfer(night, target)
-    if task.state != PENDING:
-        raise NotNow(f"{describe(night, task)} has begun already: pause others (p), and it has more of the limit.")
+    if task.state not in (PENDING, RUNNING, UNKNOWN):
+        raise NotNow(f"{describe(night, task)} has {task.state}: nothing of it moves or waits.")
     return Proposal(task.id, at_once="front")
 
 

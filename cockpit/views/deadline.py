@@ -41,7 +41,8 @@ def finish(night: Night, *, wide: bool) -> Line:
     text = f"FIN {clock_day(forecast.finish, night.now, state.utc_offset)}"
     if wide and forecast.finish_p90 is not None:
         text += f" (to {clock_day(forecast.finish_p90, night.now, state.utc_offset)})"
-    return Cell(text, "strong"), *_slack(night)
+    still = (Cell(f" {forecast.paused} paused", "warn"),) if forecast.paused else ()
+    return Cell(text, "strong"), *_slack(night), *still
 
 
 def _slack(night: Night) -> Line:
@@ -54,8 +55,10 @@ def _slack(night: Night) -> Line:
 
 
 def unknown_because(night: Night) -> str:
-    """The task that nobody knows the end of: "copy-out@fs01 stalled 2m10s"."""
+    """The task that nobody knows the end of: "copy-out@fs01 stalled 2m10s", "copy-out@fs01 is paused"."""
     for task in night.forecast.critical:
+        if task in night.state.paused:
+            return f"{task} is paused"
         moving = night.forecast.transfers.get(task)
         if moving is not None and moving.stalled_since is not None:
             return f"{task} stalled {format_duration(night.now - moving.stalled_since)}"

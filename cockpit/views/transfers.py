@@ -7,7 +7,7 @@ import math
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import split_task
-from cockpit.state.pace import limit
+from cockpit.state.pace import favourite, limit
 from cockpit.state.standing import queue
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
 from cockpit.views.glyphs import PAUSED
@@ -59,7 +59,15 @@ def limit_words(night: Night) -> str:
     if rate is None:
         return ""
     by = f" by {night.state.limit_by}" if night.state.limit is not None and night.state.limit_by else ""
-    return f"limit {format_rate(rate)}{by}"
+    first = _first(night)
+    return f"limit {format_rate(rate)}{by}" + (f", most of it to {first}" if first else "")
+
+
+def _first(night: Night) -> str | None:
+    """Which of those that run was moved to the front, where that says anything: it has the larger part of a limit."""
+    running = [t.id for t in night.state.tasks.values() if t.kind == "copy" and is_running(night, t.id)]
+    moving = [t for t in running if t not in night.state.paused]
+    return favourite(night.plan, night.state, moving) if len(moving) > 1 else None
 
 
 def _row(night: Night, m: TransferNow, width: int) -> Row:

@@ -127,6 +127,49 @@ async def test_it_goes_on_after_a_loss(lost: str, hosts: Hosts, tmp_path: Path) 
     assert not dst.path("/srv/.vm.qcow2.cockpit-part").exists()
 
 
+def stopped(host: Host) -> list[str]:
+    """The states of this host's qemu-img processes, as the kernel says them."""
+    found = []
+    for place in (Path(f"/proc/{pid}") for pid in host.pids()):
+        try:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            if words[0].endswith(b"qemu-img"):
+                found.append((place / "stat").read_text().rpartition(")")[2].split()[0])
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("end", ["goes on", "cancelled"])
+async def test_a_paused_one_stands_still(end: str, hosts: Hosts, tmp_path: Path) -> None:
+    """Paused before it begins, so that nothing can be over first."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = image(src, 300 << 20)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        step = copying("src:/srv/vm.img", "dst:/srv/vm.img", convert="qcow2")
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        work = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(60), ctx.noted:
+            await ctx.noted.wait_for(lambda: "convert" in ctx.detail)
+            ctx.rate = 0
+            ctx.noted.notify_all()
+        async with asyncio.timeout(30):
+            while not stopped(dst) or set(stopped(dst)) != {"T"}:  # noqa: ASYNC110 - the kernel tells nobody
+                await asyncio.sleep(0.05)
+        over, _ = await asyncio.wait({work}, timeout=2.5)
+        assert not over and set(stopped(dst)) == {"T"}
+        if end == "cancelled":
+            ctx.cancel.set()
+        else:
+            await ctx.change_pace(None)
+        outcome = await asyncio.wait_for(work, 60)
+    assert outcome.result == ("cancelled" if end == "cancelled" else "done"), (outcome, ctx.said, ctx.errors)
+    assert stopped(dst) == [] and not dst.path("/srv/.vm.qcow2.cockpit-part").exists()
+    assert dst.path("/srv/vm.qcow2").exists() == (end == "goes on")
+    if end == "goes on":
+        assert same(source, dst.path("/srv/vm.qcow2"), "qcow2")
+
+
 def test_names_and_formats() -> None:
     assert result_of("/v/a.img", "qcow2") == "/v/a.qcow2" and result_of("/v/web.example", "raw") == "/v/web.example.raw"
     assert (format_of("/v/a.VMDK"), format_of("/v/a.img"), format_of("/v/a")) == ("vmdk", "raw", "raw")

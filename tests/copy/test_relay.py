@@ -41,7 +41,7 @@ class Remote:
     """What the relay needs of a server: its name, and SFTP on one connection."""
 
     def __init__(self, name: str, connection: asyncssh.SSHClientConnection) -> None:
-        self.target, self._connection = Target(name, "127.0.0.1"), connection
+        self.target, self._connection = Target(name, "127.0.0.1", sftp_only=True), connection
 
     def sftp(self) -> Any:
         return self._connection.start_sftp_client(path_errors="surrogateescape")

@@ -54,7 +54,7 @@ def meddle(world: World, chance: random.Random) -> None:
         world.say(TransferResumed(task), who="maria")
     elif what < 0.4:
         world.say(TransferPaused(task), who="maria")
-    elif world.state.tasks[task].state == PENDING:
+    else:
         world.say(TransferFronted(task), who="otto")
 
 
@@ -202,6 +202,22 @@ def test_shares_leave_to_others_what_a_limit_of_their_own_forbids() -> None:
     assert shares(900.0, {"a": None, "b": 100.0, "c": None}) == {"a": 400.0, "b": 100.0, "c": 400.0}
     assert shares(100.0, {"a": 300.0, "b": 200.0}) == {"a": 50.0, "b": 50.0}
     assert shares(100.0, {}) == {}
+
+
+def test_one_that_runs_and_is_put_first_has_the_larger_part() -> None:
+    assert shares(800.0, {"a": None, "b": None, "c": None}, "b") == {"b": 600.0, "a": 100.0, "c": 100.0}
+    assert shares(800.0, {"a": None, "b": 200.0}, "b") == {"b": 200.0, "a": 600.0}, "what it may not use is the others'"
+    assert shares(800.0, {"a": 50.0, "b": None}, "b") == {"b": 750.0, "a": 50.0}, "and what they may not is its own"
+    assert shares(800.0, {"b": None}, "b") == {"b": 800.0}
+    world = World(replace(PLAN, limits=replace(PLAN.limits, transfers=2)))
+    world.step()
+    one, other = moves_now(world)
+    world.say(TransferFronted(one), who="maria")
+    assert paces(world.plan, world.state, [one, other]) == {one: 675.0, other: 225.0}
+    world.say(TransferFronted(other), who="otto")
+    assert paces(world.plan, world.state, [one, other]) == {one: 225.0, other: 675.0}
+    world.say(TransferPaused(other), who="otto")
+    assert paces(world.plan, world.state, [one, other]) == {one: 900.0, other: 0.0}
 
 
 def test_a_limit_that_a_person_set_holds_until_the_plans_is_asked_for_again() -> None:

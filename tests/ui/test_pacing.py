@@ -73,9 +73,6 @@ async def test_b_asks_for_the_limit_and_the_title_says_whose_it_is(tmp_path: Pat
 
 async def test_queued_ones_stand_in_the_order_of_their_turns_and_F_changes_it(tmp_path: Path) -> None:
     async with at_transfers(tmp_path) as (c, night):
-        await select(c, "backup@fs01")
-        await c.press("F")
-        await c.sees("has begun already: pause others (p)")
         await c.press("z")
         await queued(night)
         await c.sees("~queued", " 1.", " 2.")
@@ -86,6 +83,15 @@ async def test_queued_ones_stand_in_the_order_of_their_turns_and_F_changes_it(tm
         await night.writer.append(TransferFronted("backup@mail1"), who="maria")
         await c.until(lambda: order(c) == ["backup@mail1", "backup@dc01"])
         assert c.app.board.here.selected == "backup@mail1", "the cursor stays on its row"
+
+
+async def test_F_gives_one_that_runs_most_of_the_limit(tmp_path: Path) -> None:
+    async with at_transfers(tmp_path) as (c, night):
+        await select(c, "backup@fs01")
+        await c.press("F")
+        assert (await c.asked("front"))["target"] == "backup@fs01"
+        await night.writer.append(TransferFronted("backup@fs01"), LimitChanged(37_500_000.0), who="maria")
+        await c.sees("limit 37.5 MB/s by maria, most of it to backup@fs01")
 
 
 async def test_what_is_no_transfer_is_not_paused(tmp_path: Path) -> None:

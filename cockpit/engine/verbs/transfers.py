@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused
 from cockpit.journal.events import LimitChanged, TransferFronted, TransferPaused, TransferResumed
-from cockpit.state.model import DONE, PENDING, SKIPPED, Task
+from cockpit.state.model import DONE, PENDING, RUNNING, SKIPPED, UNKNOWN, Task
 from cockpit.state.pace import limit as in_force
 from cockpit.units import format_rate, parse_rate
 
@@ -50,11 +50,19 @@ async def unpause(desk: Desk, command: Command) -> Answer:
 
 async def front(desk: Desk, command: Command) -> Answer:
     task = _transfer(desk, command)
-    if task.state != PENDING:
-        raise Refused(f"{task.id} has begun already: pause others, and it has more of the limit")
+    begun = task.state in (RUNNING, UNKNOWN)
+    if not begun and task.state != PENDING:
+        raise Refused(f"{task.id} has {task.state}: nothing of it moves or waits")
+    if begun and task.id in desk.engine.state.paused:
+        raise Refused(f"{task.id} is paused{_by(desk.engine.state.paused[task.id])}: unpause it first")
     if desk.engine.state.fronted[:1] == [task.id]:
         raise Refused(f"{task.id} is the first already")
     await desk.say(command, TransferFronted(task.id))
+    if begun:
+        rate = in_force(desk.engine.plan, desk.engine.state)
+        words = f"the larger part of {format_rate(rate)}, within a minute" if rate is not None else (
+            "no limit is in force, and all go as fast as they can: it has the larger part of one as soon as there is one")
+        return Answer(f"{task.id} goes before the others that run: {words}")
     return Answer(f"{task.id} is the next transfer that starts, once nothing else is in its way")
 
 

@@ -2,7 +2,8 @@
 
 A detached job of its own after the copy: made under another name, compared with the image, and only then given its name. What
 bears that name already is replaced only where it is this job's earlier work, unchanged. The image is read as raw unless its own
-name says otherwise: a raw disk's first bytes are its guest's to write, and must not choose how the host reads it.
+name says otherwise: a raw disk's first bytes are its guest's to write, and must not choose how the host reads it. qemu-img
+knows no pace: it is stopped while the job is told 0, and no rate says anything to it, for nothing goes over a wire.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy.clock import left_to_a_job
-from cockpit.steps.copy.onejob import to_its_end
+from cockpit.steps.copy.onejob import pace_of, to_its_end
 from cockpit.steps.copy.places import End, Refused, look_at_target
 from cockpit.steps.job import HOW
 
@@ -35,16 +36,36 @@ _LOOK = _PATHS + """command -v qemu-img >/dev/null 2>&1 || { echo missing; exit;
 [ ! -e "$out" ] && [ ! -L "$out" ] && exit
 [ -f "$mark" ] && [ "$(cat "$mark")" = "$(of "$out")" ] || echo foreign
 """
-_JOB = _PATHS + """trap 'rm -f -- "$part"' EXIT
+# What is stopped takes no TERM before it goes on: whoever ends the job wakes it too, or it would be there for ever.
+_JOB = _PATHS + """child= watch=
+trap '[ -z "$child" ] || kill -TERM $child $watch; [ -z "$child" ] || kill -CONT $child; rm -f -- "$part"' EXIT
 trap 'exit 143' TERM INT HUP
+hold() {
+  was=
+  while :; do
+    now=$(cat "$COCKPIT_JOB/told" 2>/dev/null)
+    [ "$now" = 0 ] && sign=STOP || sign=CONT
+    [ "$sign" = "${was:-CONT}" ] || kill -$sign "$1"
+    was=$sign
+    sleep 1
+  done
+}
+run() {
+  "$@" & child=$!
+  hold $child >/dev/null 2>&1 & watch=$!
+  wait $child; code=$?
+  kill $watch 2>/dev/null
+  child=
+  return $code
+}
 rm -f -- "$part"
 echo "size $(qemu-img info -f __FROM__ --output=json -- "$image" | sed -n 's/.*"virtual-size": *//p' | head -n 1 | tr -cd 0-9)"
 echo convert
-qemu-img convert -p -f __FROM__ -O __TO__ -- "$image" "$part" || exit
+run qemu-img convert -p -f __FROM__ -O __TO__ -- "$image" "$part" || exit
 chmod "$(stat -c %a -- "$image")" "$part"
 sync
 echo compare
-qemu-img compare -p -f __FROM__ -F __TO__ -- "$image" "$part" || exit $((100 + $?))
+run qemu-img compare -p -f __FROM__ -F __TO__ -- "$image" "$part" || exit $((100 + $?))
 if [ -e "$out" ] || [ -L "$out" ]; then
   [ -f "$mark" ] && [ "$(cat "$mark")" = "$(of "$out")" ] || exit 99
 fi
@@ -150,7 +171,10 @@ async def _begin(ctx: StepContext, source: End, target: End, before: Begun | Non
     crash.point("copy.convert-noted")
     text = _fill(_JOB, now.image, now.out, to)
     await target.remote.start_job(
-        JobSpec(now.job, ctx.session, ctx.epoch, text, become=target.become, timeout=left_to_a_job(ctx), lock=now.out)
+        JobSpec(
+            now.job, ctx.session, ctx.epoch, text, become=target.become, timeout=left_to_a_job(ctx), lock=now.out,
+            told=pace_of(ctx).told,
+        )
     )
     return now
 

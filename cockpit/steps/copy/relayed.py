@@ -50,7 +50,8 @@ async def _copy(ctx: StepContext, source: End, target: End, without: frozenset[s
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
-        rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard, without=without,
+        final=action.pass_ == "final", say=ctx.say, rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard,
+        without=without,
     )  # fmt: skip
 
 
@@ -73,6 +74,9 @@ def _outcome(ctx: StepContext, done: Relayed) -> Outcome:
     if done.changed and action.pass_ != "initial":
         text = f"{len(done.changed)} files changed while they were read: {_names(done.changed)}"
         return Outcome("failed", error=text, transient=True, detail=detail)
+    if done.restless:
+        text = f"the final pass still found {done.restless} changes: the source is not at rest"
+        return Outcome("failed", error=text, detail=detail)
     return Outcome("done", detail=detail)
 
 
