@@ -1,4 +1,4 @@
-"""The events of a session, in the past tense, and the envelope in which the journal keeps them.
+"""The events of a session, in the past tense: those of tasks from `task_events`, all others here.
 
 Knows their shapes and nothing of their meaning (`state.fold` does). Every event is a frozen dataclass of JSON values;
 its class name is its kind in the journal. Times are UTC epoch seconds, durations seconds, sizes bytes.
@@ -7,70 +7,39 @@ A field once written is never renamed or removed; older journals are upcast in `
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar, dataclass_transform
+from dataclasses import field
+from typing import Any
 
-T = TypeVar("T")
+from cockpit.journal.envelope import KINDS, Event, Fact, decode, encode, kind
+from cockpit.journal.task_events import (
+    AttemptEnded,
+    AttemptFound,
+    AttemptNoted,
+    AttemptStarted,
+    AttemptUnknown,
+    CancelAsked,
+    CheckFinished,
+    LimitChanged,
+    RetryAsked,
+    StartAsked,
+    TaskMarkedDone,
+    TaskMarkedFailed,
+    TaskSkipped,
+    TransferFronted,
+    TransferPaused,
+    TransferResumed,
+    UndoAsked,
+    ValueCaptured,
+)
 
-
-@dataclass_transform(frozen_default=True)
-def record(cls: type[T]) -> type[T]:
-    """A dataclass that the type checker takes for frozen. Python's own guard, comparison and repr, generated for each of
-    forty classes, would be a tenth of what opening a screen takes, and make every fact slower to read."""
-    return dataclass(slots=True, repr=False, eq=False)(cls)
-
-
-@record
-class Event:
-    """Base of all events."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in fields(self))})"
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self))
-
-    def __hash__(self) -> int:
-        return hash(tuple(getattr(self, f.name) for f in fields(self)))
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One journaled event: `seq` orders them, `at` is UTC epoch seconds, `who` a name where a person decided."""
-
-    seq: int
-    at: float
-    event: Event
-    who: str | None = None
-    why: str | None = None
-    peer: dict[str, Any] | None = None  # uid, pid, tty of the process that sent the command
-
-    @property
-    def kind(self) -> str:
-        return type(self.event).__name__
-
-
-KINDS: dict[str, type[Event]] = {}
-
-
-E = TypeVar("E", bound=Event)
-
-
-@dataclass_transform(frozen_default=True)
-def kind(cls: type[E]) -> type[E]:
-    made = record(cls)
-    KINDS[made.__name__] = made
-    return made
-
-
-def encode(event: Event) -> tuple[str, dict[str, Any]]:
-    return type(event).__name__, asdict(event)
-
-
-def decode(name: str, data: dict[str, Any]) -> Event:
-    """KeyError for an unknown kind: a journal newer than this program is refused before it gets here."""
-    return KINDS[name](**data)
-
+__all__ = [
+    "KINDS", "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown", "BackoutStarted",
+    "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact", "GateAnswered", "Held",
+    "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded", "PlanAdopted",
+    "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted", "ServerDropped",
+    "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed", "TaskSkipped", "TransferFronted",
+    "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
+]
 
 # --- the session and its engine
 
@@ -185,153 +154,6 @@ class Held(Event):
 @kind
 class Released(Event):
     target: str
-
-
-# --- tasks
-
-
-@kind
-class StartAsked(Event):
-    """A person started a `start = "manual"` task, or said that an early one may begin."""
-
-    task: str
-
-
-@kind
-class AttemptStarted(Event):
-    """The intent: durable before anything happens on a server. purpose: do | undo | probe."""
-
-    task: str
-    n: int
-    attempt: str  # names the job's directory on the server
-    purpose: str = "do"
-    spec: dict[str, Any] = field(default_factory=dict)  # what resuming needs (paths, boot id, method); no secret
-
-
-@kind
-class AttemptNoted(Event):
-    """Something worth keeping about a running attempt: detail is merged into its `detail` (method, totals, boot id)."""
-
-    task: str
-    n: int
-    detail: dict[str, Any]
-
-
-@kind
-class AttemptUnknown(Event):
-    """It started; whether it ended is not known. reason: lost | gone | asking | rebooted."""
-
-    task: str
-    n: int
-    reason: str
-
-
-@kind
-class AttemptFound(Event):
-    """What was unknown turned out to be running still."""
-
-    task: str
-    n: int
-
-
-@kind
-class AttemptEnded(Event):
-    """result: done | failed | cancelled. exit None where no command ran. error: one sentence for a person."""
-
-    task: str
-    n: int
-    result: str
-    exit: int | None = None
-    error: str | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
-
-
-@kind
-class CancelAsked(Event):
-    task: str
-
-
-@kind
-class RetryAsked(Event):
-    """by_plan: an automatic retry; not_before: epoch of the next try."""
-
-    task: str
-    by_plan: bool = False
-    not_before: float | None = None
-
-
-@kind
-class UndoAsked(Event):
-    task: str
-
-
-@kind
-class TaskSkipped(Event):
-    task: str
-    by_plan: bool
-    reason: str
-
-
-@kind
-class TaskMarkedDone(Event):
-    """A person says that it is done (manual steps; unknown outcomes)."""
-
-    task: str
-
-
-@kind
-class TaskMarkedFailed(Event):
-    """A person says that an unknown outcome was a failure."""
-
-    task: str
-
-
-@kind
-class CheckFinished(Event):
-    """One verdict. result: pass | fail | not-tested. started: when its data began to be read."""
-
-    task: str
-    n: int
-    check: str
-    kind: str
-    result: str
-    evidence: str
-    started: float
-    paths: list[list[str]] = field(default_factory=list)  # [[server, path], …] that the verdict speaks of
-
-
-@kind
-class ValueCaptured(Event):
-    task: str
-    name: str
-    value: str
-
-
-# --- the pace of transfers
-
-
-@kind
-class LimitChanged(Event):
-    """A person changed what all transfers together may use: bytes per second, None: what the plan says again."""
-
-    bandwidth: float | None = None
-
-
-@kind
-class TransferPaused(Event):
-    task: str
-
-
-@kind
-class TransferResumed(Event):
-    task: str
-
-
-@kind
-class TransferFronted(Event):
-    """It starts before every other transfer that is queued."""
-
-    task: str
 
 
 # --- people
