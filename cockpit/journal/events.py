@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
-from cockpit.journal.envelope import Event, Fact, decode, encode, kind
+from cockpit.journal.envelope import KINDS, Event, Fact, decode, encode, kind
 from cockpit.journal.task_events import (
     AttemptEnded,
     AttemptFound,
@@ -33,7 +33,7 @@ from cockpit.journal.task_events import (
 )
 
 __all__ = [
-    "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown", "BackoutStarted",
+    "KINDS", "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown", "BackoutStarted",
     "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact", "GateAnswered", "Held",
     "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded", "PlanAdopted",
     "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted", "ServerDropped",
