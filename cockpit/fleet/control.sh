@@ -189,6 +189,12 @@ ck_remove_in() {
         [ "$ck_phase" != running ] || ck_here=$((ck_here + 1))
     done
     if [ "$ck_here" = 0 ]; then
+        for ck_list in "$ck_e/jobs/$ck_ses/"images-*; do
+            [ -f "$ck_list" ] || continue
+            while read -r ck_name _; do
+                case $ck_name in *[!0-9a-f]* | '') ;; *) rm -f "$ck_e/images/$ck_name" "$ck_e/images/$ck_name".* ;; esac
+            done < "$ck_list"
+        done
         rm -rf "$ck_e/jobs/$ck_ses"
     else
         for ck_d in "$ck_e/jobs/$ck_ses/"*.record; do

@@ -302,3 +302,24 @@ async def test_images_in_use_are_moved_once_by_the_first_pass(
 def small_apart(cut: Any) -> Any:
     """`cut` for which every file over a MiB is large, whatever the method says."""
     return lambda listing, **how: cut(listing, **how | {"large": 1 << 20})
+
+
+@pytest.mark.parametrize("without", [(), ("python3",)])
+async def test_receipts_go_with_the_records_of_their_night(without: tuple[str, ...], hosts: Hosts, tmp_path: Path) -> None:
+    """And not those of another's."""
+    src, dst = hosts("src", user="root"), hosts("dst", sudo="nopasswd", without=without)
+    trees.sparse(src.path("/srv/disk.img"), 40 << 20, data=3 << 20)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        for night in ("s1", "s2"):
+            step = copying("/srv/disk.img", f"dst:/srv/vault/{night}.img", method="image")
+            ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night=night)
+            assert (await copy.run(ctx)).result == "done", (ctx.said, ctx.errors)
+        one = receipts(dst)
+        await fleet.remote("dst").remove_jobs("s1")
+        assert 0 < len(receipts(dst)) == len(one) // 2, one
+        await fleet.remote("dst").remove_jobs("s2")
+        assert receipts(dst) == []
+
+
+def receipts(host: Host) -> list[Path]:
+    return list(host.root.glob("**/.cockpit/images/*"))

@@ -6,13 +6,13 @@ dd knows no conv=sparse; receipts, resume, second pass and proof are the same.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from shlex import quote
 
 from cockpit.fleet.image.bundle import PACKAGE, Role
+from cockpit.fleet.image.receipts import name_of
 
 
 @cache
@@ -23,7 +23,7 @@ def _text(name: str) -> str:
 
 def _names(paths: Sequence[str]) -> Iterator[str]:
     for path in paths:
-        yield hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        yield name_of(path.encode("utf-8", "surrogateescape"))
         yield quote(path)
 
 

@@ -35,7 +35,8 @@ def directory() -> str:
 
 
 def name_of(target: bytes) -> str:
-    return hashlib.sha256(os.path.realpath(target)).hexdigest()[:32]
+    """Of the path as it is written: the cockpit, which takes receipts away at a night's end, can't ask what it leads to."""
+    return hashlib.sha256(target).hexdigest()[:32]
 
 
 class Receipts:

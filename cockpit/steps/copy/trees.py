@@ -13,6 +13,8 @@ from posixpath import dirname
 from shlex import quote
 
 from cockpit.fleet.counting import Survey
+from cockpit.fleet.image import bundle
+from cockpit.fleet.image.receipts import name_of
 from cockpit.fleet.jobs_words import file_name
 from cockpit.fleet.routes import OpenRoute, Route, Way
 from cockpit.fleet.rsync import Options, choose, paced_half, server_line, show_command
@@ -138,6 +140,8 @@ async def images(ctx: StepContext, source: End, target: End, way: Way, large: li
         source.remote.run(PYTHON, become=source.become), target.remote.run(PYTHON, become=target.become),
         target.remote.run(f"umask 077\n{above}", become=target.become),
     )  # fmt: skip
+    names = "".join(f"{name_of(os.fsencode(one.target))}\n" for one in large)
+    await target.remote.run(bundle.kept_command(_place(ctx, "images")), become=target.become, stdin=names.encode())
     if made.exit:
         raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
     ctx.say(f"{len(large)} large files go by chunks")
@@ -152,9 +156,9 @@ def _contents(path: str) -> str:
     return path.rstrip("/") + "/"
 
 
-def _place(ctx: StepContext) -> str:
+def _place(ctx: StepContext, what: str = "shards") -> str:
     """Among the session's jobs, with which it is forgotten."""
-    return f"{file_name(ctx.session)}/shards-{hashlib.sha256(ctx.task.encode()).hexdigest()[:16]}"
+    return f"{file_name(ctx.session)}/{what}-{hashlib.sha256(ctx.task.encode()).hexdigest()[:16]}"
 
 
 async def _was_cut(ctx: StepContext, run_at: End) -> bool:
