@@ -34,11 +34,11 @@ from cockpit.journal.task_events import (
 
 __all__ = [
     "KINDS", "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown",
-    "BackoutStarted", "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact", "GateAnswered", "Held",
-    "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded", "PlanAdopted",
-    "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted", "ServerDropped",
-    "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed", "TaskSkipped", "TransferFronted",
-    "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
+    "BackoutStarted", "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact",
+    "GateAnswered", "Held", "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded",
+    "PlanAdopted", "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted",
+    "ServerDropped", "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed", "TaskSkipped",
+    "TransferFronted", "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
 ]
 
 # --- the session and its engine
