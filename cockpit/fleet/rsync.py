@@ -14,8 +14,10 @@ from shlex import join, quote
 
 OLDEST = (3, 1, 0)  # --info=progress2
 SPARSE_INPLACE = (3, 1, 3)  # earlier ones refuse --sparse together with --inplace
+NANOSECONDS = (3, 1, 3)  # --modify-window=-1
 REMOTE = "cockpit"  # the host's name on rsync's command line; the real address stands in the route's ssh script
 VANISHED = 24
+COARSE = "nanoseconds"  # in `without`: the target's times are coarser, and would never be the source's
 PASS_MARK = "cockpit-pass"
 AGAIN_MARK = "cockpit-again"  # the same pass from its start: pace.sh has ended it early
 
@@ -51,8 +53,10 @@ LEFT_BEHIND: Mapping[str, str] = {  # what -a asks for and a destination may be 
 class Options:
     """What one copy asks of rsync. whole, sparse, inplace: `choose` says when. itemize: a line for every entry, or (changes) for
     what changes alone. part: of the files that a list names, with the directories above them; directories stay writable to
-    their owner and get their times from a later pass, since other parts write into them at the same time. without: what stays
-    behind, as a person agreed (words of `survey.fits`)."""
+    their owner and get their times from a later pass, since other parts write into them at the same time. checksum: what
+    has the source's size and time is read and compared all the same. exact: times are compared to the nanosecond: else what was
+    rewritten within one second, at the same size, is never copied again. without: what stays behind, as a person agreed (words
+    of `survey.fits`)."""
 
     acls: bool = True
     xattrs: bool = True
@@ -64,6 +68,8 @@ class Options:
     itemize: bool = False
     changes: bool = False
     part: bool = False
+    checksum: bool = False
+    exact: bool = False
     without: frozenset[str] = frozenset()
 
 
@@ -93,6 +99,7 @@ def choose(
         acls=source.acls and target.acls and "ACLs" not in without,
         xattrs=source.xattrs and target.xattrs and "attributes" not in without, without=without, delete=delete,
         exclude=tuple(exclude), sparse=sparse, whole=empty, inplace=inplace, itemize=True,
+        exact=min(source.version, target.version) >= NANOSECONDS and COARSE not in without,
     )
 
 
@@ -106,6 +113,8 @@ def words(options: Options) -> list[str]:
     line += ["--inplace"] * options.inplace
     line.append("--whole-file" if options.whole else "--no-whole-file")
     line += ["--delete"] * options.delete
+    line += ["--checksum"] * options.checksum
+    line += ["--modify-window=-1"] * options.exact
     line += ["--relative", "--omit-dir-times", "--chmod=Du+rwx", "--ignore-missing-args"] * options.part
     if options.itemize:
         line += ["-i" if options.changes else "-ii", "--out-format=%i %l"]
@@ -200,4 +209,19 @@ def ended(code: int, errors: str, *, initial: bool = False) -> End:
     text = f"{MEANINGS.get(code, 'rsync failed')} (exit {code})"
     if "No space left on device" in errors or "Disk quota exceeded" in errors:
         return End(False, False, f"the target is full (exit {code})")
+    if code == 23 and _unsteady(errors):
+        return End(initial, True, f"files were written to while they were copied (exit {code})")
     return End(False, code in TRANSIENT, text)
+
+
+_UNSTEADY = re.compile(
+    r"(WARNING|ERROR): .* failed verification -- update (retained|discarded|put into partial-dir).*"
+    r"|rsync: (\[\w+\] )?read errors mapping .*: No data available \(61\)|file has vanished: .*"
+)
+
+
+def _unsteady(errors: str) -> bool:
+    """Whether all that went wrong is files that changed while they were read, twice: what the sender had summed was not what
+    came. As far as `errors` goes: whoever keeps only their end has to see that it is all of them."""
+    lines = [line for line in errors.strip().splitlines() if line and not line.startswith("rsync error:")]
+    return bool(lines) and all(_UNSTEADY.fullmatch(line) for line in lines)

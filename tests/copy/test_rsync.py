@@ -9,11 +9,13 @@ import pytest
 
 from cockpit.fleet.counting import Counter, parse_survey, survey_command
 from cockpit.fleet.rsync import (
+    COARSE,
     MEANINGS,
     OLDEST,
     PASS_MARK,
     TRANSIENT,
     Options,
+    Rsync,
     choose,
     command,
     ended,
@@ -21,6 +23,7 @@ from cockpit.fleet.rsync import (
     parse_version,
     server_line,
     show_command,
+    words,
 )
 from tests.hosts.tools import require
 
@@ -148,3 +151,23 @@ def test_exit_codes() -> None:
     assert not ended(11, "").transient and not ended(12, "write failed: No space left on device (28)").transient
     assert "target is full" in ended(11, "rsync: write failed on x: No space left on device (28)").text
     assert all(MEANINGS[code] in ended(code, "").text for code in MEANINGS if code)
+
+
+def test_files_written_to_while_they_are_copied_are_no_failure_of_an_initial_pass() -> None:
+    shrunk = 'rsync: [sender] read errors mapping "/srv/d/f": No data available (61)\n'
+    torn = "WARNING: f failed verification -- update retained (will try again).\n"
+    last = "rsync error: some files/attrs were not transferred (code 23) at main.c(1956) [generator=3.5.0]\n"
+    live, final = ended(23, shrunk + torn + last, initial=True), ended(23, shrunk + torn + last)
+    assert live.done and not final.done and final.transient
+    assert "written to while they were copied" in final.text
+    other = 'rsync: [sender] send_files failed to open "/srv/d/g": Permission denied (13)\n'
+    for errors in (torn + other + last, "… " + torn + last, last):
+        assert not ended(23, errors, initial=True).done, "something else went wrong, or may have"
+
+
+def test_times_are_compared_as_exactly_as_both_can() -> None:
+    new, old = Rsync((3, 2, 7), True, True), Rsync((3, 1, 2), True, True)
+    for theirs, without, exact in ((new, frozenset(), True), (old, frozenset(), False), (new, {COARSE}, False)):
+        options = choose(new, theirs, empty=False, retry=False, linked=False, final=True, delete=False, exclude=(),
+                               without=frozenset(without))  # fmt: skip
+        assert ("--modify-window=-1" in words(options)) is exact

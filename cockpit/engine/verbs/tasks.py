@@ -54,9 +54,9 @@ async def retry(desk: Desk, command: Command) -> Answer:
         desk.engine.fleet.retry(command.target)
         return Answer(f"{command.target} is tried again now")
     task = desk.task(command)
-    proof = task.state == DONE and desk.step(task).kind == "verify"  # repeated where its data changed since
+    again = task.state == DONE and desk.step(task).kind in ("verify", "copy")  # its data changed since, or a proof of it failed
     half_undone = undo_failed(desk.engine.state, task) is not None
-    if task.state not in (FAILED, CANCELLED, UNKNOWN, UNDONE, SKIPPED) and not (proof or half_undone):
+    if task.state not in (FAILED, CANCELLED, UNKNOWN, UNDONE, SKIPPED) and not (again or half_undone):
         raise desk.refuse(task, "retried")
     if dropped(desk.engine.state, task.server):
         raise Refused(f"{task.server} was dropped from this night")

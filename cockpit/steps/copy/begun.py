@@ -77,6 +77,12 @@ def again(ctx: StepContext) -> bool:
     return noted(ctx) is not None
 
 
+def doubted(ctx: StepContext) -> bool:
+    """Whether an attempt before this one came to its very end: who asks for another has seen that what is there is not the
+    source's, though its sizes and times are."""
+    return any("sync_s" in detail for detail in ctx.earlier())
+
+
 def noted(ctx: StepContext) -> Begun | None:
     kept = ctx.detail.get("copy")
     return Begun(**kept) if kept else None

@@ -124,7 +124,8 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
     if report.phase != "ended":
         return None
     crash.point("copy.job-ended")
-    return await _judged(ctx, begun, part, report, errors.decode(errors="replace"))
+    cut = "… " * (len(errors) == ERRORS_KEPT)  # so that a judge of all of them sees that these are not all
+    return await _judged(ctx, begun, part, report, cut + errors.decode(errors="replace"))
 
 
 async def _follow(ctx: StepContext, begun: Begun, part: Part, errors: bytearray, heard: int) -> JobReport:

@@ -77,6 +77,11 @@ class Images:
             [one.size for one in self.large], shell=shell, streams=self._streams, live=self.live,
         ))  # fmt: skip
 
+    @property
+    def times(self) -> bool:
+        """Whether it leaves times exact to the nanosecond: few a `touch` does."""
+        return self._python
+
     def memory(self) -> Mapping[str, Any]:
         return {
             "large": [asdict(one) for one in self.large], "way": self.way, "become": self._become, "streams": self._streams,
@@ -119,12 +124,12 @@ class Images:
             return None
         if self._fault:
             kind, text = self._fault
-            return Outcome("failed", exit, text, kind in TRANSIENT, self.detail())
+            return Outcome("failed", exit, text, kind in TRANSIENT)
         words = [line for line in errors.strip().splitlines() if line]
         if exit in (126, 127):
             return Outcome("failed", exit, f"the images' job can't run: {words[-1] if words else f'exit {exit}'}")
         text = "the images' job was killed" if exit in (137, 143) else f"the images' job ended with exit {exit}"
-        return Outcome("failed", exit, f"{text}: {words[-1]}" if words else text, True, self.detail())
+        return Outcome("failed", exit, f"{text}: {words[-1]}" if words else text, True)
 
     def detail(self) -> dict[str, Any]:
         """seconds_copy, seconds_sync, seconds_verify; moved: bytes sent; digests: path at the target -> digest of the whole

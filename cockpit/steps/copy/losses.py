@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cockpit.fleet.api import FleetError, Lost
+from cockpit.fleet.rsync import COARSE
 from cockpit.fleet.survey.able import able, over_sftp
 from cockpit.fleet.survey.fits import Problem, fits
 from cockpit.fleet.survey.look import survey
@@ -22,8 +23,9 @@ CHOICES = ["without", "cancel"]
 async def agreed(
     ctx: StepContext, seen: Surveyed, target: End, landing: str, *, empty: bool, relayed: bool = False,
 ) -> frozenset[str]:  # fmt: skip
-    """What this copy leaves behind, as a person agreed: words of `fits.Problem.what`. landing: where it comes to lie. relayed:
-    it goes over SFTP, which carries no links between names, no attributes and no special files. Refused; FleetError; Lost.
+    """What this copy leaves behind, as a person agreed: words of `fits.Problem.what`; and COARSE, for which
+    nobody is asked. landing: where it comes to lie. relayed: it goes over SFTP, which carries no links between names, no
+    attributes and no special files. Refused; FleetError; Lost.
 
     An agreement is noted with the attempt, and holds for later attempts of the task: nobody is asked twice for the same.
     """
@@ -41,7 +43,7 @@ async def agreed(
         await _ask(ctx, target, [p for p in problems if p.grave == "ask"])
     if wanted:
         await ctx.note(without=sorted(wanted))
-    return wanted
+    return wanted | ({COARSE} if there.nanoseconds is False else frozenset())
 
 
 def _known(ctx: StepContext) -> frozenset[str]:

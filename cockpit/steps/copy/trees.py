@@ -21,7 +21,7 @@ from cockpit.fleet.sides import Side
 from cockpit.fleet.survey.command import listing_command
 from cockpit.plan.model import Copy
 from cockpit.steps.api import StepContext
-from cockpit.steps.copy.begun import Begun, again
+from cockpit.steps.copy.begun import Begun, again, doubted
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.parts import Part
@@ -57,6 +57,7 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
         parts = [await images(ctx, source, target, way, [Large(source.path, ground.place.landing, survey.size)])]
     elif ground.counted.kind in ("contents", "dir"):
         parts = await _tree(ctx, source, target, ground, options)
+    options = replace(options, exact=options.exact and all(part.times for part in parts if isinstance(part, Images)))
     half = await _half(options, source, target, ground)
     if parts:
         options = replace(options, changes=True, whole=False, sparse=False)
@@ -187,6 +188,9 @@ def _options(ctx: StepContext, action: Copy, ground: Ground) -> Options:
         linked=ground.place.linked, final=action.pass_ == "final", delete=action.delete, exclude=action.exclude,
         without=ground.without,
     )  # fmt: skip
+    if doubted(ctx):
+        ctx.say("this copy was done before and is doubted: everything is read on both sides and compared")
+        options = replace(options, checksum=True)
     lacking = [words for has, words in ((options.acls, "ACLs"), (options.xattrs, "extended attributes")) if not has]
     if lacking:
         ctx.say(f"{' and '.join(lacking)} stay behind: one of the two rsyncs, or the target, can't carry them")
