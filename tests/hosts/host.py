@@ -185,6 +185,12 @@ class Host:
         """Its processes, as the machine numbers them."""
         return set(self.space.pids())
 
+    @property
+    def wire(self) -> Wire:
+        """Its cable, where it was made with bastion=True."""
+        assert self._wire is not None, f"{self.name} has no cable of its own"
+        return self._wire
+
     def own(self, inside: str) -> Path:
         """Give a path to the login user; returns it as seen from outside."""
         path, uid = self.path(inside), 0 if self.user == "root" else 1000
