@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
-from cockpit.journal.envelope import Event, Fact, decode, encode, kind
+from cockpit.journal.envelope import KINDS, Event, Fact, decode, encode, kind
 from cockpit.journal.task_events import (
     AttemptEnded,
     AttemptFound,
@@ -33,12 +33,12 @@ from cockpit.journal.task_events import (
 )
 
 __all__ = [
-    "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown", "BackoutStarted",
-    "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact", "GateAnswered", "Held",
-    "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded", "PlanAdopted",
-    "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted", "ServerDropped",
-    "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed", "TaskSkipped", "TransferFronted",
-    "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
+    "KINDS", "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown",
+    "BackoutStarted", "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact",
+    "GateAnswered", "Held", "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded",
+    "PlanAdopted", "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted",
+    "ServerDropped", "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed", "TaskSkipped",
+    "TransferFronted", "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
 ]
 
 # --- the session and its engine

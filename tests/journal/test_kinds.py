@@ -6,6 +6,6 @@ from cockpit.journal import envelope, events
 
 
 def test_every_kind_is_one_of_the_journals_events() -> None:
-    assert set(events.__all__) == {*envelope.KINDS, "Event", "Fact", "decode", "encode"}
+    assert set(events.__all__) == {*envelope.KINDS, "KINDS", "Event", "Fact", "decode", "encode"}
     for name, kind in envelope.KINDS.items():
         assert getattr(events, name) is kind
