@@ -218,3 +218,4 @@ class CopyProgress:
     bytes_total: int | None = None
     files_done: int | None = None
     files_total: int | None = None
+    proof: tuple[int, int] | None = None  # bytes that were proven, and that are to be

@@ -49,14 +49,15 @@ async def relay(
     tell: Callable[[CopyProgress], None] = lambda _: None, say: Callable[[str], None] = lambda _: None,
     without: Container[str] = (),
 ) -> Relayed:  # fmt: skip
-    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on.
-    final: then look once more whether the two are the same, as they have to be. without: what the target can't keep and is left
-    behind: owners, modes, symlinks (the rest of `fits.Problem`'s words SFTP never has). Raises FleetError (a refusal, with the
+    """Copy by rsync's rules of trailing slashes. Resumed by calling it again: what is whole is left, parts go on. without:
+    what the target can't keep and is left behind: owners, modes, symlinks (the rest of `fits.Problem`'s words SFTP never has).
+    final: then look once more whether the two are the same, as they have to be. Raises FleetError (a refusal, with the
     server's words), Lost, OSError (also of a file that arrived twice other than it was read)."""
     shell = await Shell.of(target)
 
     async def once(tell: Callable[[CopyProgress], None], say: Callable[[str], None]) -> Relayed:
-        work = _Pass(ours, theirs, os.fsencode(from_), os.fsencode(to), exclude, delete, shell, target.target.name, without)
+        places = os.fsencode(from_), os.fsencode(to)
+        work = _Pass(ours, theirs, *places, exclude, delete, shell, target.target.name, without)
         return await work.run(rate, tell, say)
 
     async with source.sftp() as ours, target.sftp() as theirs:
@@ -65,7 +66,7 @@ async def relay(
             if not final or done.missing or done.changed:
                 return done
             last = await once(lambda _: None, lambda _: None)
-            return replace(last, restless=last.sent + len(last.changed))
+            return replace(done, missing=last.missing, restless=last.sent + len(last.changed))
         except BROKEN as problem:
             name = source.target.name if await _is_gone(ours) else target.target.name
             raise Lost(name, f"contact with {name} was lost during sftp: {problem}") from problem
@@ -116,8 +117,8 @@ class _Pass:
         say(self._proof(tree))
         told = _Told(tree.size, tree.kinds().get("file", 0), tell)
         pump = Pump(
-            self.ours, self.theirs, tree, landing, rate=rate, tell=told, say=say, shell=self.shell, without=self.without,
-        )  # fmt: skip
+            self.ours, self.theirs, tree, landing, rate=rate, tell=told, say=say, shell=self.shell, without=self.without
+        )
         count = await pump.run()
         if self.delete:
             await pump.delete_extra(excludes)
@@ -157,10 +158,11 @@ class _Told:
         if self._moved < self.size:
             self._tell(CopyProgress("copy", self._moved, self.size, count.files_done, self.files))
         else:
-            self._tell(CopyProgress("verify", self._proven, self.size, count.files_done, self.files))
+            proof = (self._proven, self.size)
+            self._tell(CopyProgress("verify", self.size, self.size, count.files_done, self.files, proof))
 
     def over(self) -> None:
-        self._tell(CopyProgress("verify", self.size, self.size, self.files, self.files))
+        self._tell(CopyProgress("verify", self.size, self.size, self.files, self.files, (self.size, self.size)))
 
 
 async def landing_of(client: Any, to: bytes, base: bytes, tree: Tree, contents: bool) -> bytes:

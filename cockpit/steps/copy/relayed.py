@@ -46,11 +46,11 @@ async def _copy(ctx: StepContext, source: End, target: End, without: frozenset[s
         if now.phase == "scan":
             scan(ctx)
         else:
-            tell(ctx, now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total)
+            tell(ctx, now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total, proof=now.proof)
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,
-        final=action.pass_ == "final", say=ctx.say, rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard,
+        final=action.pass_ == "final", rate=lambda: _slower(action.limit, ctx.pace().rate), tell=heard, say=ctx.say,
         without=without,
     )  # fmt: skip
 
