@@ -153,7 +153,7 @@ async def test_a_paused_one_stands_still(end: str, hosts: Hosts, tmp_path: Path)
             await ctx.noted.wait_for(lambda: "convert" in ctx.detail)
             ctx.rate = 0
             ctx.noted.notify_all()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not stopped(dst) or set(stopped(dst)) != {"T"}:  # noqa: ASYNC110 - the kernel tells nobody
                 await asyncio.sleep(0.05)
         over, _ = await asyncio.wait({work}, timeout=2.5)

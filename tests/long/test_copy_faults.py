@@ -1,6 +1,6 @@
 """The network between two servers is cut for three minutes in the middle of two copies, an image's and a tree's.
 
-Shorter cuts and all other faults of copies: tests/copy/test_faults_*.py, whose first lines say what stands where."""
+Shorter cuts and all other faults of copies: test_faults_*.py here, whose first lines say what stands where."""
 
 from __future__ import annotations
 

@@ -83,8 +83,9 @@ async def test_keys_arrive_through_tmux_with_its_default_settings(night: Recorde
         t.keys("-l", "theme cockpit-light")
         t.keys("Enter")
         t.misses("ack (a)")
-        t.keys("z")
         t.sees("timeline")
+        t.keys("z")
+        t.misses("timeline")
         t.keys("@")
         t.sees("Who is at the keys?")
 
