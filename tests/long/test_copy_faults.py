@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.copy.faulty import Pair
 from tests.hosts import Hosts
+from tests.long.faulty import Pair
 from tests.night.sessions import Cockpit
 
 CUT = 180.0

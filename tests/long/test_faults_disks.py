@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.copy import disks
-from tests.copy.faulty import BOTH, Pair
 from tests.hosts import Hosts
 from tests.hosts.host import Host
+from tests.long.faulty import BOTH, Pair
 from tests.night.conftest import cockpit, place
 from tests.night.sessions import Cockpit
 

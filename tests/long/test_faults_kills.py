@@ -23,8 +23,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.copy.faulty import BOTH, Pair
 from tests.hosts import Hosts
+from tests.long.faulty import BOTH, Pair
 from tests.night.conftest import cockpit, place
 from tests.night.sessions import Cockpit
 from tests.night.test_faults import wait_gone

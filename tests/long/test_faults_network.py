@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.copy.faulty import BOTH, Pair
 from tests.hosts import Hosts
+from tests.long.faulty import BOTH, Pair
 from tests.night.conftest import cockpit, place
 from tests.night.sessions import Cockpit
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.copy.faulty import EACH, FILES, IMAGE, Pair, copies
 from tests.copy.images import MIB, change
 from tests.hosts import Hosts
+from tests.long.faulty import EACH, FILES, IMAGE, Pair, copies
 from tests.night.conftest import cockpit, place
 from tests.night.sessions import Cockpit
 
