@@ -88,6 +88,14 @@ def rule(pattern: str) -> tuple[re.Pattern[bytes], bool]:
     return re.compile(lead + _glob(text.lstrip("/")) + rb"\Z", re.DOTALL), dirs_only
 
 
+_ONE_OF = re.compile(r"\[([!^]?)(\](?:\[:[a-z]+:\]|[^\]])*|(?:\[:[a-z]+:\]|[^\]])+)\]", re.DOTALL)
+_CLASS = re.compile(r"\[:([a-z]+):\]|[\[\]\\^]")
+_CLASSES = {
+    "alpha": "A-Za-z", "upper": "A-Z", "lower": "a-z", "digit": "0-9", "alnum": "A-Za-z0-9", "xdigit": "0-9A-Fa-f",
+    "space": r"\s", "blank": " \t", "punct": r"!-/:-@\[-`{-~", "cntrl": r"\x00-\x1f\x7f", "print": " -~", "graph": "!-~",
+}  # fmt: skip
+
+
 def _glob(text: str) -> bytes:
     out, i = b"", 0
     while i < len(text):
@@ -99,9 +107,9 @@ def _glob(text: str) -> bytes:
             out, i = out + b"[^/]*", i + 1
         elif text[i] == "?":
             out, i = out + b"[^/]", i + 1
-        elif text[i] == "[" and (end := text.find("]", i + 2)) > 0:
-            inner = text[i + 1 : end].replace("\\", "\\\\")
-            out, i = out + b"[" + ("^/" + inner[1:] if inner[0] in "!^" else inner).encode() + b"]", end + 1
+        elif found := _ONE_OF.match(text, i):
+            inner = _CLASS.sub(lambda part: _CLASSES.get(part[1] or "", "\\" + part[0]), found[2])
+            out, i = out + (("[^/" if found[1] else "[") + inner + "]").encode(), found.end()
         elif text[i] == "\\" and i + 1 < len(text):
             out, i = out + re.escape(text[i + 1].encode()), i + 2
         else:

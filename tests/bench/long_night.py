@@ -1,6 +1,6 @@
 """A night of 14 hours on seven servers, made by the real engine over scripted servers: about six minutes.
 
-17 steps: runs that print a gigabyte together, copies that tell of their progress seven times a second, proofs of 240 checks that
+17 steps: runs that print a gigabyte together, copies that tell of their progress eight times a second, proofs of 240 checks that
 fail and are tried again all night; at the end a person is waited for, so that the night can be resumed. Knows no measuring.
 """
 
@@ -50,13 +50,12 @@ def plan_text() -> str:
             case 0:
                 steps.append(head + 'run = "print 24000000 2900"\n')
             case 1:
-                steps.append(head + f'copy = {{ from = "/srv/{n}/", to = "/vault/{n}/" }}\n')
+                steps.append(head + f'copy = {{ from = "/srv/{n}", to = "/vault/{n}", method = "rsync" }}\n')
             case _:
                 checks = "".join(f'  {{ run = "check {c} of {n}", name = "check-{c}" }},\n' for c in range(CHECKS))
                 steps.append(head + f"retries = 100\nverify = [\n{checks}]\n")
     steps.append('[[steps]]\nid = "over"\nmanual = "Hand over"\n')
     return HEAD + servers + "\n".join(steps)
-
 
 
 

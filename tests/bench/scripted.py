@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from cockpit.fleet.api import Completed, Contact, JobOutput, JobReport, JobSpec, Lost, Remote, Target
+from cockpit.fleet.local import LOCAL
 from cockpit.journal.clock import LiveClock
 
 PRINTS_EVERY = 1.0  # seconds between two pieces of a job's output
@@ -25,12 +26,9 @@ PROGRESS = 80  # bytes of a copy's output that tell of its progress once
 LOST_EVERY, LOST_FOR = 1200.0, 8.0  # seconds
 
 _LOOKED = b"user root\nconn \nnow 20261127200000\nssh OpenSSH_9.2\nkeygen\nroot\nrsync  version 3.2.7  protocol version 31\n"
-_COUNTED = b"""dir
-Number of files: 9,001 (reg: 9,000, dir: 1)
-Number of regular files transferred: 9,000
-Total file size: 40,000,000,000 bytes
-Total transferred file size: 40,000,000,000 bytes
-"""
+SIZE = 40_000_000_000  # bytes of the one file that a copy moves
+_COUNTED = b"find\nfiles 1\nsize %d\napparent %d\nkind.reg 1\n" % (SIZE, SIZE)
+_ABLE = b"writable 1\n"
 
 
 class Warp:
@@ -84,8 +82,10 @@ class ScriptedRemote:
         self._reached()
         if "rsync --version" in command:
             return Completed(0, _LOOKED, b"")
-        if "--stats" in command:
-            return Completed(0, _COUNTED if "echo contents" in command else _COUNTED.partition(b"\n")[2], b"")
+        if "nanoseconds" in command:  # the trial of a destination
+            return Completed(0, _ABLE, b"")
+        if "echo contents" in command or "awk -v map" in command:  # a survey
+            return Completed(0, b"file\n" * ("echo contents" in command) + _COUNTED, b"")
         if found := re.search(r"check (\d+) of (\S+)", command):
             self._tries[found[0]] += 1
             passing = self._tries[found[0]] >= TRIES or int(found[1]) % 10 > 0
@@ -155,7 +155,7 @@ class ScriptedRemote:
 
 def _script(spec: JobSpec) -> tuple[int, float]:
     found = re.search(r"print (\d+) (\d+)", spec.command)
-    return (int(found[1]), float(found[2])) if found else (20_000 * PROGRESS, 2900.0)  # a copy
+    return (int(found[1]), float(found[2])) if found else (24_000 * PROGRESS, 2900.0)  # a copy
 
 
 def _lines(start: int, end: int) -> bytes:
@@ -168,7 +168,7 @@ def _lines(start: int, end: int) -> bytes:
 def _moving(end: int, whole: int) -> bytes:
     """rsync's counter when that much of the output has been printed."""
     share = end / whole
-    line = f"\r{int(40e9 * share):>15} {int(100 * share):>3}% 11.11MB/s 0:00:10 (xfr#{int(9000 * share)}, to-chk=1/9001)"
+    line = f"\r{int(SIZE * share):>15} {int(100 * share):>3}% 11.11MB/s 0:00:10 (xfr#{int(share)}, to-chk=0/1)"
     return line.encode().ljust(PROGRESS)
 
 
@@ -177,11 +177,13 @@ class ScriptedFleet:
 
     def __init__(self, targets: Sequence[Target], *, on_contact: Callable[[Contact], None], **_: Any) -> None:
         self._remotes = {t.name: ScriptedRemote(t) for t in targets}
+        self._here = ScriptedRemote(Target(LOCAL, "localhost"))
+        self._here.up.set()
         self._tell, self._flapping = on_contact, list[asyncio.Task[None]]()
         self._heard: dict[str, float] = {}
 
     def remote(self, name: str) -> Remote:
-        return self._remotes[name]
+        return self._here if name == LOCAL else self._remotes[name]
 
     async def start(self) -> None:
         for number, name in enumerate(self._remotes):

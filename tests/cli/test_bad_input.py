@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -228,11 +229,11 @@ def broken(kind: str, directory: Path) -> None:
                     file.seek(page)
                     file.write(b"\xff" * 3000)
         case "newer":
-            with sqlite3.connect(journal) as db:
+            with closing(sqlite3.connect(journal)) as db:  # what it leaves to a later reader would change the file then
                 db.execute("PRAGMA user_version = 99")
         case "other":
             journal.unlink()
-            with sqlite3.connect(journal) as db:
+            with closing(sqlite3.connect(journal)) as db:
                 db.execute("CREATE TABLE t(x)")
 
 

@@ -18,7 +18,8 @@ NAMES = [
 
 @pytest.mark.parametrize("pattern", [
     "*.tmp", "/a/*.tmp", "a/*.tmp", "cache", "cache/", "/cache/", "log/**", "/log/*.log", "**/x.tmp", "f?", "f[12]", "f[!1]",
-    "e\\[1\\]", "star\\*", "b/cache/***", "/src/a", "none", "deep/b.log", "keep/x/",
+    "e\\[1\\]", "star\\*", "f[[:digit:]]", "[[:alpha:]]1", "e[[]1[]]", "e[]1[]?]", "f[^[:alpha:]]", "e[]", "[![:upper:]]2",
+    "b/cache/***", "/src/a", "none", "deep/b.log", "keep/x/",
 ])  # fmt: skip
 @pytest.mark.parametrize("slash", ["/", ""])
 def test_as_rsync(pattern: str, slash: str, tmp_path: Path) -> None:

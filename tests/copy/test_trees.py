@@ -96,6 +96,30 @@ async def test_a_tree_over_shards(
     assert trees.left_behind(src, dst) == [] and kept(src, dst) == []
 
 
+# An rsync that finds no target directory makes it, and fails where another has made it meanwhile. These always lose that race.
+LATE = """#!/bin/sh
+case "$*" in
+    *--files-from=*) [ -d /srv/new/data ] || exit 11 ;;
+esac
+exec /.original/usr/bin/rsync "$@"
+"""
+
+
+async def test_several_begin_in_a_new_directory(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root", without=("python3",))
+    source = trees.make(src, "/srv/data", files=200)
+    rsync = dst.root / ".farm/usr/bin/rsync"
+    rsync.unlink()
+    rsync.write_text(LATE)
+    rsync.chmod(0o755)
+    step = copying("src:/srv/data", "dst:/srv/new/", streams=2)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        outcome = await copy.run(ctx)
+    assert outcome.result == "done" and outcome.detail["streams"] == 2, (outcome, ctx.said, ctx.errors)
+    assert trees.listing(dst.path("/srv/new/data")) == trees.listing(source)
+
+
 @pytest.mark.parametrize("victim", ["job", "src", "dst", "sshd"])
 async def test_killed_in_the_middle(victim: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")

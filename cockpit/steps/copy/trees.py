@@ -100,6 +100,7 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
         return []
     parts: list[Part] = []
     if shards.files and not later:
+        await _make(target, [landing])  # of several rsyncs that begin at once, all but one would fail to
         directory = await _keep(ctx, run_at, shards)
         part = replace(options, part=True, delete=False, exclude=(), itemize=False)
         half = await _half(part, replace(source, path=above), replace(target, path=landing), ground)
@@ -136,21 +137,26 @@ async def images(ctx: StepContext, source: End, target: End, way: Way, large: li
     """The part that moves these by chunks. The directories that they come to lie in are made."""
     action = ctx.step.action
     assert isinstance(action, Copy) and way != "relay"
-    above = "\n".join(f"mkdir -p -- {quote(place)}" for place in dict.fromkeys(dirname(one.target) for one in large))
-    ours, theirs, made = await asyncio.gather(
+    ours, theirs, _ = await asyncio.gather(
         source.remote.run(PYTHON, become=source.become), target.remote.run(PYTHON, become=target.become),
-        target.remote.run(f"umask 077\n{above}", become=target.become),
+        _make(target, [dirname(one.target) for one in large]),
     )  # fmt: skip
     names = "".join(f"{name_of(os.fsencode(one.target))}\n" for one in large)
     await target.remote.run(bundle.kept_command(_place(ctx, "images")), become=target.become, stdin=names.encode())
-    if made.exit:
-        raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
     ctx.say(f"{len(large)} large files go by chunks")
     other = target if way == "push" else source
     return Images(
         large, way, become=other.become, streams=action.streams or STREAMS, live=action.pass_ == "initial",
         python=not ours.exit and not theirs.exit,
     )  # fmt: skip
+
+
+async def _make(target: End, places: Sequence[str]) -> None:
+    """Directories of the tree, for nobody else to read until the pass over all gives them their modes. Refused."""
+    lines = "\n".join(f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places))
+    made = await target.remote.run(f"umask 077\n{lines}", become=target.become)
+    if made.exit:
+        raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
 
 
 def _contents(path: str) -> str:
