@@ -28,6 +28,7 @@ def checks(arguments: list[str]) -> dict[str, list[str]]:
 
 def main() -> int:
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ.get('PATH', '')}"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each cockpit that a test starts would compile itself again
     verdicts = []
     for name, command in checks(sys.argv[1:]).items():
         print(f"== {name}", flush=True)

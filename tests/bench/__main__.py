@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from tests.bench import data, eta, fleet, journal, screen
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="which (all)", metavar="bench")
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, each start compiles cockpit again; an installed one is
     rows = []
     for name in chosen.names or BENCHES:
         print(f"{name} …", file=sys.stderr, flush=True)

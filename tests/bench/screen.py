@@ -71,6 +71,8 @@ def attach(rounds: int) -> list[Row]:
     try:
         with night() as (running, _):
             sides = {"hello": lambda: hello(terminal), "attach": lambda: open_ui(terminal, running)}
+            for warm in sides.values():  # so that both are compiled, as what is installed is
+                warm()
             took = interleaved(sides, rounds)
     finally:
         terminal.close()
