@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.bench.measure import Row
 from tests.hosts import Host, known_hosts
 
 VENV = Path(__file__).resolve().parents[2] / "build/bench-ansible"
@@ -20,6 +21,11 @@ def installed() -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
         subprocess.run([str(VENV / "bin/pip"), "install", "-q", "ansible-core"], check=True)
     return tool
+
+
+def versions() -> list[Row]:
+    said = subprocess.run([str(installed()), "--version"], capture_output=True, text=True, check=True).stdout
+    return [Row("version: ansible-core", said.splitlines()[0])]
 
 
 def write_play(place: Path, made: list[Host], steps: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.bench import data_image, data_seven, data_survey, data_tree
 from tests.bench.measure import Row
+from tests.bench.peers import versions
 
 
 def run(rounds: int) -> list[Row]:
-    return [row for part in (data_image, data_tree, data_seven, data_survey) for row in part.run(rounds)]
+    rows = versions("rsync", "tar", "dd, cat, sync", "find", "ssh", "python3")
+    return rows + [row for part in (data_image, data_tree, data_seven, data_survey) for row in part.run(rounds)]

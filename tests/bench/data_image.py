@@ -1,82 +1,98 @@
 """Large files beside their peers: bare tools between the same two servers, over the same sshd with the same cipher.
 
-Each round runs every contender once, in turn; a peer's time includes the sync of what it wrote. SCALE shrinks every size.
+Ours goes through the whole cockpit (`transfers`), a night for each copy. Each round runs every contender once, in turn; a
+peer's time includes the sync of what it wrote. BENCH_SCALE shrinks every size.
+
+    python -m tests.bench.data_image ROUNDS [sparse dense again resumed]
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cockpit.fleet.image.blocks import CHUNK
-from tests.bench.measure import Row, at_least, at_most, median, ratio, spread, table
-from tests.copy.images import MIB, Mover, change, mover, same
-from tests.hosts.factory import Hosts
-from tests.hosts.host import Host
+from tests.bench import transfers
+from tests.bench.measure import Row, at_least, at_most, interleaved, ratio, spread, table
+from tests.bench.peers import CIPHER, Peer, versions
+from tests.bench.transfers import Phases
+from tests.copy.images import MIB, change, same
+from tests.hosts import Host, Hosts
 
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
-DENSE = int(2048 * SCALE) * MIB
+DENSE = int(2048 * SCALE) // 16 * 16 * MIB
 APPARENT, EXTENTS, EXTENT = int(8192 * SCALE) * MIB, 100, int(7.6 * SCALE * MIB) // 4096 * 4096
-CAT = "$SSH $HOST cat /srv/disk > /srv/peer/disk"
-CIPHER = "aes128-gcm@openssh.com"
-Contender = Callable[[], Awaitable[dict[str, float]]]  # seconds by name; "total" is what is compared
+PLACES = 20  # in which 1 % of the image is changed
+METHOD = ', method = "image"'  # what files of over 256 MiB get by themselves: so that smaller scales measure the same
+HALF = DENSE // (2 * 16 * MIB)
+DD = "$SSH $HOST dd if=/srv/disk bs=16M skip={at} count={half} 2>/dev/null | dd of=/srv/peer/disk bs=16M seek={at} " \
+     "iflag=fullblock oflag=direct conv=notrunc 2>/dev/null"
+
+RSYNC_SPARSE = Peer("rsync -aS", 'rsync -aS -e "$SSH" $HOST:/srv/disk /srv/peer/')
+TAR = Peer("tar -cS | ssh tar -xS", "$SSH $HOST tar -C /srv -cS disk | tar -C /srv/peer -xS")
+RSYNC_WHOLE = Peer("rsync -aW --inplace", 'rsync -aW --inplace -e "$SSH" $HOST:/srv/disk /srv/peer/')
+CAT = Peer("ssh cat", "$SSH $HOST cat /srv/disk > /srv/peer/disk")
+TWO_DD = Peer("2 x dd | dd direct", f"{DD.format(at=0, half=HALF)} & {DD.format(at=HALF, half=HALF)}; wait")
+DELTA = "rsync -a --inplace --no-whole-file"
+RSYNC_DELTA = Peer(DELTA, f'{DELTA} -e "$SSH" $HOST:/srv/disk /srv/peer/')
 
 
 @dataclass
 class Pair:
-    """Source and destination, and bare ssh from the one to the other for the peers."""
+    """Source and destination, bare ssh from the one to the other for the peers, and the phases of what ours copied."""
 
     src: Host
     dst: Host
-    moving: Mover
-    peers: str = field(default="")
+    ssh: str
+    said: list[Phases] = field(default_factory=list)
 
-    def bare(self, command: str) -> float:
-        """Seconds of a command on the destination, synced. $SSH reaches the source, $FROM is its name for rsync."""
-        self.dst.run("rm -rf /srv/peer; mkdir /srv/peer; sync")
-        return self.again(command)
+    @property
+    def disk(self) -> Path:
+        return self.src.path("/srv/disk")
 
-    def again(self, command: str) -> float:
+    def clear(self, place: str) -> None:
+        self.dst.run(f"rm -rf {place} /root/.cockpit/images; mkdir {place}; sync", timeout=100)
+
+    def peer(self, peer: Peer, *, fresh: bool = True) -> float:
+        """Seconds of its command on the destination, synced."""
+        if fresh:
+            self.clear("/srv/peer")
         began = time.monotonic()
-        done = self.dst.run(f"{self.peers}\n{command} && sync -f /srv/peer", timeout=1000)
+        done = self.dst.run(f"{self.ssh}\n{peer.command} && sync -f /srv/peer", timeout=1000)
         assert done.returncode == 0, done.stderr
         return time.monotonic() - began
 
+    def ours(self, *, fresh: bool = True) -> float:
+        """Seconds of the copy through the whole cockpit, synced and every chunk of it hashed at both ends."""
+        if fresh:
+            self.clear("/srv/ours")
+        self.said.append(transfers.one(self.src, self.dst, "/srv/disk", "/srv/ours/disk", METHOD))
+        return self.said[-1]["total"]
 
-@asynccontextmanager
-async def pair() -> AsyncIterator[Pair]:
+    def contenders(self, *peers: Peer) -> dict[str, Callable[[], float]]:
+        bare = {peer.name: partial(self.peer, peer) for peer in peers}
+        return {"cockpit": self.ours, **bare}
+
+
+@contextmanager
+def pair() -> Iterator[Pair]:
     made = Hosts()
     try:
-        with tempfile.TemporaryDirectory() as place:
-            src, dst = made("src", user="root"), made("dst", user="root")
-            key = dst.path("/root/bench.key")
-            key.write_bytes(src.client_key.read_bytes())
-            key.chmod(0o600)
-            options = f"-F none -p {src.port} -i /root/bench.key -c {CIPHER} -o StrictHostKeyChecking=no -o LogLevel=ERROR"
-            async with mover(src, dst, "pull", Path(place)) as moving:
-                yield Pair(src, dst, moving, f"SSH='ssh {options}' HOST=root@{src.address}")
+        src, dst = made("src", user="root"), made("dst", user="root")
+        key = dst.path("/root/bench.key")
+        key.write_bytes(src.client_key.read_bytes())
+        key.chmod(0o600)
+        options = f"-F none -p {src.port} -i /root/bench.key -c {CIPHER} -o StrictHostKeyChecking=no -o LogLevel=ERROR"
+        yield Pair(src, dst, f"SSH='ssh {options}' HOST=root@{src.address}")
     finally:
         made.close()
-
-
-async def ours(on: Pair, name: str, *, fresh: bool = True) -> dict[str, float]:
-    """The part's job from its start to its end, and its phases."""
-    if fresh:
-        on.dst.run("rm -rf /srv/ours /root/.cockpit/images; mkdir /srv/ours; sync")
-    began = time.monotonic()
-    run = await on.moving.move((f"/srv/{name}", f"/srv/ours/{name}"))
-    seconds = {key.removeprefix("seconds_"): value for key, value in run.part.detail().items() if key.startswith("seconds_")}
-    whole = time.monotonic() - began
-    return seconds | {"whole": whole, "total": whole - seconds["verify"]}
 
 
 def make_sparse(path: Path) -> None:
@@ -95,134 +111,114 @@ def make_dense(path: Path) -> None:
             file.write(os.urandom(16 * MIB))
 
 
-async def sparse(rounds: int) -> dict[str, list[dict[str, float]]]:
-    async with pair() as on:
-        make_sparse(on.src.path("/srv/disk"))
-        found = await interleaved(rounds, {
-            "cockpit": lambda: ours(on, "disk"),
-            "rsync -aS": peer(on, 'rsync -aS -e "$SSH" $HOST:/srv/disk /srv/peer/'),
-            "tar -cS | ssh tar -xS": peer(on, "$SSH $HOST tar -C /srv -cS disk | tar -C /srv/peer -xS"),
-        })  # fmt: skip
-        assert same(on.src.path("/srv/disk"), on.dst.path("/srv/ours/disk"))
-        return found
+Took = dict[str, list[float]]
 
 
-async def dense(rounds: int) -> dict[str, list[dict[str, float]]]:
-    async with pair() as on:
-        make_dense(on.src.path("/srv/disk"))
-        return await interleaved(rounds, {
-            "cockpit": lambda: ours(on, "disk"),
-            "rsync -aW --inplace": peer(on, 'rsync -aW --inplace -e "$SSH" $HOST:/srv/disk /srv/peer/'),
-            "ssh cat": peer(on, CAT),
-            "2 x dd | dd direct": peer(on, two_dd()),
-        })  # fmt: skip
+def sparse(on: Pair, rounds: int) -> Took:
+    make_sparse(on.disk)
+    took = interleaved(on.contenders(RSYNC_SPARSE, TAR), rounds)
+    assert same(on.disk, on.dst.path("/srv/ours/disk"))
+    return took
 
 
-def two_dd() -> str:
-    half = DENSE // (2 * 16 * MIB)
-    one = "$SSH $HOST dd if=/srv/disk bs=16M skip={at} count={half} 2>/dev/null | dd of=/srv/peer/disk bs=16M seek={at} " \
-          "iflag=fullblock oflag=direct conv=notrunc 2>/dev/null"
-    return f"{one.format(at=0, half=half)} & {one.format(at=half, half=half)}; wait"
+def dense(on: Pair, rounds: int) -> Took:
+    make_dense(on.disk)
+    return interleaved(on.contenders(RSYNC_WHOLE, CAT, TWO_DD), rounds)
 
 
-async def again(rounds: int) -> dict[str, list[dict[str, float]]]:
-    """1 % of the sparse image's data changed in 20 places."""
-    async with pair() as on:
-        disk = on.src.path("/srv/disk")
-        make_sparse(disk)
-        await ours(on, "disk")
-        on.bare('rsync -aS -e "$SSH" $HOST:/srv/disk /srv/peer/')
-        length = EXTENTS * EXTENT // 100 // 20 // 4096 * 4096
-        found: dict[str, list[dict[str, float]]] = {"cockpit": [], "rsync --inplace --no-whole-file": []}
-        for n in range(rounds):
-            change(disk, 20, length, seed=n)
-            found["cockpit"].append(await ours(on, "disk", fresh=False))
-            line = 'rsync -a --inplace --no-whole-file -e "$SSH" $HOST:/srv/disk /srv/peer/'
-            found["rsync --inplace --no-whole-file"].append({"total": on.again(line)})
-        return found
+def again(on: Pair, rounds: int) -> Took:
+    """1 % of the sparse image's data changed in 20 places; another night copies it to where the last one did."""
+    make_sparse(on.disk)
+    on.ours()
+    on.said.clear()
+    on.peer(RSYNC_SPARSE)
+    seeds = iter(range(rounds))
+    length = EXTENTS * EXTENT // 100 // PLACES // 4096 * 4096
+
+    def ours() -> float:
+        change(on.disk, PLACES, length, seed=next(seeds))
+        return on.ours(fresh=False)
+
+    took = interleaved({"cockpit": ours, RSYNC_DELTA.name: lambda: on.peer(RSYNC_DELTA, fresh=False)}, rounds)
+    assert same(on.disk, on.dst.path("/srv/ours/disk"))
+    return took
 
 
-async def resumed(rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Killed at 90 %, begun again."""
-    async with pair() as on:
-        make_dense(on.src.path("/srv/disk"))
-        found: dict[str, list[dict[str, float]]] = {"first copy": [], "resumed": []}
-        for _ in range(rounds):
-            found["first copy"].append(await ours(on, "disk"))
-            on.dst.run("rm -rf /srv/ours /root/.cockpit/images; mkdir /srv/ours; sync")
-            run = await on.moving.start([("/srv/disk", "/srv/ours/disk")])
-            following = asyncio.create_task(run.follow())
-            await asyncio.to_thread(receipted, on, DENSE // CHUNK * 9 // 10)
-            on.dst.run("pkill -KILL -x python3")
-            await following
-            found["resumed"].append(await ours(on, "disk", fresh=False))
-        return found
+def resumed(on: Pair, rounds: int) -> Took:
+    """Killed at 90 %; the engine tries again by itself, in the same night."""
+    make_dense(on.disk)
+    firsts, pauses = list[Phases](), list[float]()
+
+    def first() -> float:
+        on.ours()
+        firsts.append(on.said.pop())
+        return firsts[-1]["total"]
+
+    def second() -> float:
+        on.clear("/srv/ours")
+        phases, pause = killed(on)
+        on.said.append(phases)
+        pauses.append(pause)
+        return phases["total"]
+
+    took = interleaved({"first copy": first, "resumed": second}, rounds)
+    assert same(on.disk, on.dst.path("/srv/ours/disk"))
+    return took | {"from the kill until it tries again by itself": pauses}
+
+
+def killed(on: Pair) -> tuple[Phases, float]:
+    """The phases of what was left, from where it tries again; and the seconds from the kill until then."""
+    step = transfers.STEP.format(target=on.dst.name, source=on.src.name, path="/srv/disk", to="/srv/ours/disk", more=METHOD)
+    with transfers.night([on.src, on.dst], step) as running:
+        transfers.go(running)
+        receipted(on, DENSE // CHUNK * 9 // 10)
+        since = time.time()
+        on.dst.run("pkill -KILL -x python3")
+        facts = running.until(lambda facts: bool(transfers.done(facts)), 1000)
+        began = transfers.begun_again(facts)
+        return transfers.phases(running, f"copy@{on.dst.name}", began), began - since
 
 
 def receipted(on: Pair, chunks: int) -> None:
     """Until so many are written down on the destination: what the job says of itself comes too seldom for a kill in time."""
-    place = on.dst.path("/root/.cockpit/images")
+    place, deadline = on.dst.path("/root/.cockpit/images"), time.monotonic() + 300
     while sum(one.read_bytes().count(b'["chunk",') for one in place.glob("*")) < chunks:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{chunks} chunks were never receipted")
         time.sleep(0.01)
 
 
-def peer(on: Pair, command: str) -> Contender:
-    async def run() -> dict[str, float]:
-        return {"total": on.bare(command)}
-
-    return run
-
-
-async def interleaved(rounds: int, contenders: dict[str, Contender]) -> dict[str, list[dict[str, float]]]:
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            found[name].append(await contender())
-    return found
-
-
-ROWS = {"sparse": sparse, "dense": dense, "again": again, "resumed": resumed}
+ROWS: dict[str, Callable[[Pair, int], Took]] = {"sparse": sparse, "dense": dense, "again": again, "resumed": resumed}
 WHAT = {
-    "sparse": f"sparse image of {APPARENT >> 30} GiB, {EXTENTS * EXTENT / 1e6:.0f} MB in {EXTENTS} extents",
+    "sparse": f"sparse image of {APPARENT / 2**30:g} GiB, {EXTENTS * EXTENT / 1e6:.0f} MB in {EXTENTS} extents",
     "dense": f"dense file of {DENSE >> 20} MiB",
-    "again": "the sparse image with 1 % changed in 20 places",
+    "again": f"the sparse image with 1 % changed in {PLACES} places",
     "resumed": f"dense file of {DENSE >> 20} MiB, killed at 90 %",
 }
+PEERS = {"sparse": (RSYNC_SPARSE, TAR), "dense": (RSYNC_WHOLE, CAT, TWO_DD), "again": (RSYNC_DELTA,), "resumed": ()}
 BOUNDS = [  # bench, this one's time, over that one's, is at most or at least
     ("sparse", "rsync -aS", "cockpit", "at least", 8.0), ("sparse", "cockpit", "tar -cS | ssh tar -xS", "at most", 1.4),
     ("dense", "rsync -aW --inplace", "cockpit", "at least", 1.6), ("dense", "ssh cat", "cockpit", "at least", 1.0),
-    ("again", "cockpit", "rsync --inplace --no-whole-file", "at most", 1.0), ("resumed", "resumed", "first copy", "at most", 0.2),
+    ("again", "cockpit", DELTA, "at most", 1.0), ("resumed", "resumed", "first copy", "at most", 0.2),
 ]  # fmt: skip
-PEERS = ("rsync --version", "tar --version", "ssh -V", "python3 --version")
-
-
-def versions() -> list[Row]:
-    """The peers', and how they were called."""
-    said = [subprocess.run(peer.split(), capture_output=True, text=True, check=True) for peer in PEERS]
-    first = [(one.stdout or one.stderr).splitlines()[0] for one in said]
-    rows = [Row(f"peer: {peer.split()[0]}", line) for peer, line in zip(PEERS, first, strict=True)]
-    return [*rows, Row("peer: ssh cat", CAT), Row("peer: dd", two_dd()), Row("peers' ssh, also rsync's -e", f"ssh -c {CIPHER}")]
 
 
 def run(rounds: int, names: Sequence[str] = tuple(ROWS)) -> list[Row]:
-    rows = versions()
+    rows = list[Row]()
     for name in names:
-        found = asyncio.run(ROWS[name](rounds))
-        totals = {who: [one["total"] for one in runs] for who, runs in found.items()}
-        for who, runs in found.items():
-            rows.append(Row(f"{WHAT[name]}: {who}", f"{spread(totals[who])}{_parts(runs)}"))
+        with pair() as on:
+            took = ROWS[name](on, rounds)
+            rows.append(Row(f"{WHAT[name]}, all copied and synced"))
+            rows += [Row(f"  peer: {peer.name}", peer.said) for peer in PEERS[name]]
+            for who, seconds in took.items():
+                rows.append(Row(f"  {who}", spread(seconds)))
+                rows += transfers.parts(on.said) if who in ("cockpit", "resumed") else []
         for bench, one, other, way, bound in BOUNDS:
             if bench == name:
                 judged = at_least if way == "at least" else at_most
-                rows.append(judged(ratio(totals[one], totals[other]), bound, f"{WHAT[name]}: {one} / {other}", "x"))
+                rows.append(judged(ratio(took[one], took[other]), bound, f"  {one} / {other}", "x"))
     return rows
 
 
-def _parts(runs: list[dict[str, float]]) -> str:
-    """Copy, sync and proof apart, as medians; nothing of a bare tool."""
-    named = {"copy": "copy", "sync": "sync", "verify": "proof"}
-    return "".join(f", {word} {median([one[key] for one in runs]):.2f}" for key, word in named.items() if key in runs[0])
-
-
 if __name__ == "__main__":
-    print(table(run(int(sys.argv[1]), sys.argv[2:] or tuple(ROWS))))
+    print(table(versions("rsync", "tar", "dd, cat, sync", "ssh") + run(int(sys.argv[1]), sys.argv[2:] or tuple(ROWS))))

@@ -1,23 +1,26 @@
 """Seven transfers at once through the whole cockpit, beside the bare tools started together; what its engine costs meanwhile.
 
 Seven servers give a tree and an image each to one, all over real sshd. The cockpit's time is from the word that starts
-them until the last one is synced: survey and route are in it, the proof that follows is told apart.
+them until the last one is synced (`transfers`), as the bare tools' is; its time with all proofs stands beside it.
+
+    python -m tests.bench.data_seven [ROUNDS]
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import sys
 import time
-from pathlib import Path
 
-from cockpit.journal.events import AttemptEnded, Fact
-from cockpit.journal.reader import Reader
-from tests.bench.data_image import CIPHER, SCALE
-from tests.bench.measure import Row, at_most, interleaved, median, ratio, spread
-from tests.bench.night import HEAD, Night, servers
+from cockpit.journal.events import AttemptEnded
+from tests.bench import transfers
+from tests.bench.measure import Row, at_most, interleaved, median, ratio, spread, table
+from tests.bench.night import Night, used
+from tests.bench.peers import CIPHER, versions
+from tests.bench.transfers import Phases
 from tests.hosts import Hosts
+
+SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 
 COUNT = 7
 FILES, FILE = int(150 * SCALE), 1 << 20
@@ -25,25 +28,23 @@ IMAGE = int(320 * SCALE) << 20
 BEYOND, ENGINE = 1.15, 5.0  # times the bare tools; percent of one core
 STEPS = """
 [[steps]]
-id = "go"
-title = "Go"
-manual = "Say go"
-[[steps]]
 id = "copy"
 on = {sources}
 copy = {{ from = "/srv/data/", to = "{target}:/srv/ours/{{{{ server.name }}}}/" }}
 """
+SSH = f"ssh -F none -i /root/bench.key -c {CIPHER} -o StrictHostKeyChecking=no -o LogLevel=ERROR"
 RSYNC = 'rsync -a -e "$SSH -p {port}" root@{address}:/srv/data/ /srv/peer/{name}/ &'
 
 
 class Seven:
-    """The eight servers, and the figures of the cockpit's runs that are not its time."""
+    """The eight servers, and the figures of the cockpit's runs beside its time."""
 
     def __init__(self) -> None:
         self.hosts = Hosts()
         self.target = self.hosts("vault", user="root")
         self.sources = self.hosts.many(COUNT, user="root")
-        self.proofs: list[float] = []
+        self.said: list[Phases] = []
+        self.wholes: list[float] = []
         self.shares: list[float] = []
         for host in self.sources:
             data = host.path("/srv/data")
@@ -62,61 +63,30 @@ class Seven:
 
     def bare(self) -> float:
         self.clear()
-        shell = f"SSH='ssh -F none -i /root/bench.key -c {CIPHER} -o StrictHostKeyChecking=no -o LogLevel=ERROR'\n"
         lines = "\n".join(RSYNC.format(port=host.port, address=host.address, name=host.name) for host in self.sources)
         began = time.monotonic()
-        done = self.target.run(f"{shell}{lines}\nwait && sync -f /srv/peer", timeout=1000)
+        done = self.target.run(f"SSH='{SSH}'\n{lines}\nwait && sync -f /srv/peer", timeout=1000)
         assert done.returncode == 0 and not done.stderr, done.stderr
         return time.monotonic() - began
 
     def cockpit(self) -> float:
-        """Seconds from go until the last transfer was synced."""
+        """Seconds from go until the last transfer was synced, each without the proof of its own image."""
         self.clear()
-        place = Path(tempfile.mkdtemp(prefix="bench-"))
         names = "[" + ", ".join(f'"{host.name}"' for host in self.sources) + "]"
-        limits = f"[limits]\ntransfers = {COUNT}\n"
-        plan = HEAD + limits + servers([self.target, *self.sources]) + STEPS.format(sources=names, target=self.target.name)
-        try:
-            night = Night(place, plan).start()
-            try:
-                return self._walked(night)
-            finally:
-                night.stop()
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+        steps = STEPS.format(sources=names, target=self.target.name)
+        with transfers.night([self.target, *self.sources], steps, f"[limits]\ntransfers = {COUNT}\n") as night:
+            return self._walked(night)
 
     def _walked(self, night: Night) -> float:
-        night.contacted(COUNT + 1)
-        spent, began = sum(night.engine.cpu_times()[:2]), time.time()
-        night.send("done", "go")
-        facts = night.until(lambda facts: len(_ends(facts)) == COUNT, 1000)
+        spent, began = used(night.engine), transfers.go(night)
+        facts = night.until(lambda facts: len(transfers.done(facts)) == COUNT, 1000)
         took = time.time() - began
-        self.shares.append((sum(night.engine.cpu_times()[:2]) - spent) / took * 100)
-        synced = max(_synced(night.session.journal_path, fact, began) for fact in _ends(facts))
-        self.proofs.append(max(fact.at for fact in _ends(facts)) - synced)
-        return synced - began
-
-
-def _ends(facts: list[Fact]) -> list[Fact]:
-    ended = [fact for fact in facts if isinstance(fact.event, AttemptEnded) and fact.event.task.startswith("copy")]
-    for fact in ended:
-        assert isinstance(fact.event, AttemptEnded)
-        if fact.event.result != "done":
-            raise RuntimeError(f"a copy failed: {fact.event}")
-    return ended
-
-
-def _synced(journal: Path, ended: Fact, began: float) -> float:
-    """When the last proof of this transfer began: all that it copied is on the disk then."""
-    assert isinstance(ended.event, AttemptEnded)
-    reader = Reader.open(journal)
-    try:
-        seen = reader.samples(f"transfer/{ended.event.task}", began, ended.at)
-    finally:
-        reader.close()
-    before = [sample.at for sample in seen if sample.values.get("phase") != "verify"]
-    after = [sample.at for sample in seen if sample.at > max(before, default=0.0)]
-    return min(after, default=ended.at)
+        self.shares.append((used(night.engine) - spent) / took * 100)
+        ends = [fact.event for fact in transfers.done(facts)]
+        each = [transfers.phases(night, end.task, began) for end in ends if isinstance(end, AttemptEnded)]
+        self.said += each
+        self.wholes.append(max(phases["whole"] for phases in each))
+        return max(phases["total"] for phases in each)
 
 
 def run(rounds: int) -> list[Row]:
@@ -125,11 +95,19 @@ def run(rounds: int) -> list[Row]:
         took = interleaved({"seven rsync -a": seven.bare, "cockpit": seven.cockpit}, rounds)
     finally:
         seven.hosts.close()
-    size = (FILES * FILE + IMAGE) * COUNT / 1e6
+    size, line = (FILES * FILE + IMAGE) * COUNT / 1e6, RSYNC.format(port="PORT", address="SOURCE", name="NAME")
     return [
-        Row(f"seven transfers at once, {size:,.0f} MB: seven {RSYNC[:8]}, then sync", spread(took["seven rsync -a"])),
-        Row("seven transfers at once: cockpit, survey to sync", spread(took["cockpit"])),
-        Row("  after it: proof", spread(seven.proofs)),
-        at_most(ratio(took["cockpit"], took["seven rsync -a"]), BEYOND, "seven transfers: cockpit / bare tools", "x"),
-        at_most(median(seven.shares), ENGINE, "engine's processor time while seven transfers run", " % of a core"),
+        Row(f"seven transfers at once, {FILES} files and an image each, {size:,.0f} MB, copied and synced"),
+        Row("  peer: seven rsync -a", f"{COUNT} x {line} wait && sync -f /srv/peer   (SSH=\"{SSH}\")"),
+        Row("  cockpit", spread(took["cockpit"])),
+        *transfers.parts(seven.said),
+        Row("  cockpit, until the last one was proven", spread(seven.wholes)),
+        Row("  seven rsync -a", spread(took["seven rsync -a"])),
+        Row("  cockpit with all proofs / seven rsync -a", f"{ratio(seven.wholes, took['seven rsync -a']):.2f}x"),
+        at_most(ratio(took["cockpit"], took["seven rsync -a"]), BEYOND, "  cockpit / seven rsync -a", "x"),
+        at_most(median(seven.shares), ENGINE, "  engine's processor time while seven transfers run", " % of a core"),
     ]
+
+
+if __name__ == "__main__":
+    print(table(versions("rsync", "ssh") + run(*map(int, sys.argv[1:] or ["5"]))))

@@ -19,6 +19,7 @@ from cockpit.journal.events import AttemptEnded
 from tests.bench import ansible
 from tests.bench.measure import Row, at_least, at_most, interleaved, ratio, spread
 from tests.bench.night import HEAD, Night, servers
+from tests.bench.peers import packages
 from tests.hosts import Host, Hosts, known_hosts
 
 SERVERS, STEPS = 50, 17
@@ -82,11 +83,14 @@ def run(rounds: int) -> list[Row]:
     finally:
         hosts.close()
         shutil.rmtree(place, ignore_errors=True)
-    what = f"{STEPS} steps on {SERVERS} sshd"
     return [
-        Row(f"{what}: bare asyncssh, connections open", spread(took["bare"])),
-        Row(f"{what}: cockpit, contact made", spread(took["cockpit"])),
-        Row(f"{what}: ansible-core raw, forks=50", spread(took["ansible"])),
-        at_most(ratio(took["cockpit"], took["bare"]), 1.5, "cockpit / bare asyncssh", "x"),
-        at_least(ratio(took["ansible"], took["cockpit"]), 5, "ansible / cockpit", "x"),
+        *packages("asyncssh"), *ansible.versions(),
+        Row(f"{STEPS} trivial steps on {SERVERS} sshd"),
+        Row("  peer: bare asyncssh", f"python -m tests.bench.bare hosts.json {STEPS}: a conn.run for each command, contact made"),
+        Row("  peer: ansible-core", f"ansible-playbook play.yml: {STEPS} raw tasks, forks = 50, pipelining, ControlPersist"),
+        Row("  cockpit, contact made", spread(took["cockpit"])),
+        Row("  bare asyncssh, contact made", spread(took["bare"])),
+        Row("  ansible-core", spread(took["ansible"])),
+        at_most(ratio(took["cockpit"], took["bare"]), 1.5, "  cockpit / bare asyncssh", "x"),
+        at_least(ratio(took["ansible"], took["cockpit"]), 5, "  ansible-core / cockpit", "x"),
     ]

@@ -15,8 +15,7 @@ class Row:
     """One line of the table. `bound` is what was promised, in words; `good` None where nothing was promised."""
 
     what: str
-    figure: str
-    against: str = ""
+    figure: str = ""
     bound: str = ""
     good: bool | None = None
 
@@ -58,8 +57,8 @@ def at_least(value: float, bound: float, what: str, unit: str) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    cells = [("what", "figure", "bound", "")]
-    cells += [(row.what, row.figure, row.bound, {True: "ok", False: "MISSED", None: ""}[row.good]) for row in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-                     for line in cells)
+    """What has no bound may be as long as it likes: versions and command lines push no column aside."""
+    lines = [("what", "figure", "bound", "")]
+    lines += [(row.what, row.figure, row.bound, {True: "ok", False: "MISSED", None: ""}[row.good]) for row in rows]
+    widths = [max(len(line[column]) for line in lines if line[column + 1]) for column in range(3)]
+    return "\n".join("  ".join([*map(str.ljust, line[:3], widths), line[3]]).rstrip() for line in lines)

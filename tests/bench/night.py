@@ -15,6 +15,7 @@ from cockpit.engine.launch import start_engine
 from cockpit.engine.options import Options, create_session
 from cockpit.journal.events import Fact, ServerContacted
 from cockpit.journal.reader import Reader
+from cockpit.journal.records import Sample
 from cockpit.plan.reader import load
 from cockpit.ui.commander import Commander, Reply
 from tests.hosts import Host, section
@@ -47,6 +48,9 @@ class Night:
     def facts(self, *kinds: str) -> list[Fact]:
         return [fact for fact in self._reader.facts() if not kinds or fact.kind in kinds]
 
+    def samples(self, series: str, since: float, until: float) -> list[Sample]:
+        return self._reader.samples(series, since, until)
+
     def until(self, true: Callable[[list[Fact]], bool], seconds: float = 120.0) -> list[Fact]:
         """Wait for something in the journal, looking often enough to notice and rarely enough not to disturb."""
         deadline, facts = time.monotonic() + seconds, self.facts()
@@ -74,3 +78,9 @@ class Night:
 def servers(made: list[Host]) -> str:
     """Their sections, each with its host key pinned, so that nothing has to be asked."""
     return "".join(section(host, host_key=host.host_key) for host in made)
+
+
+def used(process: psutil.Process) -> float:
+    """CPU seconds so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -13,16 +13,21 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench.measure import Row, at_most, interleaved, percentile, ratio, spread
-from tests.bench.night import HEAD, Night, servers
+from cockpit.journal.log import LogView
+from cockpit.journal.reader import Reader
+from tests.bench.measure import Row, at_least, at_most, interleaved, median, percentile, ratio, spread
+from tests.bench.night import HEAD, Night, servers, used
+from tests.bench.peers import packages, versions
 from tests.bench.terminal import Terminal
 from tests.hosts import Host, Hosts
 
 COCKPIT = str(Path(sys.executable).with_name("cockpit"))
 STEPS, KEYS, IDLE = 17, 200, 20.0
+LINES = 1000  # a second that arrive while keys are pressed, at least
 FLOOD = """python3 -uc 'import time
+began = time.monotonic()
 for n in range(10**7):
-  print(f\"line {n} of a flood of words\"); time.sleep({pause})'"""
+  print(f\"line {n} of a flood of words\"); time.sleep(max(0.0, began + n / RATE - time.monotonic()))'"""
 
 
 def plan(made: list[Host], first: str) -> str:
@@ -77,15 +82,18 @@ def attach(rounds: int) -> list[Row]:
     finally:
         terminal.close()
     return [
-        Row("Textual hello world to first paint in tmux", spread(took["hello"])),
-        Row("cockpit attach to first full paint in tmux", spread(took["attach"])),
-        at_most(ratio(took["attach"], took["hello"]), 2, "attach / hello world", "x"),
+        *versions("tmux", "python3"), *packages("textual"),
+        Row("from the start to the first full paint in tmux"),
+        Row("  peer: Textual hello world", "python -m tests.bench.hello"),
+        Row("  cockpit attach", spread(took["attach"])),
+        Row("  Textual hello world", spread(took["hello"])),
+        at_most(ratio(took["attach"], took["hello"]), 2, "  attach / hello world", "x"),
     ]
 
 
-def flood(lines_a_second: int) -> str:
+def flood(lines_a_second: float) -> str:
     """A step that prints that many lines a second on each of the two servers between which the keys go."""
-    command = FLOOD.replace("{pause}", f"{1 / lines_a_second:.6f}")
+    command = FLOOD.replace("RATE", f"{lines_a_second:g}")
     return f"[[steps]]\nid = \"flood\"\ntitle = \"Flood\"\non = [\"srv01\", \"srv02\"]\nneeds = []\nrun = '''{command}'''\n"
 
 
@@ -93,27 +101,28 @@ def keys(rounds: int) -> list[Row]:
     """Up and down in the list of servers; the effect is seen when the cursor stands on another row."""
     terminal = Terminal()
     try:
-        with night(flood(700)) as (running, made):
+        with night(flood(0.6 * LINES)) as (running, _):
             open_ui(terminal, running)
-            before, began = lines_so_far(made), time.monotonic()
-            took = [press(terminal, "k" if number % 2 else "j") for number in range(KEYS)]
-            rate = (lines_so_far(made) - before) / (time.monotonic() - began)
-            ui = psutil.Process(terminal.pid())
-            memory = ui.memory_info().rss / 2**20
+            log = Reader.open(running.session.journal_path).log()
+            found = [_round(terminal, log) for _ in range(rounds)]
+            memory = psutil.Process(terminal.pid()).memory_info().rss / 2**20
     finally:
         terminal.close()
+    rates, middles, late = (list(each) for each in zip(*found, strict=True))
     return [
-        Row("log lines arriving", f"{rate:.0f}/s"),
-        Row("key to effect, median", f"{percentile(took, 0.5) * 1000:.0f} ms"),
-        at_most(percentile(took, 0.95) * 1000, 100, f"key to effect, p95 of {KEYS} keys", " ms"),
-        Row("memory of the UI", f"{memory:.0f} MiB"),
+        at_least(median(rates), LINES, "lines that arrive in the journal while keys are pressed", "/s"),
+        Row(f"  key to effect, median of {KEYS} keys", spread(middles, "ms")),
+        Row("  memory of the UI", f"{memory:.0f} MiB"),
+        at_most(median(late), 100, f"  key to effect, p95 of {KEYS} keys", " ms"),
     ]
 
 
-def lines_so_far(made: list[Host]) -> int:
-    """Lines in the jobs' records on their servers."""
-    records = [path for host in made for path in (host.root / "home").rglob("*.out")]
-    return sum(path.read_bytes().count(b"\n") for path in records)
+def _round(terminal: Terminal, log: LogView) -> tuple[float, float, float]:
+    """Lines a second that came meanwhile; ms of the median and of the 95th in a hundred keys."""
+    before, began = log.count(), time.monotonic()
+    took = [press(terminal, "k" if number % 2 else "j") for number in range(KEYS)]
+    rate = (log.count() - before) / (time.monotonic() - began)
+    return rate, percentile(took, 0.5) * 1000, percentile(took, 0.95) * 1000
 
 
 def press(terminal: Terminal, key: str) -> float:
@@ -137,21 +146,20 @@ def idle(rounds: int) -> list[Row]:
     try:
         with night() as (running, _):
             open_ui(terminal, running)
-            ui, engine = psutil.Process(terminal.pid()), running.engine
             time.sleep(3)  # starting is not idling
-            before = used(ui), used(engine)
-            time.sleep(IDLE)
-            after = used(ui), used(engine)
-            shares = [(late - early) / IDLE * 100 for late, early in zip(after, before, strict=True)]
+            both = psutil.Process(terminal.pid()), running.engine
+            shares = [_shares(*both) for _ in range(rounds)]
     finally:
         terminal.close()
+    ui, engine = (list(each) for each in zip(*shares, strict=True))
     return [
-        at_most(shares[0], 3, f"UI, idle for {IDLE:.0f} s, share of one core", " %"),
-        at_most(shares[1], 1, f"engine, idle for {IDLE:.0f} s, share of one core", " %"),
+        Row(f"nothing happens for {IDLE:.0f} s, {rounds} times"),
+        at_most(median(ui), 3, "  UI, share of one core", " %"),
+        at_most(median(engine), 1, "  engine, share of one core", " %"),
     ]
 
 
-def used(process: psutil.Process) -> float:
-    """CPU seconds so far."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _shares(*processes: psutil.Process) -> list[float]:
+    before = [used(process) for process in processes]
+    time.sleep(IDLE)
+    return [(used(process) - early) / IDLE * 100 for process, early in zip(processes, before, strict=True)]

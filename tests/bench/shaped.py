@@ -14,27 +14,37 @@ from tests.hosts import Host, Hosts
 from tests.hosts.tools import find
 
 SHAPES = ("tree", "dense", "mixed")
-TOTAL = 160_000_000  # bytes of each shape
+TOTAL = {"tree": 160_000_000, "dense": 160_000_000, "mixed": 400_000_000}  # bytes
+SMALL = {"tree": 160_000_000, "dense": 0, "mixed": 100_000_000}  # bytes of it in small files
 BLOCK = 1 << 24  # written at once
+FASTER = 2.5  # times: the wire of the mix, so that it takes as long as the others
 SLOWEST, FASTEST = 3e6, 16e6  # bytes/s, drawn evenly on a logarithmic scale
 SHORTEST, LONGEST = 1.5, 6.0  # s that one rate holds
 
 
-def schedule(seed: int, seconds: float = 300.0) -> list[tuple[float, float]]:
+def rates_of(shape: str) -> tuple[float, float]:
+    """The fastest and the slowest, bytes/s."""
+    more = FASTER if shape == "mixed" else 1.0
+    return FASTEST * more, SLOWEST * more
+
+
+def schedule(seed: int, shape: str, seconds: float = 300.0) -> list[tuple[float, float]]:
     """(seconds, bytes/s), one after the other."""
+    fastest, slowest = rates_of(shape)
     rng, found, total = random.Random(seed), list[tuple[float, float]](), 0.0
     while total < seconds:
         span = rng.uniform(SHORTEST, LONGEST)
-        found.append((span, SLOWEST * (FASTEST / SLOWEST) ** rng.random()))
+        found.append((span, slowest * (fastest / slowest) ** rng.random()))
         total += span
     return found
 
 
 def fill(place: Path, shape: str, seed: int) -> None:
-    """A tree of files of 4 to 64 KiB, one dense file, or half of each, the large one last in any tool's order."""
+    """A tree of files of 4 to 64 KiB, one dense file, or both, the large one last in any tool's order: of over 256 MiB, which
+    the cockpit moves by chunks."""
     rng = random.Random(seed)
     place.mkdir(parents=True, exist_ok=True)
-    small = {"tree": TOTAL, "dense": 0, "mixed": TOTAL // 2}[shape]
+    total, small = TOTAL[shape], SMALL[shape]
     made = number = 0
     while made < small:
         size = rng.randrange(4096, 65537)
@@ -42,12 +52,12 @@ def fill(place: Path, shape: str, seed: int) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(rng.randbytes(size))
         made, number = made + size, number + 1
-    if made < TOTAL:
+    if made < total:
         last = place / ("zz" if shape == "mixed" else "one")
         last.mkdir()
         with open(last / "huge.img", "wb") as file:
-            for begin in range(made, TOTAL, BLOCK):
-                file.write(rng.randbytes(min(BLOCK, TOTAL - begin)))
+            for begin in range(made, total, BLOCK):
+                file.write(rng.randbytes(min(BLOCK, total - begin)))
 
 
 def size_of(place: Path) -> int:
@@ -67,7 +77,7 @@ class Shaped:
 
     def _rate(self, rate: float) -> None:
         bits = f"{int(rate * 8)}bit"
-        shape = ["tbf", "rate", bits, "burst", "32kb", "latency", "200ms"]
+        shape = ["tbf", "rate", bits, "burst", "128kb", "latency", "200ms"]
         subprocess.run([*self._enter, "replace", "dev", "eth0", "root", *shape], check=True)
 
     def follow(self, rates: list[tuple[float, float]]) -> None:
