@@ -1,7 +1,7 @@
 """A survey of 200,000 files, all of it counted, beside `find -printf` of the same files through a standing ssh connection.
 
-Ours is the one that a copy begins with, through the whole cockpit. The hosts' disks are in memory: what is compared reads
-directories that the system knows already, and to delete so many files takes some disks minutes.
+Ours is the one that a copy begins with, through the whole cockpit. Each round has a target of its own: to delete what
+had arrived of so many files takes some disks minutes.
 
     python -m tests.bench.data_survey [ROUNDS]
 """
@@ -22,7 +22,6 @@ from tests.bench.peers import versions
 from tests.hosts import Host, Hosts, known_hosts
 
 DIRECTORIES, EACH = int(400 * float(os.environ.get("BENCH_SCALE", "1"))), 500
-MEMORY = Path("/dev/shm")
 FORMAT = "%s %n %D:%i %b %P\\n"  # what shards are cut from: the least that a survey could ask
 
 
@@ -52,14 +51,14 @@ def by_cockpit(source: Host, target: Host) -> float:
     """Seconds from the word that lets a copy of them go until the engine knows what there is to copy, what the target can do
     and that all of it fits. The copy ends there."""
     task = f"copy@{target.name}"
-    step = transfers.STEP.format(source=source.name, target=target.name, path="/srv/data/", to="/srv/ours/", more="")
+    to = f"/srv/ours-{time.time_ns()}/"
+    step = transfers.STEP.format(source=source.name, target=target.name, path="/srv/data/", to=to, more="")
     with transfers.night([source, target], step) as night:
         began = transfers.go(night)
         found = night.until(lambda facts: any(_surveyed(fact) for fact in facts), 300)
         counted = night.samples(f"transfer/{task}", began, time.time())[-1].values["files_total"]
         night.send("cancel", task)
         night.until(lambda facts: any(fact.kind == "AttemptEnded" for fact in facts), 300)
-    target.run("rm -rf /srv/ours", timeout=300)
     assert counted == DIRECTORIES * EACH, counted
     return next(fact.at for fact in found if _surveyed(fact)) - began
 
@@ -69,7 +68,7 @@ def _surveyed(fact: Fact) -> bool:
 
 
 def measured(rounds: int) -> dict[str, list[float]]:
-    made = Hosts(MEMORY)
+    made = Hosts()
     with tempfile.TemporaryDirectory(prefix="bench-survey-") as name:
         place = Path(name)
         try:
