@@ -36,26 +36,47 @@ class Reply:
 
 
 def send(session: SessionDir, request: dict[str, Any]) -> Reply:
-    """One request to the session's engine. Leaves with 3 when no engine answers."""
-    try:
-        tty = os.ttyname(0)
-    except OSError:
-        tty = ""
+    """One request to the session's engine. Leaves with 3 when none answers, and says what is known of the request then."""
     try:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(ANSWER_LIMIT)
             sock.connect(os.fspath(session.socket_path))
-            sock.sendall(json.dumps({"tty": tty, **request}).encode() + b"\n")
-            line = sock.makefile("rb").readline()
+            line = _answer_of(sock, session, {"tty": _tty(), **request})
+    except TimeoutError:
+        stop(STUCK, f"the engine of {session.id} took longer than {ANSWER_LIMIT:g} s to answer; {_unknown(session)}")
+    except BlockingIOError:  # connect(2) on a full queue: an engine that takes nothing from it
+        stop(STUCK, f"the engine of {session.id} takes no requests at present; it was not asked, try again")
     except OSError as error:
         outcome = begun(session).outcome
         if outcome is not None:
             stop(MEND, f"{session.id} has ended ({outcome}); cockpit report {session.id} tells of it")
         stop(STUCK, f"no engine answers for {session.id} ({error.strerror or error}); cockpit resume {session.id} starts one")
-    if not line:
-        stop(STUCK, f"the engine of {session.id} went away; cockpit resume {session.id} starts another")
     said = json.loads(line)
     return Reply(bool(said["ok"]), str(said["text"]), dict(said.get("data") or {}))
+
+
+def _answer_of(sock: socket.socket, session: SessionDir, request: dict[str, Any]) -> bytes:
+    """The line that came back. Once the request is on its way, an engine that hangs up may have done it."""
+    try:
+        sock.sendall(json.dumps(request).encode() + b"\n")
+        line = sock.makefile("rb").readline()
+    except ConnectionError:
+        line = b""
+    if not line.endswith(b"\n"):
+        stop(STUCK, f"the engine of {session.id} went away without an answer; {_unknown(session)}, "
+                    f"then cockpit resume {session.id} if there is none")
+    return line
+
+
+def _unknown(session: SessionDir) -> str:
+    return f"whether it did this is not known yet: look at `cockpit log {session.id}` before asking again"
+
+
+def _tty() -> str:
+    try:
+        return os.ttyname(0)
+    except OSError:
+        return ""
 
 
 @click.command("do", epilog="Example: cockpit do 2026 skip tests@web01 --why 'known flaky' --as maria")
