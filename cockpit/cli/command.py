@@ -20,6 +20,7 @@ from cockpit.journal.lease import SessionDir
 from cockpit.plan.reader import load, loads
 from cockpit.state.model import PENDING
 from cockpit.state.tail import state_of
+from cockpit.views.logs import clean
 
 VERBS = (
     "start", "done", "failed", "retry", "skip", "cancel", "undo", "go", "no-go", "hold", "release", "answer", "note", "drop",
@@ -136,7 +137,7 @@ def amend(session: str, plan_path: Path, yes: bool, why: str | None, who: str | 
     begun = {t.step for t in state.tasks.values() if t.state != PENDING or t.attempts}
     changes = all_differences(found, loads(state.plan_text, str(found.plan_path), base=found.files_path), load(plan_path), begun)
     for change in changes:
-        click.echo(change)
+        click.echo("\n".join([change.what, *(f"    {clean(line.encode())}" for line in change.details)]))
     if not changes:
         click.echo("nothing changes")
         return
