@@ -23,6 +23,12 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Cockpit:
     return Cockpit()
 
 
+@pytest.fixture
+def here() -> Cockpit:
+    """Commands inside the test: many are tried."""
+    return Cockpit()
+
+
 def test_a_slow_engine_is_not_called_a_missing_one(cockpit: Cockpit, hurried: Cockpit, night: str) -> None:
     pid = cockpit.status(night)["engine"]["pid"]
     os.kill(pid, signal.SIGSTOP)
@@ -67,3 +73,25 @@ def test_an_engine_that_takes_no_requests_was_not_asked(cockpit: Cockpit, night:
         listening.listen(0)
         first.connect(os.fspath(path))
         assert "was not asked" in refused(cockpit, f"do {night} done look", 3)
+
+
+UNKNOWN = {
+    "ack": "lost:SERVER", "ack nonsense": "lost:SERVER", "ack lost:fs99": "lost:SERVER", "ack stalled:last@fs01": "lost:SERVER",
+    "note fs99 --value hi": "known are bye, last", "note lok --value hi": "'look'", "note look": "--value", "hold lok": "'look'",
+    "release fs99": "known are", "drop fs99 --why x": "no server", "done lok": "'look'", "done": "name one", "start": "name one",
+    "answer input-tiket --value 1": "no open question", "limit much": "a rate", "undo look@fs01": "no task",
+}
+
+
+def test_unknown_targets_are_refused_with_what_there_is(here: Cockpit, night: str) -> None:
+    before = here.facts(night)
+    for words, instead in UNKNOWN.items():
+        assert instead in refused(here, f"do {night} {words}"), words
+    assert here.facts(night) == before
+
+
+def test_alarms_are_acknowledged_by_their_ids_whatever_tells_their_occurrences_apart(here: Cockpit, night: str) -> None:
+    keys = ["stalled:last@local", "stalled:last@local#1795752000", "late", "late#600"]
+    for key in keys:
+        assert "acknowledged" in here("do", night, "ack", key).stdout
+    assert [f["data"]["alarm"] for f in here.facts(night) if f["kind"] == "AlarmAcknowledged"] == keys

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.journal.events import Event
 from cockpit.plan.model import Step
+from cockpit.plan.problems import nearest
 from cockpit.state.model import Task
 from cockpit.state.standing import chart
 
@@ -52,12 +53,22 @@ class Desk:
                 raise Refused(f"{command.target} runs on {len(of_step)} servers: name one, as {of_step[0].id}")
             found = of_step[0] if of_step else self._of_prompt(command.target)
         if found is None:
-            raise Refused(f"no task {command.target!r}: write step@server, or the id of a step on no server")
+            instead = nearest(command.target, state.tasks) if command.target else "name one"
+            raise Refused(f"no task {command.target!r}; {instead}: write step@server, or the id of a step on no server")
         return found
 
     def _of_prompt(self, identity: str) -> Task | None:
         prompt = self.engine.state.prompts.get(identity)
         return self.engine.state.tasks.get(prompt.task or "") if prompt else None
+
+    def place(self, target: str) -> str:
+        """A server, a step or a task; "" for everything."""
+        if target in ("", "all"):
+            return ""
+        places = [*self.engine.plan.servers, *chart(self.engine.plan).steps, *self.engine.state.tasks]
+        if target not in places:
+            raise Refused(f"no server, step or task {target!r}; {nearest(target, places)}")
+        return target
 
     def step(self, task: Task) -> Step:
         return chart(self.engine.plan).steps[task.step]
