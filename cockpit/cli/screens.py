@@ -6,7 +6,6 @@ import gc
 import getpass
 import os
 import sys
-from typing import NoReturn
 
 import click
 
@@ -31,13 +30,13 @@ def needs_terminal(instead: str) -> None:
 SELDOM = 50_000  # new objects between two looks for garbage; Python's 700 make a sixth of opening a screen out of looking
 
 
-def show(session: SessionDir, *, who: str, read_only: bool = False) -> NoReturn:
-    """The screen, until it is left."""
+def show(session: SessionDir, *, who: str, read_only: bool = False) -> int:
+    """The screen, until it is left. The exit code: 0, also when the night has failed meanwhile; else it could not be shown."""
     gc.set_threshold(SELDOM)
     from cockpit.ui.app import run_ui  # Textual takes 0.2 s to import, which a headless command need not pay
 
     gc.freeze()  # what was imported stays
-    raise SystemExit(run_ui(session.path, who=who, read_only=read_only))
+    return run_ui(session.path, who=who, read_only=read_only)
 
 
 @click.command("attach", epilog="Example: cockpit attach")
@@ -47,7 +46,7 @@ def show(session: SessionDir, *, who: str, read_only: bool = False) -> NoReturn:
 def attach(session: str | None, who: str | None) -> None:
     """A screen on a session; any number may be open."""
     needs_terminal("cockpit status says where it stands")
-    show(SessionDir.find(session), who=who or person())
+    raise SystemExit(show(SessionDir.find(session), who=who or person()))
 
 
 @click.command("watch", epilog="Example: cockpit watch")
@@ -56,7 +55,7 @@ def attach(session: str | None, who: str | None) -> None:
 def watch(session: str | None) -> None:
     """A screen on a session that can only look."""
     needs_terminal("cockpit status says where it stands")
-    show(SessionDir.find(session), who="watch", read_only=True)
+    raise SystemExit(show(SessionDir.find(session), who="watch", read_only=True))
 
 
 @click.command("replay", epilog="Example: cockpit replay 20261127 --at 03:12 --speed 60")
