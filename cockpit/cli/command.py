@@ -106,7 +106,7 @@ def do(session: str, verb: str, target: str, why: str | None, who: str | None, v
     click.echo(reply.text)
 
 
-def _answer(session: SessionDir, identity: str, value: str | None) -> str:
+def _answer(session: SessionDir, identity: str, value: str | None) -> str | None:
     """`value` as it was given, else from the keyboard (hidden where it is secret), or the first line of standard input."""
     prompt = state_of(session.journal_path).prompts.get(identity)
     if value is not None:
@@ -114,7 +114,7 @@ def _answer(session: SessionDir, identity: str, value: str | None) -> str:
             stop(MEND, f"{identity} is secret and must not stand on a command line: leave --value out and type it, or pipe it in")
         return value
     if prompt is None:
-        stop(MEND, f"no open question {identity!r}; cockpit status {session.id} lists them")
+        return None  # the engine knows who came first
     if not sys.stdin.isatty():
         line = sys.stdin.readline()
         if not line:

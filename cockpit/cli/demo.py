@@ -14,6 +14,7 @@ import click
 from cockpit.cli.command import send
 from cockpit.cli.errors import FAILED, GOOD, STUCK, plainly, run, stop
 from cockpit.cli.follow import verdict
+from cockpit.cli.numbers import Between
 from cockpit.cli.screens import needs_terminal, person, show
 from cockpit.engine.launch import start_engine
 from cockpit.engine.options import Options, create_session
@@ -36,7 +37,7 @@ STOP_LIMIT = 20.0  # seconds until a stopped engine must be gone
 
 @click.command("demo", epilog="Example: cockpit demo --headless --scale 0.2")
 @click.option("--headless", is_flag=True, help="No screen: the demo answers for itself. Exit 0 when the night is proven.")
-@click.option("--scale", type=click.FloatRange(0.01, 20), default=1.0, show_default=True, help="How much data, and how fast.")
+@click.option("--scale", type=Between(0.01, 20), default=1.0, show_default=True, help="How much data, and how fast.")
 @click.option("--flip-byte", "flip", is_flag=True, hidden=True)
 @plainly
 def demo(headless: bool, scale: float, flip: bool) -> None:

@@ -10,6 +10,7 @@ import sys
 import click
 
 from cockpit.cli.errors import MEND, plainly, stop
+from cockpit.cli.numbers import Between
 from cockpit.journal.lease import SessionDir
 
 
@@ -61,7 +62,7 @@ def watch(session: str | None) -> None:
 @click.command("replay", epilog="Example: cockpit replay 20261127 --at 03:12 --speed 60")
 @click.argument("session", required=False)
 @click.option("--at", help="Where to begin: HH:MM or HH:MM:SS on the plan's clock.")
-@click.option("--speed", type=click.FloatRange(0, 100_000, min_open=True), default=1.0, show_default=True,
+@click.option("--speed", type=Between(0, 100_000, min_open=True), default=1.0, show_default=True,
               help="Seconds of the night per second.")
 @plainly
 def replay(session: str | None, at: str | None, speed: float) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Command", "Commands", "Refused"]
 
 
+DECISIONS = ("go", "no-go", "start", "done", "failed", "retry", "skip")
+
+
 class Commands:
     """The verbs of `cockpit do`. One at a time, and never between a decision and its fact."""
 
@@ -40,11 +43,14 @@ class Commands:
 
 
 async def answer(desk: Desk, command: Command) -> Answer:
-    """An answer to a prompt. Those that follow from the state are the verbs of the same name."""
+    """An answer to a prompt. Those that follow from the state are the verbs of the same name; so are those to a task that waits
+    for a person while no prompt says so, which is listed by its own id."""
     prompt = desk.engine.state.prompts.get(command.target)
+    value = command.value
+    if prompt is None and command.target in desk.engine.state.tasks and value in DECISIONS:
+        return await VERBS[value](desk, Command(value, command.target, command.why, command.who, None, command.peer))
     if prompt is None:
         raise _closed(desk, command.target)
-    value = command.value
     if value is None:
         raise Refused(f"{command.target} needs an answer" + (f": {', '.join(prompt.choices)}" if prompt.choices else ""))
     if prompt.choices and value not in prompt.choices:

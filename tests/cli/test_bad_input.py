@@ -55,7 +55,8 @@ def test_a_slip_of_the_finger(cockpit: Cockpit, place: Path) -> None:
     assert "Missing argument" in refused(cockpit, "run")
     assert "cockpit new" in refused(cockpit, f"run {place}/none.toml --headless")
     assert "is not one of" in refused(cockpit, "do x dance")
-    assert "not in the range" in refused(cockpit, "replay x --speed 0")
+    for speed in ("0", "nan", "-1"):
+        assert "not in the range" in refused(cockpit, f"replay x --speed {speed}")
 
 
 def test_there_is_no_session(cockpit: Cockpit) -> None:
@@ -140,7 +141,7 @@ def test_an_engine_that_no_longer_answers(cockpit: Cockpit, night: str) -> None:
 
 
 def test_questions_that_are_not_asked(cockpit: Cockpit, night: str) -> None:
-    assert "lists them" in refused(cockpit, f"do {night} answer nothing")
+    assert "no open question 'nothing'; known are manual-look" in refused(cockpit, f"do {night} answer nothing")
     assert "needs a reason" in refused(cockpit, f"do {night} skip last@local")
     assert "no task" in refused(cockpit, f"do {night} done lok")
     assert "not a gate" in refused(cockpit, f"do {night} go look")
