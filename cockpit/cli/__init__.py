@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 
 import click
 
@@ -57,3 +59,5 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="cockpit")
 def main() -> None:
     """Move servers at night, from one screen: plan, copy, prove, and know whether the business will open on time."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that this terminal's encoding does not have is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")

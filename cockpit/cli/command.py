@@ -20,6 +20,7 @@ from cockpit.journal.lease import SessionDir
 from cockpit.plan.reader import load, loads
 from cockpit.state.model import PENDING
 from cockpit.state.tail import state_of
+from cockpit.views.logs import clean
 
 VERBS = (
     "start", "done", "failed", "retry", "skip", "cancel", "undo", "go", "no-go", "hold", "release", "answer", "note", "drop",
@@ -36,26 +37,47 @@ class Reply:
 
 
 def send(session: SessionDir, request: dict[str, Any]) -> Reply:
-    """One request to the session's engine. Leaves with 3 when no engine answers."""
-    try:
-        tty = os.ttyname(0)
-    except OSError:
-        tty = ""
+    """One request to the session's engine. Leaves with 3 when none answers, and says what is known of the request then."""
     try:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(ANSWER_LIMIT)
             sock.connect(os.fspath(session.socket_path))
-            sock.sendall(json.dumps({"tty": tty, **request}).encode() + b"\n")
-            line = sock.makefile("rb").readline()
+            line = _answer_of(sock, session, {"tty": _tty(), **request})
+    except TimeoutError:
+        stop(STUCK, f"the engine of {session.id} took longer than {ANSWER_LIMIT:g} s to answer; {_unknown(session)}")
+    except BlockingIOError:  # connect(2) on a full queue: an engine that takes nothing from it
+        stop(STUCK, f"the engine of {session.id} takes no requests at present; it was not asked, try again")
     except OSError as error:
         outcome = begun(session).outcome
         if outcome is not None:
             stop(MEND, f"{session.id} has ended ({outcome}); cockpit report {session.id} tells of it")
         stop(STUCK, f"no engine answers for {session.id} ({error.strerror or error}); cockpit resume {session.id} starts one")
-    if not line:
-        stop(STUCK, f"the engine of {session.id} went away; cockpit resume {session.id} starts another")
     said = json.loads(line)
     return Reply(bool(said["ok"]), str(said["text"]), dict(said.get("data") or {}))
+
+
+def _answer_of(sock: socket.socket, session: SessionDir, request: dict[str, Any]) -> bytes:
+    """The line that came back. Once the request is on its way, an engine that hangs up may have done it."""
+    try:
+        sock.sendall(json.dumps(request).encode() + b"\n")
+        line = sock.makefile("rb").readline()
+    except ConnectionError:
+        line = b""
+    if not line.endswith(b"\n"):
+        stop(STUCK, f"the engine of {session.id} went away without an answer; {_unknown(session)}, "
+                    f"then cockpit resume {session.id} if there is none")
+    return line
+
+
+def _unknown(session: SessionDir) -> str:
+    return f"whether it did this is not known yet: look at `cockpit log {session.id}` before asking again"
+
+
+def _tty() -> str:
+    try:
+        return os.ttyname(0)
+    except OSError:
+        return ""
 
 
 @click.command("do", epilog="Example: cockpit do 2026 skip tests@web01 --why 'known flaky' --as maria")
@@ -84,7 +106,7 @@ def do(session: str, verb: str, target: str, why: str | None, who: str | None, v
     click.echo(reply.text)
 
 
-def _answer(session: SessionDir, identity: str, value: str | None) -> str:
+def _answer(session: SessionDir, identity: str, value: str | None) -> str | None:
     """`value` as it was given, else from the keyboard (hidden where it is secret), or the first line of standard input."""
     prompt = state_of(session.journal_path).prompts.get(identity)
     if value is not None:
@@ -92,7 +114,7 @@ def _answer(session: SessionDir, identity: str, value: str | None) -> str:
             stop(MEND, f"{identity} is secret and must not stand on a command line: leave --value out and type it, or pipe it in")
         return value
     if prompt is None:
-        stop(MEND, f"no open question {identity!r}; cockpit status {session.id} lists them")
+        return None  # the engine knows who came first
     if not sys.stdin.isatty():
         line = sys.stdin.readline()
         if not line:
@@ -115,7 +137,7 @@ def amend(session: str, plan_path: Path, yes: bool, why: str | None, who: str | 
     begun = {t.step for t in state.tasks.values() if t.state != PENDING or t.attempts}
     changes = all_differences(found, loads(state.plan_text, str(found.plan_path), base=found.files_path), load(plan_path), begun)
     for change in changes:
-        click.echo(change)
+        click.echo("\n".join([change.what, *(f"    {clean(line.encode())}" for line in change.details)]))
     if not changes:
         click.echo("nothing changes")
         return

@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 from cockpit.cli.command import send
-from cockpit.cli.errors import FAILED, GOOD, MEND, STUCK, plainly, run, stop
-from cockpit.cli.screens import person
+from cockpit.cli.errors import FAILED, GOOD, STUCK, plainly, run, stop
+from cockpit.cli.follow import verdict
+from cockpit.cli.numbers import Between
+from cockpit.cli.screens import needs_terminal, person, show
 from cockpit.engine.launch import start_engine
 from cockpit.engine.options import Options, create_session
 from cockpit.journal.clock import LiveClock
@@ -35,13 +37,15 @@ STOP_LIMIT = 20.0  # seconds until a stopped engine must be gone
 
 @click.command("demo", epilog="Example: cockpit demo --headless --scale 0.2")
 @click.option("--headless", is_flag=True, help="No screen: the demo answers for itself. Exit 0 when the night is proven.")
-@click.option("--scale", type=click.FloatRange(0.01, 20), default=1.0, show_default=True, help="How much data, and how fast.")
+@click.option("--scale", type=Between(0.01, 20), default=1.0, show_default=True, help="How much data, and how fast.")
 @click.option("--flip-byte", "flip", is_flag=True, hidden=True)
 @plainly
 def demo(headless: bool, scale: float, flip: bool) -> None:
-    """A whole night to look at: seven SSH servers on this machine, each its own way; no root, nothing to prepare."""
-    if not headless and not sys.stdout.isatty():
-        stop(MEND, "the demo's tour needs a terminal; without one: cockpit demo --headless")
+    """A whole night to look at: seven SSH servers on this machine, each its own way; no root, nothing to prepare.
+
+    Exit 1 when its night has failed."""
+    if not headless:
+        needs_terminal("without one: cockpit demo --headless")
     click.echo("Laying out seven servers and their data …")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or nothing would be tidied up
     try:
@@ -63,15 +67,14 @@ def demo(headless: bool, scale: float, flip: bool) -> None:
 
 def _tour(session: SessionDir) -> int:
     """The screen, as often as it is left before the night is over. Leaving it must not be what ends the servers."""
-    from cockpit.ui.app import run_ui
-
     while True:
-        code = run_ui(session.path, who=person())
-        if code or state_of(session.journal_path).outcome is not None or not session.running() or _wants_an_end():
+        code = show(session, who=person())
+        outcome = state_of(session.journal_path).outcome
+        if code or outcome is not None or not session.running() or _wants_an_end():
             break
     click.echo(f"The demo is over; its servers are stopped and removed. What happened stays:\n"
                f"cockpit replay {session.id}, cockpit report {session.id}")  # fmt: skip
-    return code
+    return code or verdict(outcome)
 
 
 def _wants_an_end() -> bool:

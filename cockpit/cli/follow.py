@@ -22,8 +22,9 @@ PERIOD = 0.2  # seconds between two looks at the journal
 PATIENCE = 3.0  # seconds that only a person must have been able to go on, before we say so
 
 
-def code_of(outcome: str | None) -> int:
-    return GOOD if outcome == "done" else FAILED
+def verdict(outcome: str | None) -> int:
+    """The exit code of a night; good while it goes on."""
+    return GOOD if outcome in (None, "done") else FAILED
 
 
 def follow(session: SessionDir, *, wait: bool) -> int:
@@ -37,7 +38,7 @@ def follow(session: SessionDir, *, wait: bool) -> int:
             say(fact, tail.state)
         state = tail.state
         if state.outcome is not None:
-            return code_of(state.outcome)
+            return verdict(state.outcome)
         if not running:
             if state.engine_running:
                 click.echo(f"the engine is gone; cockpit resume {session.id} starts another, nothing is lost", err=True)

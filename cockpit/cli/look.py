@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
 import click
 
 from cockpit.cli.errors import MEND, document, plainly, run, stop
-from cockpit.cli.follow import exported, say
+from cockpit.cli.follow import PERIOD, exported, say
 from cockpit.cli.night import begun
 from cockpit.engine.launch import health
 from cockpit.journal.clock import LiveClock
@@ -93,35 +94,57 @@ def _engine(session: SessionDir, outcome: str | None) -> Engine:
 @click.command("log", epilog="Example: cockpit log --output backup@fs01 > backup.out")
 @click.argument("session", required=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines: every fact, whole.")
-@click.option("--follow", "-f", is_flag=True, help="Go on as they come.")
-@click.option("--output", metavar="STEP@SERVER", help="What the step's newest attempt printed, byte for byte.")
-@click.option("--stream", type=click.Choice(["out", "err", "note"]), default="out", show_default=True)
-@click.option("--attempt", type=int, help="Which attempt (default: the newest).")
+@click.option("--follow", "-f", is_flag=True, help="Go on as they come, until the night has ended.")
+@click.option("--output", metavar="STEP@SERVER", help="What the step printed, byte for byte; no JSON, and no following.")
+@click.option("--stream", type=click.Choice(["out", "err", "note"]), help="With --output: of which stream.  [default: out]")
+@click.option("--attempt", type=int, help="With --output: of which attempt.  [default: the newest]")
 @plainly
-def log(session: str | None, as_json: bool, follow: bool, output: str | None, stream: str, attempt: int | None) -> None:
+def log(
+    session: str | None, as_json: bool, follow: bool, output: str | None, stream: str | None, attempt: int | None,
+) -> None:
     """The facts of a session, or what a step printed."""
+    facts, printed = {"--json": as_json, "--follow": follow}, {"--stream": stream, "--attempt": attempt}
+    _fit_together(facts, printed, output)
     found = SessionDir.find(session)
     reader = Reader.open(found.journal_path)
     if output is not None:
-        _print_output(found, reader, output, stream, attempt)
+        _print_output(found, reader, output, stream or "out", attempt)
         return
-    tail = Tail(reader)
+    tail, after = Tail(reader), 0
+    tail.poll(1)  # the session's own fact, with the clock that the plan was written for
     for fact in exported(reader):
-        _print(fact, as_json, tail)
-    after = reader.last_seq()
-    while follow:
-        for fact in reader.facts(after):
-            _print(fact, as_json, tail)
-            after = fact.seq
+        _print(fact, as_json, tail.state)
+        after = fact.seq
+    if follow:
+        tail.seek(seq=after)
+        _follow(found, tail, as_json)
+
+
+def _fit_together(facts: Mapping[str, object], printed: Mapping[str, object], output: str | None) -> None:
+    """Nothing that was asked for is passed over silently."""
+    for name, given in facts.items():
+        if given and output is not None:
+            stop(MEND, f"{name} is for facts, and --output gives the bytes that a step printed: take one of them away")
+    for name, given in printed.items():
+        if given is not None and output is None:
+            stop(MEND, f"{name} is of what a step printed: name the step too, as --output STEP@SERVER")
+
+
+def _follow(session: SessionDir, tail: Tail, as_json: bool) -> None:
+    """Until the night has ended and its engine is gone: nothing comes after that."""
+    while True:
+        running = session.running()
+        for fact in tail.poll():
+            _print(fact, as_json, tail.state)
         sys.stdout.flush()
-        time.sleep(0.2)
+        if tail.state.outcome is not None and not running:
+            return
+        time.sleep(PERIOD)
 
 
-def _print(fact: Fact, as_json: bool, tail: Tail) -> None:
+def _print(fact: Fact, as_json: bool, state: State) -> None:
     if not as_json:
-        if tail.state.seq == 0:
-            tail.poll(1)
-        say(fact, tail.state)
+        say(fact, state)
         return
     row = {"seq": fact.seq, "at": fact.at, "kind": fact.kind, "who": fact.who, "why": fact.why, "peer": fact.peer}
     click.echo(json.dumps({**row, "data": asdict(fact.event)}))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from cockpit.cli.errors import MEND, STUCK, plainly, stop
 from cockpit.cli.errors import run as wait_for
-from cockpit.cli.follow import follow
+from cockpit.cli.follow import follow, verdict
 from cockpit.cli.screens import needs_terminal, person, show
 from cockpit.engine.launch import answers, start_engine
 from cockpit.engine.options import Options, create_session
@@ -110,11 +111,11 @@ def _given(fd: int) -> dict[str, str]:
         stop(MEND, f'--secret-fd {fd} gives no JSON object of texts: write {{"name": "value"}} with the plan\'s secret inputs')
 
 
-def _show(session: SessionDir, *, headless: bool, wait: bool, who: str) -> None:
+def _show(session: SessionDir, *, headless: bool, wait: bool, who: str) -> NoReturn:
     if headless:
         click.echo(f"session {session.id}")
         raise SystemExit(follow(session, wait=wait))
-    show(session, who=who)
+    raise SystemExit(show(session, who=who) or verdict(begun(session).outcome))
 
 
 @click.command("resume", epilog="Example: cockpit resume 20261127 --headless")

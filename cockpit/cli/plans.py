@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from cockpit.cli.errors import MEND, document, plainly, stop
+from cockpit.cli.errors import FAILED, MEND, document, plainly, stop
 from cockpit.plan.describe import check_lines, check_report, problems_report
 from cockpit.plan.inventory import InventoryProblem, from_inventory, from_ssh_config
 from cockpit.plan.model import Server
 from cockpit.plan.new import new_plan
 from cockpit.plan.problems import PlanProblems
 from cockpit.plan.reader import load
+from cockpit.units import format_duration
 
 SSH_CONFIG = "~/.ssh/config"
 
@@ -24,9 +25,10 @@ SSH_CONFIG = "~/.ssh/config"
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: the schedule, or the problems.")
 @plainly
 def check(plan_path: Path, as_json: bool) -> None:
-    """Every problem of PLAN at once; else its schedule, critical path and slack, as if it started now.
+    """Every problem of PLAN at once; else its schedule as if it started now: start and end of each task, what it needs,
+    the critical path and the slack.
 
-    Exit 2 when the plan has problems."""
+    Exit 2 when the plan has problems, 1 when it can't be done before the window closes."""
     try:
         plan = load(plan_path)
     except PlanProblems as problems:
@@ -34,11 +36,16 @@ def check(plan_path: Path, as_json: bool) -> None:
             raise
         document(problems_report(str(plan_path), problems.problems))
         raise SystemExit(MEND) from None
+    now = time.time()
+    report = check_report(plan, now)
     if as_json:
-        document(check_report(plan, time.time()))
-        return
-    for line in check_lines(plan, time.time()):
-        click.echo(line)
+        document(report)
+    else:
+        click.echo("\n".join(check_lines(plan, now)))
+    if report["slack_s"] < 0:
+        late = format_duration(-report["slack_s"])
+        stop(FAILED, f"started now, this night ends {late} after its window closes: shorten what stands on the critical path, "
+                     "begin earlier, or move what may come later to stage = \"after\"")
 
 
 @click.command("new", epilog="Example: cockpit new night.toml --from-inventory hosts.yml")

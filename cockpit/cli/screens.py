@@ -6,11 +6,11 @@ import gc
 import getpass
 import os
 import sys
-from typing import NoReturn
 
 import click
 
 from cockpit.cli.errors import MEND, plainly, stop
+from cockpit.cli.numbers import Between
 from cockpit.journal.lease import SessionDir
 
 
@@ -31,13 +31,13 @@ def needs_terminal(instead: str) -> None:
 SELDOM = 50_000  # new objects between two looks for garbage; Python's 700 make a sixth of opening a screen out of looking
 
 
-def show(session: SessionDir, *, who: str, read_only: bool = False) -> NoReturn:
-    """The screen, until it is left."""
+def show(session: SessionDir, *, who: str, read_only: bool = False) -> int:
+    """The screen, until it is left. The exit code: 0, also when the night has failed meanwhile; else it could not be shown."""
     gc.set_threshold(SELDOM)
     from cockpit.ui.app import run_ui  # Textual takes 0.2 s to import, which a headless command need not pay
 
     gc.freeze()  # what was imported stays
-    raise SystemExit(run_ui(session.path, who=who, read_only=read_only))
+    return run_ui(session.path, who=who, read_only=read_only)
 
 
 @click.command("attach", epilog="Example: cockpit attach")
@@ -47,7 +47,7 @@ def show(session: SessionDir, *, who: str, read_only: bool = False) -> NoReturn:
 def attach(session: str | None, who: str | None) -> None:
     """A screen on a session; any number may be open."""
     needs_terminal("cockpit status says where it stands")
-    show(SessionDir.find(session), who=who or person())
+    raise SystemExit(show(SessionDir.find(session), who=who or person()))
 
 
 @click.command("watch", epilog="Example: cockpit watch")
@@ -56,13 +56,13 @@ def attach(session: str | None, who: str | None) -> None:
 def watch(session: str | None) -> None:
     """A screen on a session that can only look."""
     needs_terminal("cockpit status says where it stands")
-    show(SessionDir.find(session), who="watch", read_only=True)
+    raise SystemExit(show(SessionDir.find(session), who="watch", read_only=True))
 
 
 @click.command("replay", epilog="Example: cockpit replay 20261127 --at 03:12 --speed 60")
 @click.argument("session", required=False)
 @click.option("--at", help="Where to begin: HH:MM or HH:MM:SS on the plan's clock.")
-@click.option("--speed", type=click.FloatRange(0, 100_000, min_open=True), default=1.0, show_default=True,
+@click.option("--speed", type=Between(0, 100_000, min_open=True), default=1.0, show_default=True,
               help="Seconds of the night per second.")
 @plainly
 def replay(session: str | None, at: str | None, speed: float) -> None:

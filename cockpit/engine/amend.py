@@ -9,7 +9,7 @@ from cockpit.engine.options import TRUSTED, keep_trusted, plan_files, trust_file
 from cockpit.fleet.api import Target
 from cockpit.journal.events import PlanAdopted
 from cockpit.journal.lease import SessionDir
-from cockpit.plan.diff import AmendRefused, differences
+from cockpit.plan.diff import AmendRefused, Change, differences, line_differences
 from cockpit.plan.model import Plan, Script
 from cockpit.plan.reader import load, loads
 from cockpit.plan.schedule import schedule
@@ -42,7 +42,7 @@ async def amend(engine: Engine, path: str, **said: Any) -> list[str]:
     """Adopt the plan at `path`; the words of what changed. Raises PlanProblems, or AmendRefused when a started step changed."""
     new = load(Path(path))
     begun = {t.step for t in engine.state.tasks.values() if t.state != PENDING or t.attempts}
-    changes = all_differences(engine.session, engine.plan, new, begun)
+    changes = [change.what for change in all_differences(engine.session, engine.plan, new, begun)]
     frozen = loads(new.text, str(engine.session.plan_path), base=Path(path).parent)
     engine.session.stage(new.text, plan_files(new), engine.state.seq)
     await engine.append(adoption(frozen, engine.state.started, amended=True, changes=changes), **said)
@@ -55,21 +55,30 @@ async def amend(engine: Engine, path: str, **said: Any) -> list[str]:
     return changes
 
 
-def all_differences(session: SessionDir, old: Plan, new: Plan, begun: set[str]) -> list[str]:
+def all_differences(session: SessionDir, old: Plan, new: Plan, begun: set[str]) -> list[Change]:
     """The plan's, and those of what lies beside it: its scripts, and the host keys that `cockpit trust` wrote since."""
     changes, refused = differences(old, new, begun), []
     files = plan_files(new)
     for step in (*new.steps, *new.backout):
-        if isinstance(step.action, Script) and files[step.action.path] != _kept(session, old, step.action.path):
+        if not isinstance(step.action, Script):
+            continue
+        path = step.action.path
+        kept = _kept(session, old, path)
+        if files[path] != kept:
             if step.id in begun:
-                refused.append(f"step {step.id} has started and its script {step.action.path} can't be changed")
-            changes.append(f"script {step.action.path} of step {step.id} changed")
+                refused.append(f"step {step.id} has started and its script {path} can't be changed")
+            changes.append(Change(f"script {path} of step {step.id} changed", _lines(kept, files[path])))
     if refused:
         raise AmendRefused(refused)
     trusted = trust_file(Path(new.path))
-    if trusted.exists() and trusted.read_bytes() != _bytes(session.path / TRUSTED):
-        changes.append("host keys were trusted since")
+    known = _bytes(session.path / TRUSTED)
+    if trusted.exists() and (found := trusted.read_bytes()) != known:
+        changes.append(Change("host keys were trusted since", _lines(known, found)))
     return changes
+
+
+def _lines(old: bytes | None, new: bytes) -> tuple[str, ...]:
+    return tuple(line_differences(*(data.decode(errors="replace") for data in (old or b"", new))))
 
 
 def _kept(session: SessionDir, old: Plan, script: str) -> bytes | None:

@@ -6,16 +6,21 @@ themselves stand in `verbs`; here is who obeys them, and the answer to a prompt,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cockpit.engine.verbs import gates, night, places, tasks, transfers
 from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused, Verb
-from cockpit.journal.events import InputGiven, PromptAnswered
+from cockpit.journal.events import Event, Fact, InputGiven, PromptAnswered, PromptOpened
+from cockpit.plan.problems import nearest
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
 
 __all__ = ["Answer", "Command", "Commands", "Refused"]
+
+
+DECISIONS = ("go", "no-go", "start", "done", "failed", "retry", "skip")
 
 
 class Commands:
@@ -38,11 +43,14 @@ class Commands:
 
 
 async def answer(desk: Desk, command: Command) -> Answer:
-    """An answer to a prompt. Those that follow from the state are the verbs of the same name."""
+    """An answer to a prompt. Those that follow from the state are the verbs of the same name; so are those to a task that waits
+    for a person while no prompt says so, which is listed by its own id."""
     prompt = desk.engine.state.prompts.get(command.target)
-    if prompt is None:
-        raise Refused(f"no open question {command.target!r}: it was answered, or is no longer needed")
     value = command.value
+    if prompt is None and command.target in desk.engine.state.tasks and value in DECISIONS:
+        return await VERBS[value](desk, Command(value, command.target, command.why, command.who, None, command.peer))
+    if prompt is None:
+        raise _closed(desk, command.target)
     if value is None:
         raise Refused(f"{command.target} needs an answer" + (f": {', '.join(prompt.choices)}" if prompt.choices else ""))
     if prompt.choices and value not in prompt.choices:
@@ -60,6 +68,24 @@ async def answer(desk: Desk, command: Command) -> Answer:
         raise Refused(f"nobody waits for {command.target} any longer; the question is asked again if it must be")
     target = prompt.server if value == "hold" else prompt.task
     return await verb(desk, Command(value, target or "", command.why, command.who, None, command.peer))
+
+
+def _closed(desk: Desk, identity: str) -> Refused:
+    """Names who came first: with an answer, or with a verb about the task that was asked about."""
+    since: list[Fact] = []  # newest first
+    for fact in desk.recent():
+        if isinstance(fact.event, PromptOpened) and fact.event.id == identity:
+            task = fact.event.task or ""
+            by = next((f for f in reversed(since) if f.who and {identity, task} & {*_about(f.event)}), None)
+            first = f"{desk.who(by)} came first" if by else "it is no longer needed"
+            return Refused(f"the question {identity} is not open any longer: {first}")
+        since.append(fact)
+    instead = nearest(identity, desk.engine.state.prompts) or "none is open"
+    return Refused(f"no open question {identity!r}; {instead}")
+
+
+def _about(event: Event) -> Iterator[str]:
+    yield from (value for name in ("id", "task") if (value := getattr(event, name, None)))
 
 
 async def _input(desk: Desk, command: Command, name: str, value: str) -> Answer:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cockpit.plan.model import Plan, Step, task_id
-from cockpit.plan.needs import Needs, effective_needs
+from cockpit.plan.model import Plan, Step, split_task, task_id
+from cockpit.plan.needs import Group, Needs, effective_needs
 from cockpit.plan.problems import Problem
-from cockpit.plan.schedule import backout_seconds, schedule
+from cockpit.plan.schedule import Schedule, backout_seconds, schedule
 from cockpit.plan.times import Hours, hours
 from cockpit.units import format_duration
+
+WIDTH = 120  # characters of a line, where its words can be parted
 
 
 def check_report(plan: Plan, started: float) -> dict[str, Any]:
@@ -43,16 +46,20 @@ def problems_report(path: str, problems: Iterable[Problem]) -> dict[str, Any]:
 
 
 def check_lines(plan: Plan, started: float) -> list[str]:
-    """The schedule as a technician reads it, on the plan's own clock: one line a step, then what decides the finish."""
-    made, window = schedule(plan, started), hours(plan.window, started)
+    """The schedule as a technician reads it, on the plan's own clock: a line for the tasks of a step that are alike, what they
+    wait for below it; then what decides the finish, which is the last line."""
+    made, window, needs = schedule(plan, started), hours(plan.window, started), _NeedWords(plan)
     lines = [f"{plan.name}: {len(plan.steps)} steps, {len(made.tasks)} tasks, {len(plan.servers)} servers", ""]
-    wide = max(len(step.id) for step in plan.steps)
+    wide = max(len(step.id) for step in (*plan.steps, *plan.backout))
     for step in plan.steps:
-        lines.append(_line(step, made.tasks, set(made.critical), window, wide))
-    lines += ["", f"critical path: {' > '.join(made.critical) or 'nothing'}"]
-    lines.append(f"finish {_clock(made.finish, window)}, closes {_clock(window.closes, window)}: {_slack(made.slack)}")
+        lines += _step_lines(step, made, window, needs, wide)
     if (seconds := backout_seconds(plan)) is not None:
-        lines.append(f"backout: {len(plan.backout)} steps, {format_duration(seconds)} by their estimates")
+        lines += ["", f"backout: {len(plan.backout)} steps, {format_duration(seconds)} by their estimates"]
+        for step in plan.backout:
+            lines.append(f"  {step.id:<{wide}}  {step.kind:<6}  {_several(step.servers)}".rstrip())
+            lines += _needs_lines(sorted({needs.of(step, server) for server in step.servers or (None,)}), wide)
+    lines += ["", *_wrapped("critical path: ", " > ".join(made.critical) or "nothing")]
+    lines.append(f"finish {_clock(made.finish, window)}, closes {_clock(window.closes, window)}: {_slack(made.slack)}")
     return lines
 
 
@@ -67,19 +74,77 @@ def _task(
     }
 
 
-def _line(
-    step: Step, times: Mapping[str, tuple[float, float]], critical: set[str], window: Hours, wide: int,
-) -> str:
-    mine = [times[task] for task in step.task_ids()]
-    start, end = min(start for start, _ in mine), max(end for _, end in mine)
-    mark = "*" if critical.intersection(step.task_ids()) else " "
-    where = ", ".join(step.servers[:4]) + (f" and {len(step.servers) - 4} more" if len(step.servers) > 4 else "")
-    span = f"{_clock(start, window)} {_clock(end, window)} {format_duration(end - start):>6}"
-    return f"{mark} {step.id:<{wide}}  {span}  {step.kind:<6}  {where or '-'}"
+def _step_lines(step: Step, made: Schedule, window: Hours, needs: _NeedWords, wide: int) -> list[str]:
+    """Needs stand once where all tasks of the step have the same, else below those that have them."""
+    alike: dict[tuple[float, float, str], list[str | None]] = {}
+    for server in step.servers or (None,):
+        alike.setdefault((*made.tasks[task_id(step.id, server)], needs.of(step, server)), []).append(server)
+    same = len({words for _, _, words in alike}) == 1
+    critical = set(made.critical)
+    lines: list[str] = []
+    for i, ((start, end, words), servers) in enumerate(alike.items()):
+        mark = "*" if any(task_id(step.id, server) in critical for server in servers) else " "
+        name, kind = (step.id, step.kind) if i == 0 else ("", "")
+        span = f"{_clock(start, window)} {_clock(end, window)} {format_duration(end - start):>6}"
+        head = f"{mark} {name:<{wide}}  {span}  {kind:<6}  "
+        names = [server for server in servers if server]
+        lines += [head + _several(names)] if len(alike) == 1 else _wrapped(head, ", ".join(names))
+        if not same or i == len(alike) - 1:
+            lines += _needs_lines([words], wide)
+    return lines
+
+
+def _needs_lines(words: Iterable[str], wide: int) -> list[str]:
+    return [line for each in words for line in _wrapped(f"  {'':<{wide}}  needs ", each)]
+
+
+def _several(servers: Sequence[str]) -> str:
+    """Where all of a step's servers are alike their names need not all stand there."""
+    return ", ".join(servers[:4]) + (f" and {len(servers) - 4} more" if len(servers) > 4 else "") or "-"
+
+
+def _wrapped(head: str, words: str) -> list[str]:
+    """`head` and the words, in lines of at most `WIDTH` where these can be parted, below each other."""
+    lines = textwrap.wrap(words, max(30, WIDTH - len(head)), break_long_words=False, break_on_hyphens=False) or [""]
+    return [head + lines[0], *(" " * len(head) + line for line in lines[1:])]
 
 
 def _slack(seconds: float) -> str:
     return f"{format_duration(seconds)} to spare" if seconds >= 0 else f"{format_duration(-seconds)} too late"
+
+
+class _NeedWords:
+    """Effective needs as a plan would write them: `step` on the same server, `step:all`, or one task by its id."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._needs = effective_needs(plan)
+        self._sizes = {step.id: len(step.task_ids()) for step in (*plan.steps, *plan.backout)}
+        self._shared: dict[int, list[str]] = {}  # by the identity of a group, which many tasks have in common
+
+    def of(self, step: Step, server: str | None) -> str:
+        """ "freeze, inventory:all"; "nothing"."""
+        found: list[str] = []
+        for group in self._needs.groups(task_id(step.id, server)):
+            here = [name for name, where in map(split_task, group[:9]) if where and where == server]
+            found += here if len(here) == len(group) else self._words(group)
+        return ", ".join(dict.fromkeys(found)) or "nothing"
+
+    def _words(self, group: Group) -> list[str]:
+        if id(group) not in self._shared:
+            by_step: dict[str, list[str]] = {}
+            for task in group:
+                by_step.setdefault(split_task(task)[0], []).append(task)
+            self._shared[id(group)] = [
+                word for name, tasks in by_step.items()
+                for word in _of_step(name, tasks, self._sizes[name])
+            ]
+        return self._shared[id(group)]
+
+
+def _of_step(name: str, tasks: list[str], size: int) -> list[str]:
+    if len(tasks) < size:
+        return tasks
+    return [f"{name}:all" if size > 1 else name]
 
 
 def _clock(epoch: float, window: Hours) -> str:

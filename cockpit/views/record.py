@@ -72,10 +72,15 @@ class Record:
             server.lost_at = None
 
     def _lost(self, fact: Fact, event: ServerLost) -> None:
+        """Lost as it was, it may be told again, with another reason: that is no other loss."""
         server = self._servers.setdefault(event.server, _Server())
-        server.losses += 1
-        server.lost_at = fact.at if server.lost_at is None else server.lost_at
         what = one_line(f"{event.problem}: {event.text}")
+        if server.lost_at is not None:
+            row = self._problems[self._open[event.server]]
+            row[2] = row[2] if row[2].endswith(what) else f"{row[2]}; then {what}"
+            return
+        server.losses += 1
+        server.lost_at = fact.at
         self._problems.append([stamp(fact.at, self._offset), event.server, what, "to the end"])
         self._open[event.server] = len(self._problems) - 1
 

@@ -11,12 +11,12 @@ from cockpit.plan.model import split_task
 from cockpit.state.model import Task
 from cockpit.state.pace import limit
 from cockpit.state.standing import queue
-from cockpit.units import rfc3339
+from cockpit.units import format_duration, rfc3339
 from cockpit.views import header, needs, proofs, servers
 from cockpit.views.glyphs import TASK
 from cockpit.views.model import Night
 from cockpit.views.now import believed, held, is_running, quiet, share, word
-from cockpit.views.words import draw, text_of
+from cockpit.views.words import draw, text_of, wrap
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ def status(night: Night) -> Json:
         "servers": [_server(night, name) for name in night.plan.servers],
         "tasks": [_task(night, task) for task in state.tasks.values()],
         "attempts": [attempt for task in state.tasks.values() for attempt in _attempts(task)],
-        "needs_you": [_need(need) for need in needs.decisions(night)],
+        "needs_you": [_need(need) for need in needs.items(night)],
         "proofs": [_proof(night, *found) for found in proofs.all_checks(night) if found[2] is not None],
     }
 
@@ -53,10 +53,24 @@ def lines(night: Night, width: int = 100) -> list[str]:
     found = [text_of(header.row1(night, width)), text_of(header.row2(night, width)), ""]
     table = servers.table(night, width)
     found += [*([table.title] if table.title else []), *draw(table, width)]
-    if needs.items(night):
-        found += ["", *draw(needs.table(night, width), width)]
+    found += _asked(night, width)
     if any(step.kind == "verify" for step in night.plan.steps):
         found += ["", proofs.summary(night)]
+    return found
+
+
+def _asked(night: Night, width: int) -> list[str]:
+    """What needs a person, with the ids that `cockpit do` takes: these are never cut."""
+    found = [""] if (open_ := needs.items(night)) else []
+    for need in open_:
+        age = format_duration(night.now - need.since) if need.since is not None else ""
+        what = "alarm" if need.alarm else " / ".join(need.choices)
+        found.append(f"[{need.number}] {age:>6}  {need.key}  {what}".rstrip())
+        found += [f"{'':12}{line}" for line in wrap(need.sentence, width - 12)]
+    if any(not need.alarm for need in open_):
+        found.append(f"answered with: cockpit do {night.state.session} answer ID --value ANSWER")
+    if any(need.alarm for need in open_):
+        found.append(f"an alarm is seen with: cockpit do {night.state.session} ack ID")
     return found
 
 
@@ -130,7 +144,7 @@ def _attempts(task: Task) -> list[Json]:
 def _need(need: needs.Need) -> Json:
     step, server = split_task(need.task) if need.task else (None, None)
     return {"id": need.key, "kind": need.kind, "step": step, "server": server or need.server, "what": need.what,
-            "since": _time(need.since), "choices": list(need.choices)}
+            "since": _time(need.since), "choices": list(need.choices), "alarm": need.alarm}
 
 
 def _proof(night: Night, task: str, check: str, proof: Any) -> Json:

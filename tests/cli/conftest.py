@@ -16,6 +16,30 @@ from tests.night.sessions import Cockpit, Done
 
 __all__ = ["place"]
 
+WAITS = """
+[plan]
+version = 1
+name = "a night"
+[window]
+opens = "+0s"
+closes = "+13h"
+[inputs.ticket]
+prompt = "Ticket"
+[inputs.word]
+prompt = "Word"
+secret = true
+[[steps]]
+id = "look"
+manual = "Look at it."
+[[steps]]
+id = "last"
+on = "local"
+run = "echo {{ inputs.ticket }}"
+[[steps]]
+id = "bye"
+manual = "Say goodbye."
+"""
+
 
 class Command(Cockpit):
     """As tests/night has it, but nothing is run inside the test: what is tried here is what a process says, and its exit code."""
@@ -47,3 +71,28 @@ def agent(tmp_path: Path) -> Iterator[str]:
     yield str(sock)
     process.terminate()
     process.wait(5)
+
+
+@pytest.fixture
+def plan(place: Path) -> Path:
+    path = place / "night.toml"
+    path.write_text(WAITS)
+    return path
+
+
+@pytest.fixture
+def night(cockpit: Cockpit, plan: Path) -> str:
+    """A session whose engine waits for a person."""
+    follower = cockpit.start(plan, "--input", "ticket=1", COCKPIT_SECRET_WORD="x")
+    cockpit.needs("manual-look")
+    follower.kill()
+    follower.communicate()
+    return cockpit.session().id
+
+
+def refused(cockpit: Cockpit, line: str, code: int = 2, **env: str) -> str:
+    """What a command says on stderr when it refuses: a short text, nothing on stdout, no traceback."""
+    done = cockpit(*line.split(), code=code, **env)
+    assert done.stdout == "", done.stdout
+    assert "Traceback" not in done.stderr and 0 < len(done.stderr) < 1200, done.stderr
+    return done.stderr

@@ -18,58 +18,11 @@ import pytest
 from click.testing import CliRunner
 
 from cockpit.cli import COMMANDS, main
+from tests.cli.conftest import WAITS, refused
 from tests.hosts import Hosts
 from tests.night.sessions import Cockpit, session_of, write_plan
 
-WAITS = """
-[plan]
-version = 1
-name = "a night"
-[window]
-opens = "+0s"
-closes = "+13h"
-[inputs.ticket]
-prompt = "Ticket"
-[inputs.word]
-prompt = "Word"
-secret = true
-[[steps]]
-id = "look"
-manual = "Look at it."
-[[steps]]
-id = "last"
-on = "local"
-run = "echo {{ inputs.ticket }}"
-[[steps]]
-id = "bye"
-manual = "Say goodbye."
-"""
 SESSIONS = Path("cockpit/sessions")  # below XDG_STATE_HOME
-
-
-@pytest.fixture
-def plan(place: Path) -> Path:
-    path = place / "night.toml"
-    path.write_text(WAITS)
-    return path
-
-
-@pytest.fixture
-def night(cockpit: Cockpit, plan: Path) -> str:
-    """A session whose engine waits for a person."""
-    follower = cockpit.start(plan, "--input", "ticket=1", COCKPIT_SECRET_WORD="x")
-    cockpit.needs("manual-look")
-    follower.kill()
-    follower.communicate()
-    return cockpit.session().id
-
-
-def refused(cockpit: Cockpit, line: str, code: int = 2, **env: str) -> str:
-    """What a command says on stderr when it refuses: a short text, nothing on stdout, no traceback."""
-    done = cockpit(*line.split(), code=code, **env)
-    assert done.stdout == "", done.stdout
-    assert "Traceback" not in done.stderr and 0 < len(done.stderr) < 1200, done.stderr
-    return done.stderr
 
 
 def shown(*args: str, **env: str) -> tuple[str, int]:
@@ -102,7 +55,8 @@ def test_a_slip_of_the_finger(cockpit: Cockpit, place: Path) -> None:
     assert "Missing argument" in refused(cockpit, "run")
     assert "cockpit new" in refused(cockpit, f"run {place}/none.toml --headless")
     assert "is not one of" in refused(cockpit, "do x dance")
-    assert "not in the range" in refused(cockpit, "replay x --speed 0")
+    for speed in ("0", "nan", "-1"):
+        assert "not in the range" in refused(cockpit, f"replay x --speed {speed}")
 
 
 def test_there_is_no_session(cockpit: Cockpit) -> None:
@@ -187,7 +141,7 @@ def test_an_engine_that_no_longer_answers(cockpit: Cockpit, night: str) -> None:
 
 
 def test_questions_that_are_not_asked(cockpit: Cockpit, night: str) -> None:
-    assert "lists them" in refused(cockpit, f"do {night} answer nothing")
+    assert "no open question 'nothing'; known are manual-look" in refused(cockpit, f"do {night} answer nothing")
     assert "needs a reason" in refused(cockpit, f"do {night} skip last@local")
     assert "no task" in refused(cockpit, f"do {night} done lok")
     assert "not a gate" in refused(cockpit, f"do {night} go look")

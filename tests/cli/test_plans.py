@@ -44,6 +44,15 @@ def test_check_shows_the_schedule(cockpit: Cockpit, plan: Path) -> None:
     assert {t["task"]: t["needs"] for t in found["tasks"]} == {"look@fs01": [], "go": ["look@fs01"]}
 
 
+def test_a_plan_that_cannot_be_done_in_its_window_fails_the_check(cockpit: Cockpit, plan: Path) -> None:
+    plan.write_text(GOOD.replace('"10m"', '"14h"'))
+    for options in ([], ["--json"]):
+        done = cockpit("check", str(plan), *options, code=1)
+        assert "1h01 after its window closes" in done.stderr and "critical path" in done.stderr
+    assert json.loads(done.stdout)["slack_s"] == -3660
+    assert "1h01 too late" in cockpit("check", str(plan), code=1).stdout
+
+
 def test_check_names_every_problem_with_its_line(cockpit: Cockpit, plan: Path) -> None:
     plan.write_text(GOOD.replace('host = "10.0.0.1"', "hots = 3").replace('run = "true"', 'rum = "true"\nretries = "two"'))
     done = cockpit("check", str(plan), code=2)

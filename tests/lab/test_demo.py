@@ -58,7 +58,7 @@ def test_the_tour_wants_a_terminal() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("scale", ["0", "much"])
+@pytest.mark.parametrize("scale", ["0", "much", "nan"])
 def test_a_scale_that_makes_no_sense(scale: str) -> None:
     done = cockpit("demo", "--headless", "--scale", scale)
     assert done.returncode == 2 and "--scale" in done.stderr

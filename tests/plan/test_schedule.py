@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,36 @@ def test_the_lines_show_hours_on_the_plan_s_own_clock() -> None:
     assert "to spare" in lines
     late = loads(HEAD + '[[steps]]\nid = "a"\nmanual = "x"\nestimate = "14h"\n', "x")
     assert "1h00 too late" in check_lines(late, OPENS)[-1]
+
+
+def listed(steps: str, count: int) -> list[str]:
+    """The first lines that stand below the head, without their hours."""
+    lines = check_lines(loads(HEAD + "[limits]\ntransfers = 2\n" + steps, "x"), OPENS)[2:][:count]
+    return [" ".join(w for w in line.split() if not re.fullmatch(r"\d\d:\d\d|\d+[smh]\d*", w)) for line in lines]
+
+
+def test_tasks_that_are_alike_share_a_line_and_the_others_have_their_own() -> None:
+    steps = run("one", '["a", "b", "c"]', 10) + """
+[[steps]]
+id = "move"
+on = ["a", "b", "c"]
+copy = { from = "/a/", to = "local:/b/{{ server.name }}/" }
+"""
+    later = run("two", '["a", "b"]', 1, 'needs = ["one:all", "move"]') + run("end", '"c"', 1, 'needs = ["two"]')
+    assert listed(steps + later, 9) == [
+        "* one run a, b, c", "needs nothing", "* move copy a, b", "c", "needs one", "* two run a, b", "needs move, one:all",
+        "* end run c", "needs two:all",
+    ]
+
+
+def test_needs_that_are_not_alike_stand_below_the_tasks_that_have_them() -> None:
+    steps = run("one", '"a"', 1) + '[[steps]]\nid = "say"\non = "local"\nrun = "x"\n' + run("two", '["a", "b"]', 1)
+    assert listed(steps, 8) == [
+        "* one run a", "needs nothing", "* say run local", "needs one", "* two run a", "needs one, say", "b", "needs say",
+    ]
+    back = '[[backout]]\nid = "back"\non = ["a", "b"]\nrun = "true"\n'
+    lines = check_lines(loads(HEAD + steps + back, "x"), OPENS)
+    assert "  back  run     a, b" in lines and lines[-1].startswith("finish")
 
 
 def test_the_report_of_a_bad_plan_lists_its_problems() -> None:

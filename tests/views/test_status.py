@@ -54,8 +54,12 @@ def test_unknown_is_null_and_never_nought() -> None:
     assert [waiting[k] for k in ("attempt", "started", "exit", "percent", "bytes_done", "rate")] == [None] * 6
 
 
-def test_alarms_are_no_decisions() -> None:
-    assert [n["id"] for n in status(the_night().night(1500))["needs_you"]] == ["p1"]
+def test_alarms_need_a_person_too_and_are_marked() -> None:
+    found = {n["id"]: n for n in status(the_night().night(1500))["needs_you"]}
+    assert [(n["kind"], n["alarm"]) for n in found.values()] == [("failed", False), ("stalled", True)]
+    stalled = next(n for n in found.values() if n["alarm"])
+    assert stalled["id"].startswith("stalled:copy-out@fs02")
+    assert (stalled["step"], stalled["server"], stalled["since"]) == ("copy-out", "fs02", "2026-11-28T04:21:50.000Z")
 
 
 def test_a_stopped_engine_has_no_pid() -> None:
@@ -76,3 +80,13 @@ def test_for_a_person() -> None:
     assert said[1].startswith("!2 NEED YOU [1] web01 rebuild")
     assert any(line.startswith("fs02 ") and "!STALLED" in line for line in said)
     assert said[-1] == "2 of 14 checks pass and are fresh, 12 not tested"
+
+
+def test_what_needs_a_person_is_said_with_the_id_that_do_takes() -> None:
+    night = the_night().night(1500)
+    said = lines(night, 60)
+    for need in status(night)["needs_you"]:
+        assert any(f"  {need['id']}  " in line for line in said), "an id is never cut"
+    assert any("p1  retry / skip / drop" in line for line in said)
+    assert "answered with: cockpit do 20261127-2000-seven answer ID --value ANSWER" in said
+    assert any(line.endswith("  alarm") for line in said) and "ack ID" in said[-3]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cockpit.journal.events import Event
+from cockpit.journal.events import Event, Fact
 from cockpit.plan.model import Step
+from cockpit.plan.problems import nearest
 from cockpit.state.model import Task
 from cockpit.state.standing import chart
+from cockpit.units import clock_seconds
 
 if TYPE_CHECKING:
     from cockpit.engine.core import Engine
+
+
+LOOK_BACK = 5_000  # facts in which is looked for who came first
 
 
 class Refused(Exception):
@@ -52,12 +56,22 @@ class Desk:
                 raise Refused(f"{command.target} runs on {len(of_step)} servers: name one, as {of_step[0].id}")
             found = of_step[0] if of_step else self._of_prompt(command.target)
         if found is None:
-            raise Refused(f"no task {command.target!r}: write step@server, or the id of a step on no server")
+            instead = nearest(command.target, state.tasks) if command.target else "name one"
+            raise Refused(f"no task {command.target!r}; {instead}: write step@server, or the id of a step on no server")
         return found
 
     def _of_prompt(self, identity: str) -> Task | None:
         prompt = self.engine.state.prompts.get(identity)
         return self.engine.state.tasks.get(prompt.task or "") if prompt else None
+
+    def place(self, target: str) -> str:
+        """A server, a step or a task; "" for everything."""
+        if target in ("", "all"):
+            return ""
+        places = [*self.engine.plan.servers, *chart(self.engine.plan).steps, *self.engine.state.tasks]
+        if target not in places:
+            raise Refused(f"no server, step or task {target!r}; {nearest(target, places)}")
+        return target
 
     def step(self, task: Task) -> Step:
         return chart(self.engine.plan).steps[task.step]
@@ -68,9 +82,22 @@ class Desk:
     def refuse(self, task: Task, wanted: str) -> Refused:
         """Names who came first, where a person did."""
         by = f" by {task.who}" if task.who else ""
-        at = time.strftime("%H:%M:%S", time.gmtime((task.ended or task.started or 0) + self.engine.state.utc_offset))
-        when = f" at {at}" if task.ended or task.started else ""
+        at = task.ended or task.started
+        when = f" at {clock_seconds(at, self.engine.state.utc_offset)}" if at else ""
         return Refused(f"{task.id} is {task.state}{by}{when}: it cannot be {wanted}")
+
+    def recent(self) -> list[Fact]:
+        """Where is looked for who came first, newest first."""
+        reader = self.engine.reader
+        return reader.facts(max(0, reader.last_seq() - LOOK_BACK))[::-1]
+
+    def first(self, fits: Callable[[Event], bool]) -> str:
+        """ ", by anna at 03:12:47": the newest fact of a person for which this holds; "" where none is recent."""
+        found = next((fact for fact in self.recent() if fact.who and fits(fact.event)), None)
+        return f", by {self.who(found)}" if found else ""
+
+    def who(self, fact: Fact) -> str:
+        return f"{fact.who} at {clock_seconds(fact.at, self.engine.state.utc_offset)}"
 
     def let_go(self, task: Task) -> None:
         """A person's word ends it: the attempt that still waited for its server must not go on, and start it, later."""

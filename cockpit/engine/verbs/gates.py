@@ -74,7 +74,8 @@ async def backout(desk: Desk, command: Command) -> Answer:
     if passed:
         raise Refused(f"the point of no return, {passed}, was passed: there is no backing out")
     if state.backout:
-        raise Refused(f"the backout was started already: {state.backout_reason}")
+        by = desk.first(lambda event: isinstance(event, BackoutStarted))
+        raise Refused(f"the backout was started already{by}: {state.backout_reason}")
     if not desk.engine.plan.backout:
         raise Refused("this plan has no [[backout]] steps; undo single steps, or hold")
     if not command.why:

@@ -4,41 +4,36 @@ from __future__ import annotations
 
 from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused
 from cockpit.journal.events import AttemptEnded, Held, Released, ServerDropped
+from cockpit.plan.problems import nearest
 from cockpit.state.model import RUNNING, UNKNOWN
-from cockpit.state.standing import chart, dropped, undoing
+from cockpit.state.standing import dropped, undoing
 
 
 async def hold(desk: Desk, command: Command) -> Answer:
-    target = _place(desk, command.target)
+    target = desk.place(command.target)
     if target in desk.engine.state.held:
-        raise Refused(f"{target or 'everything'} is held already")
+        by = desk.first(lambda event: isinstance(event, Held) and event.target == target)
+        raise Refused(f"{target or 'everything'} is held already{by}")
     await desk.say(command, Held(target))
     return Answer(f"{target or 'everything'} is held: what runs goes on, nothing new starts")
 
 
 async def release(desk: Desk, command: Command) -> Answer:
-    target = _place(desk, command.target)
+    target = desk.place(command.target)
     if target not in desk.engine.state.held:
-        raise Refused(f"{target or 'everything'} is not held")
+        by = desk.first(lambda event: isinstance(event, Released) and event.target == target)
+        raise Refused(f"{target or 'everything'} is not held" + (f": it was released{by}" if by else ""))
     await desk.say(command, Released(target))
     return Answer(f"{target or 'everything'} is released")
-
-
-def _place(desk: Desk, target: str) -> str:
-    if target in ("", "all"):
-        return ""
-    known = target in desk.engine.plan.servers or target in desk.engine.state.tasks
-    if known or target in chart(desk.engine.plan).steps:
-        return target
-    raise Refused(f"no server, step or task {target!r}")
 
 
 async def drop(desk: Desk, command: Command) -> Answer:
     server = command.target
     if server not in desk.engine.plan.servers:
-        raise Refused(f"no server {server!r} in this plan")
+        raise Refused(f"no server {server!r} in this plan; {nearest(server, desk.engine.plan.servers)}")
     if dropped(desk.engine.state, server):
-        raise Refused(f"{server} was dropped already")
+        by = desk.first(lambda event: isinstance(event, ServerDropped) and event.server == server)
+        raise Refused(f"{server} was dropped already{by}")
     if not command.why:
         raise Refused("dropping a server needs a reason (--why)")
     left_alone = [a for a in desk.engine.attempts.values() if a.server == server]
