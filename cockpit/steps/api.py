@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from cockpit.fleet.api import Remote
 from cockpit.plan.model import Plan, Step
+from cockpit.plan.values import Into
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class StepContext(Protocol):
         """The step's secrets, by name."""
         ...
 
-    def render(self, text: str, *, path: bool = False) -> str:
-        """Jinja2 with this task's scope. path: refuses captured values. Raises plan.templates.TemplateProblem."""
+    def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
+        """Jinja2 with this task's scope. path: refuses captured values. Raises TemplateProblem. See plan.templates.render."""
         ...
 
     def remote(self, server: str | None = None) -> Remote:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from cockpit.fleet.api import Contact, Remote, Target
 from cockpit.fleet.fleet import Fleet
 from cockpit.plan.model import Copy, Estimate, Moment, Place, Plan, Server, Step, Window
+from cockpit.plan.values import Into
 from cockpit.steps.api import Pace, Reached
 from tests.hosts.host import Host
 
@@ -113,7 +114,7 @@ class Context:
     def session(self) -> str:
         return self.night
 
-    def render(self, text: str, *, path: bool = False) -> str:
+    def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         return text
 
     def remote(self, server: str | None = None) -> Remote:

@@ -36,7 +36,8 @@ capture = "words"
 [[steps]]
 id = "use"
 on = "all"
-run = "printf '%s|' {{ captured.words }} >> /srv/captured"
+run = "printf '%s|' {{ captured.words }} \\"$SAID\\" >> /srv/captured"
+env = { SAID = "{{ captured.words }}" }
 
 [[steps]]
 id = "when"
@@ -97,7 +98,7 @@ def test_all_that_a_step_can_say(cockpit: Cockpit, hosts: Hosts, place: Path) ->
     assert states["when@web01"] == "skipped" and states["when@fs01"] == "done"
     one, two = hosts
     assert cockpit.output("early@fs01") == b"early\nCHG-1 fs01 5 /r\n"
-    assert two.path("/srv/captured").read_text() == "web01 $(id); two  words|"
+    assert two.path("/srv/captured").read_text() == "web01 $(id); two  words|" * 2
     assert (lines(one, "/srv/runs"), lines(two, "/srv/runs")) == (["when", "once"], [])
     assert cockpit.output("script@web01") == b"python web01\n"
     assert cockpit.output("here@local") == b"it's local\n/tmp\n"

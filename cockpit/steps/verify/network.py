@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cockpit.plan.model import Check
+from cockpit.plan.ports import host_port
 from cockpit.steps.api import StepContext
 from cockpit.steps.verify.verdict import Finding, judged, short
 
@@ -21,13 +22,13 @@ BODY = 4 << 20  # bytes of a page that are searched
 
 
 async def tcp(ctx: StepContext, check: Check) -> Finding:
-    address = ctx.render(check.value)
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
+    address = ctx.render(check.value, into="text")
+    found = host_port(address)
+    if found is None:
         return Finding("not-tested", f"{address!r} is no host and port")
     began = time.monotonic()
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), CONNECT)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(*found), CONNECT)
     except TimeoutError:
         return judged(False, f"{address}: no answer within {CONNECT:.0f} s")
     except OSError as error:
@@ -37,8 +38,8 @@ async def tcp(ctx: StepContext, check: Check) -> Finding:
 
 
 async def web(ctx: StepContext, check: Check) -> Finding:
-    contains = ctx.render(check.contains) if check.contains is not None else ""
-    return await asyncio.to_thread(_get, ctx.render(check.value), check.status, contains)
+    contains = ctx.render(check.contains, into="text") if check.contains is not None else ""
+    return await asyncio.to_thread(_get, ctx.render(check.value, into="text"), check.status, contains)
 
 
 def _words(error: OSError) -> str:

@@ -58,7 +58,7 @@ async def run(ctx: StepContext, check: Check) -> Finding:
         said = short(done.stdout + b" " + done.stderr)
         return judged(False, f"exit {done.exit}, not {check.exit}" + (f": {said}" if said else ""))
     if check.expect is not None:
-        expect = ctx.render(check.expect)
+        expect = ctx.render(check.expect, into="regex")
         if done.truncated:
             return Finding("not-tested", f"it printed more than can be searched for {expect!r}")
         if not re.search(expect, text):
@@ -97,7 +97,7 @@ def _seconds(printed: bytes) -> float | None:
 
 
 async def service(ctx: StepContext, check: Check) -> Finding:
-    done = await _asked(ctx, SERVICE.format(name=quote(ctx.render(check.value))))
+    done = await _asked(ctx, SERVICE.format(name=quote(ctx.render(check.value, into="text"))))
     evidence = short(done.stdout + b" " + done.stderr) or f"exit {done.exit}"
     return Finding("not-tested", evidence) if done.exit == CANNOT else judged(done.exit == 0, evidence)
 
