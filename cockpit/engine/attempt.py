@@ -76,7 +76,7 @@ class Attempt(Context):
             self.engine.wake.set()
         except Exception as error:  # else its task would show as running, with nobody at work
             log.exception("%s: a fault of cockpit's own", self.attempt)
-            await self._unknown(f"ask: a fault of cockpit's own, see engine.log: {error!r}")
+            await self._unknown(f"ask: {self._fault(error)}")
 
     async def _outcome(self) -> Outcome:
         try:
@@ -87,7 +87,10 @@ class Attempt(Context):
             raise
         except Exception as error:
             log.exception("%s: a fault of cockpit's own", self.attempt)
-            return Outcome("failed", error=f"a fault of cockpit's own, see engine.log: {error!r}")
+            return Outcome("failed", error=self._fault(error))
+
+    def _fault(self, error: Exception) -> str:
+        return f"a fault of cockpit's own, see engine.log: {type(error).__name__}: {self.masked(str(error))}"
 
     async def _through_losses(self) -> Outcome:
         """Run, and after any loss of contact wait for the server and go on: the step finds what it started."""
@@ -230,6 +233,7 @@ class Attempt(Context):
     # --- what came of it
 
     async def _unknown(self, reason: str) -> None:
+        reason = self.masked(reason)
         if self._task.state != UNKNOWN or self._task.unknown_reason != reason:
             await self.engine.append(AttemptUnknown(self.task, self.n, reason))
 
@@ -241,7 +245,7 @@ class Attempt(Context):
         elif skip:
             await self.engine.append(TaskSkipped(self.task, True, str(skip)))
         else:
-            error = self.engine.vault.masked(outcome.error) if outcome.error else None
+            error = self.masked(outcome.error) if outcome.error else None
             ended = AttemptEnded(self.task, self.n, outcome.result, outcome.exit, error, dict(outcome.detail))
             await self.engine.append(*await self._capture(outcome), ended, *self._passing(outcome))
 
@@ -265,6 +269,7 @@ class Attempt(Context):
 
     async def _settle_unknown(self, reason: str) -> None:
         """Ask the probe; without one, retry only where the plan says that it may run twice; else a person decides."""
+        reason = self.masked(reason)
         if self.purpose == "undo":  # its task is still what it was, and a person may ask for it again
             ended = AttemptEnded(self.task, self.n, "failed", None, f"what it undid is not known: {reason}")
             await self.engine.append(ended)

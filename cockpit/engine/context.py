@@ -67,6 +67,9 @@ class Context:
             masker = self._maskers[stream] = Masker(self.engine.vault.literals(), offset)
         await self._store(stream, *masker.feed(data))
 
+    def masked(self, text: str) -> str:
+        return self.engine.vault.masked(text)
+
     async def flush(self) -> None:
         for stream, masker in self._maskers.items():
             await self._store(stream, *masker.finish())

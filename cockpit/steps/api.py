@@ -107,6 +107,11 @@ class StepContext(Protocol):
         """Journal what was printed. Waits while the journal's queue is full; masks this night's secrets."""
         ...
 
+    def masked(self, text: str) -> str:
+        """The text with every secret of this night starred out. What is going to be shortened or quoted is masked before
+        that: of half a secret, or of one with its backslash doubled, nothing is known any more."""
+        ...
+
     def offsets(self) -> tuple[int, int]:
         """How far this attempt's stdout and stderr are journaled already."""
         ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cockpit.engine.secrets import Vault
 from cockpit.fleet.api import Contact, Remote, Target
 from cockpit.fleet.fleet import Fleet
 from cockpit.plan.model import Copy, Estimate, Moment, Place, Plan, Server, Step, Window
@@ -116,6 +117,9 @@ class Context:
 
     def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         return text
+
+    def masked(self, text: str) -> str:
+        return Vault(self.secrets).masked(text)
 
     def remote(self, server: str | None = None) -> Remote:
         return self.fleet.remote(server or self.server or "local")

@@ -39,7 +39,7 @@ async def tcp(ctx: StepContext, check: Check) -> Finding:
 
 async def web(ctx: StepContext, check: Check) -> Finding:
     contains = ctx.render(check.contains, into="text") if check.contains is not None else ""
-    return await asyncio.to_thread(_get, ctx.render(check.value, into="text"), check.status, contains)
+    return await asyncio.to_thread(_get, ctx, ctx.render(check.value, into="text"), check.status, contains)
 
 
 def _words(error: OSError) -> str:
@@ -52,7 +52,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _get(url: str, wanted: int, contains: str) -> Finding:
+def _get(ctx: StepContext, url: str, wanted: int, contains: str) -> Finding:
     """Redirections are followed, unless one of them is what is wanted. Certificates are checked."""
     if not url.lower().startswith(("http://", "https://")):
         return Finding("not-tested", f"{url}: write http:// or https://")
@@ -69,7 +69,7 @@ def _get(url: str, wanted: int, contains: str) -> Finding:
         return Finding("not-tested", f"{url!r}: {error}")
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        return judged(False, f"{url}: {short(str(reason)) or type(reason).__name__}")
+        return judged(False, f"{url}: {short(ctx, str(reason)) or type(reason).__name__}")
     led = "" if place == url else f" (which led to {place})"
     if status != wanted:
         return judged(False, f"{url}{led}: status {status}, not {wanted}")
