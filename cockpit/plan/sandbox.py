@@ -162,7 +162,7 @@ def render(text: str, scope: Scope, into: Into) -> str:
 
 def uses_captured(text: str) -> bool:
     """Whether a template names `captured`; a text that can't be read as one does not."""
-    return "captured" in used(text)
+    return "captured" in text and "captured" in used(text)
 
 
 def used(text: str) -> dict[str, set[str]]:
@@ -170,15 +170,14 @@ def used(text: str) -> dict[str, set[str]]:
     made by an expression is not among them). Nothing for a text that can't be read as a template."""
     if not has_template(text):
         return {}
+    found: dict[str, set[str]] = {}
     try:
-        tree = _ENVIRONMENTS["text"].parse(text)
+        for node in _ENVIRONMENTS["text"].parse(text).find_all((nodes.Name, nodes.Getattr, nodes.Getitem)):
+            root, name = (node.name, None) if isinstance(node, nodes.Name) else _taken(node)
+            if root is not None:
+                found.setdefault(root, set()).update({name} if name is not None else ())
     except Exception:  # `render` says what is wrong with it
         return {}
-    found: dict[str, set[str]] = {name.name: set() for name in tree.find_all(nodes.Name)}
-    for node in tree.find_all(nodes.Expr):
-        root, name = _taken(node)
-        if root is not None and name is not None:
-            found[root].add(name)
     return found
 
 

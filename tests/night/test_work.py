@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -177,3 +178,35 @@ def test_stages_and_times(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     assert begun["night@fs01"] >= opens and begun["after@fs01"] >= closes
     assert now + timedelta(seconds=4) <= begun["timed@fs01"]
     assert lines(host, "/srv/runs") == ["groundwork", "timed", "night", "after"]
+
+
+RELATIVE = """
+[[steps]]
+id = "bring"
+on = "fs01"
+copy = { from = "local:files/", to = "/srv/files/" }
+
+[[steps]]
+id = "prove"
+on = "fs01"
+verify = [ { compare = ["local:files", "/srv/files"] } ]
+
+[[steps]]
+id = "where"
+on = "local"
+cwd = "files"
+run = "pwd"
+"""
+
+
+def test_relative_paths_are_relative_to_the_plan(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    """The engine itself stands at /, and reads the session's own copy of the plan."""
+    host = hosts("fs01", user="root")
+    for folder in ("files", "keys"):
+        (place / folder).mkdir()
+    (place / "files/it").write_text("it")
+    shutil.copy(host.client_key, place / "keys/id")
+    plan = write_plan(place, [host], RELATIVE, fs01={"key": "keys/id"})
+    cockpit("run", str(plan), "--headless", timeout=60)
+    assert host.path("/srv/files/it").read_text() == "it"
+    assert cockpit.output("where@local").decode() == f"{place.resolve()}/files\n"
