@@ -16,7 +16,7 @@ from typing import Any
 from cockpit import crash
 from cockpit.decide import retry_delay
 from cockpit.engine.context import Context
-from cockpit.engine.dryrun import in_words, only_looks
+from cockpit.engine.dryrun import in_words, once_only, only_looks, runs_dry
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.journal.events import AttemptEnded, AttemptUnknown, Event, RetryAsked, TaskSkipped, ValueCaptured
 from cockpit.journal.schema import JournalProblem
@@ -133,6 +133,8 @@ class Attempt(Context):
                 early = Outcome("cancelled", error="cancelled before it was begun")
             if early is not None:
                 return early
+        if self.engine.state.dry:
+            self.step = once_only(self.step)
         self._entered = True
         if self.purpose == "undo":
             return await kinds.undo(self)
@@ -172,7 +174,7 @@ class Attempt(Context):
         if needless is not None:
             return needless
         changes = self.purpose == "undo" or not only_looks(self.step)
-        if changes and self.engine.state.mode == "dry-run":
+        if self.engine.state.dry and not runs_dry(self.step, self.purpose):
             self.say(in_words(self.step, self.render, self.purpose))
             return Outcome("done", detail={"dry_run": True})
         wanted = [self.engine.claim(server) for server in sorted(self._changes())] if changes else []

@@ -115,6 +115,8 @@ def test_a_dry_run_changes_nothing(cockpit: Cockpit, hosts: Hosts, place: Path) 
     for host in hosts:
         assert lines(host, "/srv/runs") == lines(host, "/srv/captured") == []
         assert not list(host.root.glob("**/.cockpit/claim"))
+    assert cockpit.output("pause", stream="note").startswith(b"would wait ")
+    assert b"would wait for test -e" in cockpit.output("port@fs01", stream="note")
     assert b"would run: echo when >> /srv/runs" in cockpit.output("when@fs01", stream="note")
     assert cockpit.states()["when@web01"] == "skipped", "what only looks does run"
     assert cockpit.task("before@web01")["state"] == "done"
@@ -178,6 +180,73 @@ def test_stages_and_times(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     assert begun["night@fs01"] >= opens and begun["after@fs01"] >= closes
     assert now + timedelta(seconds=4) <= begun["timed@fs01"]
     assert lines(host, "/srv/runs") == ["groundwork", "timed", "night", "after"]
+
+
+TOMORROW = """
+[plan]
+version = 1
+name = "tomorrow"
+
+[window]
+opens = "+8h"
+closes = "+10h"
+
+{servers}
+
+[[steps]]
+id = "bring"
+on = "fs01"
+start = "manual"
+copy = {{ from = "/srv/data/", to = "/srv/copy/" }}
+
+[[steps]]
+id = "prove"
+on = "fs01"
+retries = 3
+verify = [
+    {{ compare = ["/srv/data", "/srv/copy"], within = "10m" }},
+    {{ run = "ls /srv/data" }},
+]
+
+[[steps]]
+id = "settle"
+wait = "3h"
+
+[[steps]]
+id = "go"
+gate = {{ requires = ["prove"] }}
+
+[[steps]]
+id = "late"
+on = "fs01"
+start = "{later}"
+run = "echo late >> /srv/runs"
+
+[[steps]]
+id = "after"
+stage = "after"
+on = "fs01"
+run = "echo after >> /srv/runs"
+"""
+
+
+def test_a_dry_run_keeps_the_order_of_a_night_and_not_its_hours(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    host = hosts("fs01", user="root")
+    host.path("/srv/data").mkdir()
+    host.path("/srv/data/f").write_text("f")
+    plan = place / "night.toml"
+    plan.write_text(TOMORROW.format(servers=section(host), later=(datetime.now(UTC) + timedelta(hours=9)).isoformat()))
+    known_hosts([host], place / "night.toml.known_hosts")
+    cockpit("run", str(plan), "--headless", "--dry-run", code=4, timeout=60)
+    prove = cockpit.task("prove@fs01")
+    assert prove["state"] == "failed" and "/srv/copy" in prove["error"], prove
+    assert {p["check"]: p["result"] for p in cockpit.status()["proofs"]} == {"compare": "fail", "run": "pass"}
+    assert [n["kind"] for n in cockpit.status()["needs_you"]] == ["gate"], "a red check holds nobody"
+    cockpit("do", cockpit.session().id, "go", "go", "--as", "lead")
+    status = cockpit.until(lambda s: s["outcome"])
+    assert status["outcome"] == "done" and cockpit.states()["after@fs01"] == "done"
+    assert b"would wait 3h" in cockpit.output("settle", stream="note")
+    assert lines(host, "/srv/runs") == [] and not host.path("/srv/copy").exists()
 
 
 RELATIVE = """
