@@ -28,6 +28,8 @@ FILTERS = (
 MAX_LENGTH = 100_000  # characters of one template; more is no command that a person wrote
 
 _OFF = "\ue000off"  # a private character: the delimiters that Jinja2 can't be told to do without
+MADE = ""  # no name that can be written: one that an expression makes
+
 _BRACES = "where the braces are the command's own, write {{ '{{' }} for each opening pair"
 _SIMPLER = "write something simpler"
 
@@ -166,30 +168,29 @@ def uses_captured(text: str) -> bool:
 
 
 def used(text: str) -> dict[str, set[str]]:
-    """The roots that a template names, each with the names it takes of them (`inputs` -> {"ticket"}; a name that is itself
-    made by an expression is not among them). Nothing for a text that can't be read as a template."""
+    """The roots that a template names, each with the names it takes of them: `inputs` -> {"ticket"}, MADE for one that is
+    itself made by an expression. Nothing for a text that can't be read as a template."""
     if not has_template(text):
         return {}
     found: dict[str, set[str]] = {}
     try:
         for node in _ENVIRONMENTS["text"].parse(text).find_all((nodes.Name, nodes.Getattr, nodes.Getitem)):
-            root, name = (node.name, None) if isinstance(node, nodes.Name) else _taken(node)
-            if root is not None:
-                found.setdefault(root, set()).update({name} if name is not None else ())
+            if isinstance(node, nodes.Name):
+                found.setdefault(node.name, set())
+            elif (root := _taken(node))[0] is not None:
+                found.setdefault(root[0], set()).add(MADE if root[1] is None else root[1])
     except Exception:  # `render` says what is wrong with it
         return {}
     return found
 
 
 def _taken(expression: nodes.Node) -> tuple[str | None, str | None]:
-    """(root, NAME) of `root.NAME` and `root["NAME"]`; None for what it is not."""
-    if isinstance(expression, nodes.Getattr):
-        root, name = expression.node, expression.attr
-    elif isinstance(expression, nodes.Getitem) and isinstance(expression.arg, nodes.Const):
-        root, name = expression.node, str(expression.arg.value)
-    else:
+    """(root, NAME) of `root.NAME` and `root["NAME"]`; no name where an expression makes it, no root for anything else."""
+    if not isinstance(expression, nodes.Getattr | nodes.Getitem) or not isinstance(expression.node, nodes.Name):
         return None, None
-    return (root.name if isinstance(root, nodes.Name) else None), name
+    if isinstance(expression, nodes.Getattr):
+        return expression.node.name, expression.attr
+    return expression.node.name, str(expression.arg.value) if isinstance(expression.arg, nodes.Const) else None
 
 
 def misplaced_capture(text: str) -> str | None:

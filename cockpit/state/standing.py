@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
+from cockpit.plan.asked import inputs_named
 from cockpit.plan.model import LOCAL, Gate, OnFailure, Plan, Step, Verify
 from cockpit.plan.times import clock_time
 from cockpit.state.chart import Chart as Chart
@@ -313,19 +314,8 @@ def missing_inputs(plan: Plan, step: Step, state: State) -> list[str]:
     return [
         name for name, wanted in plan.inputs.items()
         if (name in step.secrets and name not in state.given_secrets)
-        or (not wanted.secret and name not in state.inputs and f"inputs.{name}" in _texts(plan, step))
+        or (not wanted.secret and name not in state.inputs and name in inputs_named(plan, step))
     ]
-
-
-_texts_of: dict[int, tuple[Step, str]] = {}
-
-
-def _texts(plan: Plan, step: Step) -> str:
-    known = _texts_of.get(id(step))
-    if known is None or known[0] is not step:
-        known = (step, repr(step) + repr([plan.servers[s].vars for s in step.servers if s in plan.servers]))
-        _texts_of[id(step)] = known
-    return known[1]
 
 
 def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool:
