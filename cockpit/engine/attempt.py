@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from cockpit import crash
@@ -32,7 +33,7 @@ from cockpit.steps.job import rebooted
 
 log = logging.getLogger(__name__)
 PROBE_LIMIT = 120.0  # seconds that a probe or a `when` may take
-CAPTURE_LIMIT = 64 * 1024
+CAPTURE_LIMIT = 64 * 1024  # bytes
 SAFE_RETRIES = 3  # of what may run again for certain: a copy, a verification, what its probe says was not done
 OUT_OF_REACH = ("unreachable", "key-changed", "key-unknown", "auth", "locked")  # the server is waited for
 
@@ -241,6 +242,7 @@ class Attempt(Context):
 
     async def _settle(self, outcome: Outcome) -> None:
         await self.flush()
+        outcome, captured = await self._capture(outcome)
         skip = outcome.detail.get("skip")
         if outcome.result == "unknown":
             await self._settle_unknown(outcome.error or "it left no result")
@@ -249,7 +251,7 @@ class Attempt(Context):
         else:
             error = self.masked(outcome.error) if outcome.error else None
             ended = AttemptEnded(self.task, self.n, outcome.result, outcome.exit, error, dict(outcome.detail))
-            await self.engine.append(*await self._capture(outcome), ended, *self._passing(outcome))
+            await self.engine.append(*captured, ended, *self._passing(outcome))
 
     def _passing(self, outcome: Outcome) -> list[Event]:
         """What broke off on the way (a stream, a locked target) is tried again after a pause, also where the plan has no
@@ -260,14 +262,21 @@ class Attempt(Context):
             return []
         return [RetryAsked(self.task, by_plan=True, not_before=time.time() + retry_delay(count))]
 
-    async def _capture(self, outcome: Outcome) -> list[Event]:
-        """What a `run` printed, for later steps: from the journal, so that a crash in between changes nothing."""
+    async def _capture(self, outcome: Outcome) -> tuple[Outcome, list[Event]]:
+        """What a `run` printed, for later steps: from the journal, so that a crash in between changes nothing. A part of it, or
+        what no command could be given, would mislead them: then it has failed."""
         action = self.step.action
         if outcome.result != "done" or self.purpose != "do" or not isinstance(action, Run) or not action.capture:
-            return []
+            return outcome, []
         crash.point("before capture")
-        data = await self.engine.read_output(self.task, self.n, CAPTURE_LIMIT)
-        return [ValueCaptured(self.task, action.capture, data.decode(errors="replace").strip())]
+        data = await self.engine.read_output(self.task, self.n, CAPTURE_LIMIT + 1)
+        if len(data) > CAPTURE_LIMIT:
+            words = f"it printed more than the {CAPTURE_LIMIT >> 10} KiB that can be captured: let it print what later steps need"
+            return replace(outcome, result="failed", error=words), []
+        if b"\0" in data:
+            words = "it printed a NUL byte, which no later command can be given: let it print text"
+            return replace(outcome, result="failed", error=words), []
+        return outcome, [ValueCaptured(self.task, action.capture, data.decode(errors="replace").strip())]
 
     async def _settle_unknown(self, reason: str) -> None:
         """Ask the probe; without one, retry only where the plan says that it may run twice; else a person decides."""

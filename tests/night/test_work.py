@@ -182,6 +182,44 @@ def test_stages_and_times(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     assert lines(host, "/srv/runs") == ["groundwork", "timed", "night", "after"]
 
 
+CAPTURES = """
+[[steps]]
+id = "most"
+on = "fs01"
+run = "head -c 65536 /dev/zero | tr '\\\\0' x"
+capture = "most"
+on_failure = "continue"
+
+[[steps]]
+id = "more"
+on = "fs01"
+run = "head -c 65537 /dev/zero | tr '\\\\0' x"
+capture = "more"
+on_failure = "continue"
+
+[[steps]]
+id = "nul"
+on = "fs01"
+run = "printf 'a\\\\0b'"
+capture = "nul"
+on_failure = "continue"
+
+[[steps]]
+id = "use"
+on = "fs01"
+run = "v={{ captured.most }}; echo ${#v}"
+"""
+
+
+def test_a_capture_is_whole_or_none(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    plan = write_plan(place, [hosts("fs01", user="root")], CAPTURES)
+    cockpit("run", str(plan), "--headless", code=None, timeout=60)
+    assert cockpit.states() == {"most@fs01": "done", "more@fs01": "failed", "nul@fs01": "failed", "use@fs01": "done"}
+    assert "more than the 64 KiB that can be captured" in cockpit.task("more@fs01")["error"]
+    assert "a NUL byte" in cockpit.task("nul@fs01")["error"]
+    assert cockpit.output("use@fs01") == b"65536\n"
+
+
 TOMORROW = """
 [plan]
 version = 1
