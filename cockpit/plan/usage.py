@@ -13,6 +13,7 @@ from cockpit.plan.fields import Table
 from cockpit.plan.model import LOCAL, Plan, Step, tcp_address
 from cockpit.plan.places import split_place
 from cockpit.plan.positions import Path
+from cockpit.plan.proofs import check_proofs
 from cockpit.plan.sandbox import misplaced_capture, uses_captured
 from cockpit.plan.steps import Read
 from cockpit.plan.targets import check_targets
@@ -58,6 +59,7 @@ def check_templates(plan: Plan, reads: Sequence[Read], *, order_known: bool) -> 
             if has_template(text):
                 _check(read, path, text, use, scopes)
         check_targets(read, scopes.of)
+        check_proofs(read, scopes.of)
 
 
 def templates_of(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Use]]:
