@@ -1,9 +1,16 @@
-"""One short question to a step's server by a command, with all around it that the step's own command has. No job, no record."""
+"""One short question to a step's server by a command, with all around it that the step's own command has; and the words for
+what is asked from here instead. No job, no record."""
 
 from __future__ import annotations
 
 from cockpit.fleet.api import Completed
 from cockpit.steps.api import StepContext
+
+
+def from_here(ctx: StepContext) -> str:
+    """What a port that does not answer may mean: behind a jump host there may be no way from this machine to it."""
+    known = ctx.plan.servers.get(ctx.server or "")
+    return f" (asked from this machine; {known.name} is reached via {known.via})" if known is not None and known.via else ""
 
 
 async def ask(ctx: StepContext, command: str, limit: float) -> Completed:

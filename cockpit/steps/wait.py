@@ -7,7 +7,7 @@ import asyncio
 from cockpit.plan.model import Wait, tcp_address
 from cockpit.plan.ports import host_port
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.asking import ask
+from cockpit.steps.asking import ask, from_here
 from cockpit.steps.elapsed import since
 
 PAUSE = 2.0  # seconds between two tries of a condition
@@ -56,7 +56,8 @@ async def holds(ctx: StepContext, condition: str) -> str | None:
     """None when it holds, else why not. `tcp host:port` is tried from the cockpit; anything else is a command."""
     address = tcp_address(condition)
     if address is not None:
-        return await _tcp(ctx.render(address, into="text"))
+        problem = await _tcp(ctx.render(address, into="text"))
+        return problem and problem + from_here(ctx)
     try:
         done = await ask(ctx, ctx.render(condition), TRY)
     except TimeoutError:

@@ -54,7 +54,10 @@ async def fleet_of(hosts: Iterable[Host], place: Path, **more: Mapping[str, Any]
 
 
 def plan_of(fleet: Fleet, hosts: Iterable[Host], step: Step) -> Plan:
-    servers = {host.name: Server(host.name, host.address, become=host.sudo != "none") for host in hosts}
+    servers = {
+        host.name: Server(host.name, host.address, become=host.sudo != "none", via=host.via.name if host.via else None)
+        for host in hosts
+    }
     return Plan("copying", Window(Moment(offset=0), Moment(offset=3600)), servers, (step,))
 
 

@@ -97,6 +97,16 @@ async def test_tcp(hosts: Hosts, tmp_path: Path) -> None:
             assert (await b.one(check("tcp", odd))).result == "not-tested", odd
 
 
+async def test_behind_a_jump_host_a_port_says_from_where_it_was_asked(hosts: Hosts, tmp_path: Path) -> None:
+    jump = hosts("jump", bastion=True)
+    inner = hosts("inner", via=jump)
+    asked = check("tcp", f"{inner.address}:{inner.port}"), check("http", f"http://{inner.address}:{inner.port}/")
+    async with bench([jump, inner], tmp_path) as b:
+        _, ctx = await b.run(*asked, on="inner")
+        for told in ctx.verdicts:
+            assert told.result == "fail" and told.evidence.endswith("(asked from this machine; inner is reached via jump)"), told
+
+
 class Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         code = {"/": 200, "/teapot": 418, "/moved": 302, "/login": 200, "/slow": 200}.get(self.path, 404)

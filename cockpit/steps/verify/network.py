@@ -14,6 +14,7 @@ from typing import Any
 from cockpit.plan.model import Check
 from cockpit.plan.ports import host_port
 from cockpit.steps.api import StepContext
+from cockpit.steps.asking import from_here
 from cockpit.steps.verify.verdict import Finding, judged, short
 
 CONNECT = 10.0  # seconds without a byte
@@ -30,9 +31,9 @@ async def tcp(ctx: StepContext, check: Check) -> Finding:
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(*found), CONNECT)
     except TimeoutError:
-        return judged(False, f"{address}: no answer within {CONNECT:.0f} s")
+        return judged(False, f"{address}: no answer within {CONNECT:.0f} s{from_here(ctx)}")
     except OSError as error:
-        return judged(False, f"{address}: {_words(error)}")
+        return judged(False, f"{address}: {_words(error)}{from_here(ctx)}")
     writer.close()
     return judged(True, f"{address} answered in {(time.monotonic() - began) * 1000:.0f} ms")
 
@@ -69,7 +70,7 @@ def _get(ctx: StepContext, url: str, wanted: int, contains: str) -> Finding:
         return Finding("not-tested", f"{url!r}: {error}")
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        return judged(False, f"{url}: {short(ctx, str(reason)) or type(reason).__name__}")
+        return judged(False, f"{url}: {short(ctx, str(reason)) or type(reason).__name__}{from_here(ctx)}")
     led = "" if place == url else f" (which led to {place})"
     if status != wanted:
         return judged(False, f"{url}{led}: status {status}, not {wanted}")
