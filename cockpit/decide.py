@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cockpit.plan.model import Gate, Manual, Plan, Step
+from cockpit.plan.model import Gate, Manual, Plan, Step, Verify
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNDONE, UNKNOWN, Prompt, State, Task
 from cockpit.state.seen import words
-from cockpit.state.standing import Standing, asks_a_person, chart, dropped, missing_inputs, no_go, settled, undo_failed, undoing
+from cockpit.state.standing import (
+    Standing,
+    asks_a_person,
+    chart,
+    dropped,
+    missing_inputs,
+    no_go,
+    on_failure,
+    settled,
+    undo_failed,
+    undoing,
+)
 
 RETRY_DELAYS = (5.0, 30.0, 120.0)  # seconds before the first, second and every later automatic retry
 # asked and withdrawn by who needs the answer
@@ -81,6 +92,8 @@ def decide(plan: Plan, state: State, standings: Mapping[str, Standing], now: flo
 
 
 def _retries(plan: Plan, state: State, now: float) -> Iterator[Retry]:
+    if state.dry:
+        return  # nothing will have changed
     steps = chart(plan).steps
     for task in state.tasks.values():
         step = steps.get(task.step)
@@ -117,7 +130,10 @@ def _outcome(plan: Plan, state: State, standings: Mapping[str, Standing]) -> str
         return "backed-out"
     if plan.servers and all(dropped(state, name) for name in plan.servers):
         return "abandoned"
-    return "failed" if any(t.state == FAILED and not dropped(state, t.server) for t in tasks) else "done"
+    failed = [t for t in tasks if t.state == FAILED and not dropped(state, t.server)]
+    if state.dry:
+        failed = [t for t in failed if not isinstance(steps[t.step].action, Verify)]  # red is what a check has to be there
+    return "failed" if failed else "done"
 
 
 def _over(task: Task, step: Step, state: State, standings: Mapping[str, Standing]) -> bool:
@@ -173,7 +189,7 @@ def _ask_about(plan: Plan, task: Task, step: Step, state: State, standing: Stand
         return Ask(f"unknown-{task.id}", "unknown", text, task.id, task.server, ("done", "failed", "retry"))
     if step.phase != _phase(state):
         return None  # a backout leaves the night's failures as they are
-    if task.state == FAILED and step.on_failure != "continue":
+    if task.state == FAILED and on_failure(step, state) != "continue":
         error = (task.attempt.error if task.attempt else None) or "it failed"
         return Ask(f"failed-{task.id}", "failed", f"{task.id} failed: {error}", task.id, task.server, ("retry", "skip"))
     if task.state in (CANCELLED, UNDONE):

@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from cockpit import crash
 from cockpit.decide import retry_delay
 from cockpit.engine.context import Context
-from cockpit.engine.dryrun import in_words, only_looks
+from cockpit.engine.dryrun import in_words, once_only, only_looks, runs_dry
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.journal.events import AttemptEnded, AttemptUnknown, Event, RetryAsked, TaskSkipped, ValueCaptured
 from cockpit.journal.schema import JournalProblem
@@ -32,7 +33,7 @@ from cockpit.steps.job import rebooted
 
 log = logging.getLogger(__name__)
 PROBE_LIMIT = 120.0  # seconds that a probe or a `when` may take
-CAPTURE_LIMIT = 64 * 1024
+CAPTURE_LIMIT = 64 * 1024  # bytes
 SAFE_RETRIES = 3  # of what may run again for certain: a copy, a verification, what its probe says was not done
 OUT_OF_REACH = ("unreachable", "key-changed", "key-unknown", "auth", "locked")  # the server is waited for
 
@@ -76,7 +77,7 @@ class Attempt(Context):
             self.engine.wake.set()
         except Exception as error:  # else its task would show as running, with nobody at work
             log.exception("%s: a fault of cockpit's own", self.attempt)
-            await self._unknown(f"ask: a fault of cockpit's own, see engine.log: {error!r}")
+            await self._unknown(f"ask: {self._fault(error)}")
 
     async def _outcome(self) -> Outcome:
         try:
@@ -87,7 +88,10 @@ class Attempt(Context):
             raise
         except Exception as error:
             log.exception("%s: a fault of cockpit's own", self.attempt)
-            return Outcome("failed", error=f"a fault of cockpit's own, see engine.log: {error!r}")
+            return Outcome("failed", error=self._fault(error))
+
+    def _fault(self, error: Exception) -> str:
+        return f"a fault of cockpit's own, see engine.log: {type(error).__name__}: {self.masked(str(error))}"
 
     async def _through_losses(self) -> Outcome:
         """Run, and after any loss of contact wait for the server and go on: the step finds what it started."""
@@ -130,6 +134,8 @@ class Attempt(Context):
                 early = Outcome("cancelled", error="cancelled before it was begun")
             if early is not None:
                 return early
+        if self.engine.state.dry:
+            self.step = once_only(self.step)
         self._entered = True
         if self.purpose == "undo":
             return await kinds.undo(self)
@@ -169,7 +175,7 @@ class Attempt(Context):
         if needless is not None:
             return needless
         changes = self.purpose == "undo" or not only_looks(self.step)
-        if changes and self.engine.state.mode == "dry-run":
+        if self.engine.state.dry and not runs_dry(self.step, self.purpose):
             self.say(in_words(self.step, self.render, self.purpose))
             return Outcome("done", detail={"dry_run": True})
         wanted = [self.engine.claim(server) for server in sorted(self._changes())] if changes else []
@@ -230,20 +236,22 @@ class Attempt(Context):
     # --- what came of it
 
     async def _unknown(self, reason: str) -> None:
+        reason = self.masked(reason)
         if self._task.state != UNKNOWN or self._task.unknown_reason != reason:
             await self.engine.append(AttemptUnknown(self.task, self.n, reason))
 
     async def _settle(self, outcome: Outcome) -> None:
         await self.flush()
+        outcome, captured = await self._capture(outcome)
         skip = outcome.detail.get("skip")
         if outcome.result == "unknown":
             await self._settle_unknown(outcome.error or "it left no result")
         elif skip:
             await self.engine.append(TaskSkipped(self.task, True, str(skip)))
         else:
-            error = self.engine.vault.masked(outcome.error) if outcome.error else None
+            error = self.masked(outcome.error) if outcome.error else None
             ended = AttemptEnded(self.task, self.n, outcome.result, outcome.exit, error, dict(outcome.detail))
-            await self.engine.append(*await self._capture(outcome), ended, *self._passing(outcome))
+            await self.engine.append(*captured, ended, *self._passing(outcome))
 
     def _passing(self, outcome: Outcome) -> list[Event]:
         """What broke off on the way (a stream, a locked target) is tried again after a pause, also where the plan has no
@@ -254,17 +262,25 @@ class Attempt(Context):
             return []
         return [RetryAsked(self.task, by_plan=True, not_before=time.time() + retry_delay(count))]
 
-    async def _capture(self, outcome: Outcome) -> list[Event]:
-        """What a `run` printed, for later steps: from the journal, so that a crash in between changes nothing."""
+    async def _capture(self, outcome: Outcome) -> tuple[Outcome, list[Event]]:
+        """What a `run` printed, for later steps: from the journal, so that a crash in between changes nothing. A part of it, or
+        what no command could be given, would mislead them: then it has failed."""
         action = self.step.action
         if outcome.result != "done" or self.purpose != "do" or not isinstance(action, Run) or not action.capture:
-            return []
+            return outcome, []
         crash.point("before capture")
-        data = await self.engine.read_output(self.task, self.n, CAPTURE_LIMIT)
-        return [ValueCaptured(self.task, action.capture, data.decode(errors="replace").strip())]
+        data = await self.engine.read_output(self.task, self.n, CAPTURE_LIMIT + 1)
+        if len(data) > CAPTURE_LIMIT:
+            words = f"it printed more than the {CAPTURE_LIMIT >> 10} KiB that can be captured: let it print what later steps need"
+            return replace(outcome, result="failed", error=words), []
+        if b"\0" in data:
+            words = "it printed a NUL byte, which no later command can be given: let it print text"
+            return replace(outcome, result="failed", error=words), []
+        return outcome, [ValueCaptured(self.task, action.capture, data.decode(errors="replace").strip())]
 
     async def _settle_unknown(self, reason: str) -> None:
         """Ask the probe; without one, retry only where the plan says that it may run twice; else a person decides."""
+        reason = self.masked(reason)
         if self.purpose == "undo":  # its task is still what it was, and a person may ask for it again
             ended = AttemptEnded(self.task, self.n, "failed", None, f"what it undid is not known: {reason}")
             await self.engine.append(ended)

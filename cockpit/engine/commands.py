@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cockpit.engine.secrets import too_short
 from cockpit.engine.verbs import gates, night, places, tasks, transfers
 from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused, Verb
 from cockpit.journal.events import Event, Fact, InputGiven, PromptAnswered, PromptOpened
@@ -55,6 +56,8 @@ async def answer(desk: Desk, command: Command) -> Answer:
         raise Refused(f"{command.target} needs an answer" + (f": {', '.join(prompt.choices)}" if prompt.choices else ""))
     if prompt.choices and value not in prompt.choices:
         raise Refused(f"{command.target} takes one of: {', '.join(prompt.choices)}")
+    if prompt.secret and (problem := too_short(value)):
+        raise Refused(problem)
     if prompt.kind == "lock" and value == "drop" and prompt.server:
         why = command.why or "it is locked by another session"
         return await places.drop(desk, Command("drop", prompt.server, why, command.who, None, command.peer))

@@ -17,6 +17,7 @@ from cockpit.journal.events import AttemptFound, AttemptNoted, CheckFinished
 from cockpit.journal.records import Output, Sample, Stream, Value
 from cockpit.plan.model import LOCAL, Step
 from cockpit.plan.templates import render
+from cockpit.plan.values import Into
 from cockpit.state.model import UNKNOWN, Task
 from cockpit.state.seen import seen
 from cockpit.steps.api import Pace, Reached
@@ -46,8 +47,8 @@ class Context:
     def secrets(self) -> Mapping[str, str]:
         return {name: self.engine.vault.get(name) or "" for name in self.step.secrets}
 
-    def render(self, text: str, *, path: bool = False) -> str:
-        return render(text, seen(self.plan, self.engine.state, self.server), path=path)
+    def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
+        return render(text, seen(self.plan, self.engine.state, self.server), into=into, path=path)
 
     def remote(self, server: str | None = None) -> Remote:
         return self.engine.fleet.remote(server or self.server or LOCAL)
@@ -65,6 +66,9 @@ class Context:
         if masker is None or masker.offset + len(masker.held) != offset:
             masker = self._maskers[stream] = Masker(self.engine.vault.literals(), offset)
         await self._store(stream, *masker.feed(data))
+
+    def masked(self, text: str) -> str:
+        return self.engine.vault.masked(text)
 
     async def flush(self) -> None:
         for stream, masker in self._maskers.items():

@@ -6,17 +6,34 @@ A value is replaced by `*` of the same length, so that offsets into a job's outp
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 
-SHORTEST = 4  # a shorter "secret" would star out ordinary output
+log = logging.getLogger(__name__)
+SHORTEST = 4  # characters: a shorter "secret" would star out ordinary output, and what is captured from it
+
+
+def too_short(value: str) -> str | None:
+    """Why a value can't be a secret (it could not be kept out of the journal) and what to do instead; None where it can."""
+    if max(map(len, _lines(value)), default=0) >= SHORTEST:
+        return None
+    what = "an empty secret is none" if not value.strip() else f"it is shorter than {SHORTEST} characters"
+    return f"{what}: it could not be told from ordinary output and kept out of the journal; give a longer one"
+
+
+def _lines(value: str) -> list[str]:
+    return [line.strip() for line in value.splitlines()]
 
 
 class Vault:
-    """Names and values of secret inputs, in memory only. Asked again after an engine restart."""
+    """Names and values of secret inputs, in memory only. Asked again after an engine restart, and in place of a value that
+    is too short."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
-        self._values = dict(values or {})
+        self._values = {name: value for name, value in (values or {}).items() if not too_short(value)}
+        for name in (values or {}).keys() - self._values.keys():
+            log.warning("the secret %s is not used, and asked for: it is empty or too short", name)
         self._news = asyncio.Condition()
 
     def get(self, name: str) -> str | None:
@@ -39,10 +56,10 @@ class Vault:
         self._values.pop(name, None)
 
     def literals(self) -> list[bytes]:
-        """What must not be stored: every value, and every line of one that has several."""
+        """What must not be stored: every value, and every line of one that has several (but for a bracket on its own)."""
         found: set[bytes] = set()
         for value in self._values.values():
-            found.update(line.encode() for line in [value, *value.split("\n")] if len(line) >= SHORTEST)
+            found.update(line.encode() for line in [value, *_lines(value)] if len(line) >= SHORTEST)
         return sorted(found, key=len, reverse=True)
 
     def masked(self, text: str) -> str:

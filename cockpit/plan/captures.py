@@ -59,7 +59,7 @@ class Captures:
             assert isinstance(other.action, Run) and other.action.capture
             name, bit = other.action.capture, self._bits.get(task_id(other.id, server), 0)
             if bit & before or not self._order_known:
-                sure[name] = Captured("captured")
+                sure[name] = Captured(name, "captured")
             elif bit:
                 refused[name] = f"let this step come after {other.id}, which captures it"
             else:

@@ -1,4 +1,5 @@
-"""Reads the checks of a verify step. Knows their shapes; how they are made stands in `steps.verify`."""
+"""Reads the checks of a verify step. Knows their shapes; what they look at is judged in `plan.proofs`, and they are made in
+`steps.verify`."""
 
 from __future__ import annotations
 
@@ -22,7 +23,6 @@ COMPANIONS = {
 EXAMPLE = 'verify = [ { service = "smbd" } ]'
 
 _EXPRESSION = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%", re.ASCII)
 
 
@@ -54,7 +54,6 @@ def _kind(table: Table) -> str | None:
 def _check(table: Table, kind: str, servers: Mapping[str, Server], taken: set[str], alone: bool) -> Check:
     places = _places(table, servers) if kind == "compare" else ()
     value = "" if kind == "compare" else table.text(kind, required=EXAMPLES[kind]) or ""
-    _check_value(table, kind, value)
     fields = _fields(table, kind)
     within = table.parsed("within", parse_duration, "2m")
     name = table.text("name")
@@ -80,15 +79,6 @@ def _places(table: Table, servers: Mapping[str, Server]) -> tuple[Place, ...]:
     if texts is not None and len(texts) < 2 and isinstance(table.data["compare"], list):
         table.problem("compare", "compare names fewer than two different places", 'write ["/srv", "nas01:/vault"]')
     return tuple(read_place(table, "compare", text, servers) for text in texts or ())
-
-
-def _check_value(table: Table, kind: str, value: str) -> None:
-    if kind == "tcp" and value and "{{" not in value:
-        match = _HOST_PORT.fullmatch(value)
-        if match is None or not 1 <= int(match[2]) <= 65535:
-            table.problem("tcp", f"{value!r} is no host and port", 'write tcp = "host:443"')
-    if kind == "http" and value and not value.startswith(("http://", "https://", "{{")):
-        table.problem("http", f"{value!r} is no address of the web", f'write http = "https://{value}"')
 
 
 def _fields(table: Table, kind: str) -> dict[str, Any]:
@@ -137,6 +127,8 @@ def _lag(table: Table) -> dict[str, Any]:
     if not table.has("below"):
         table.problem(None, "below is missing", 'write below = "10s"')
     below, held = table.parsed("below", parse_duration, "10s"), table.parsed("for", parse_duration, "2m")
+    if below == 0:
+        table.problem("below", "no lag is below 0 s", 'write below = "10s"')
     return {"below": below, "for_": held}
 
 

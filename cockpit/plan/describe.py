@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cockpit.plan.model import Plan, Step, split_task, task_id
+from cockpit.plan.model import Plan, Step, Verify, Wait, split_task, task_id, tcp_address
 from cockpit.plan.needs import Group, Needs, effective_needs
 from cockpit.plan.problems import Problem
 from cockpit.plan.schedule import Schedule, backout_seconds, schedule
@@ -53,6 +53,7 @@ def check_lines(plan: Plan, started: float) -> list[str]:
     wide = max(len(step.id) for step in (*plan.steps, *plan.backout))
     for step in plan.steps:
         lines += _step_lines(step, made, window, needs, wide)
+    lines += _from_here(plan)
     if (seconds := backout_seconds(plan)) is not None:
         lines += ["", f"backout: {len(plan.backout)} steps, {format_duration(seconds)} by their estimates"]
         for step in plan.backout:
@@ -61,6 +62,24 @@ def check_lines(plan: Plan, started: float) -> list[str]:
     lines += ["", *_wrapped("critical path: ", " > ".join(made.critical) or "nothing")]
     lines.append(f"finish {_clock(made.finish, window)}, closes {_clock(window.closes, window)}: {_slack(made.slack)}")
     return lines
+
+
+def _from_here(plan: Plan) -> Iterable[str]:
+    """Ports behind a jump host, to which there may be no way from this machine."""
+    for step in (*plan.steps, *plan.backout):
+        via = [name for name in step.servers if name in plan.servers and plan.servers[name].via]
+        if via and _asks_from_here(step):
+            more = f" and {len(via) - 1} more" if len(via) > 1 else ""
+            yield f"{step.id}: tcp and http are asked from this machine ({via[0]}{more} is reached via another): a run asks there"
+
+
+def _asks_from_here(step: Step) -> bool:
+    match step.action:
+        case Wait(condition=str(condition)):
+            return tcp_address(condition) is not None
+        case Verify(checks):
+            return any(check.kind in ("tcp", "http") for check in checks)
+    return False
 
 
 def _task(

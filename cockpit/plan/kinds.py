@@ -5,7 +5,6 @@ Knows the shape of each; what must hold between steps stands in `plan.rules`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from typing import Any, cast
@@ -19,8 +18,6 @@ from cockpit.plan.times import TIME_FORMS, instant, is_time, moment
 from cockpit.units import parse_duration, parse_rate
 
 Servers = Mapping[str, Server]
-
-_HOST_PORT = re.compile(r"tcp\s+\S.*:\S+", re.DOTALL)
 
 
 def read_action(table: Table, servers: Servers) -> Action:
@@ -180,8 +177,6 @@ def _wait(table: Table, servers: Servers) -> Wait:
     inner = table.table("wait")
     assert inner is not None
     condition = inner.text("for", required='"tcp host:443"')
-    if condition and condition.split()[0] == "tcp" and not _HOST_PORT.fullmatch(condition):
-        inner.problem("for", f"{condition!r} names no port", 'write "tcp host:port"')
     timeout = inner.parsed("timeout", parse_duration, "10m")
     inner.done()
     return Wait(condition=condition or "true", timeout=timeout)

@@ -164,6 +164,12 @@ class Wait:
     timeout: float | None = None
 
 
+def tcp_address(condition: str) -> str | None:
+    """`host:port` of a condition "tcp host:port", None where it is a command."""
+    kind, _, rest = condition.strip().partition(" ")
+    return rest.strip() if kind == "tcp" else None
+
+
 @dataclass(frozen=True, slots=True)
 class Reboot:
     pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from cockpit.plan.fields import Sink, Table
 from cockpit.plan.model import Limits, Moment, Plan, Window
 from cockpit.plan.positions import Positions, locate
 from cockpit.plan.problems import PlanProblems, Problem
+from cockpit.plan.relative import TABLE, origin, servers_from, step_from
 from cockpit.plan.servers import read_inputs, read_servers
 from cockpit.plan.steps import Read, read_steps
 from cockpit.plan.times import MOMENT_FORMS, moment, offset_of
@@ -43,18 +45,18 @@ def load(path: Path) -> Plan:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise PlanProblems([Problem(name, line, "it is not UTF-8 text", "save the file as UTF-8")]) from None
-    return loads(text, name, base=path.parent)
+    return loads(text, name, base=path.parent, folder=str(path.parent.absolute()))
 
 
-def loads(text: str, path: str, *, base: Path | None = None) -> Plan:
+def loads(text: str, path: str, *, base: Path | None = None, folder: str | None = None) -> Plan:
     """The plan of a TOML text; `path` names it in problems. `base`: the folder in which its scripts must exist, None
-    where that is not asked. Raises PlanProblems."""
+    where that is not asked. `folder`: where its relative paths begin, unless it says so itself. Raises PlanProblems."""
     from cockpit.plan.rules import check_rules  # with Jinja2, which `adopted` does without
 
     data = _parse(text, path)
     sink = Sink(path, locate(text))
     root = Table(sink, (), data, "the plan")
-    plan, steps, window_known = _plan(root, text, path)
+    plan, steps, window_known = _plan(root, text, path, folder)
     check_rules(plan, steps, base, window_known=window_known)
     if sink.problems:
         raise PlanProblems(sink.problems)
@@ -86,7 +88,7 @@ def _parse(text: str, path: str) -> dict[str, Any]:
         raise PlanProblems([Problem(path, 1, f"not TOML: {error}", "write a smaller number")]) from None
 
 
-def _plan(root: Table, text: str, path: str) -> tuple[Plan, list[Read], bool]:
+def _plan(root: Table, text: str, path: str, folder: str | None = None) -> tuple[Plan, list[Read], bool]:
     """The plan, its steps with their tables, and whether its window could be read."""
     name, lead, contact = _head(root)
     window = _window(root)
@@ -96,13 +98,36 @@ def _plan(root: Table, text: str, path: str) -> tuple[Plan, list[Read], bool]:
     steps, backout = read_steps(root, "steps", servers, inputs), read_steps(root, "backout", servers, inputs)
     if not root.data.get("steps"):
         root.problem("steps", "there are no steps", "add [[steps]] with id = and one of run, copy, manual …")
+    written = _folder(root)
     root.done()
+    folder = written or folder
+    if folder:
+        read = servers, steps, backout
+        servers = servers_from(folder, servers)
+        steps, backout = (_anchored(reads, folder) for reads in (steps, backout))
+        text = text if written or read == (servers, steps, backout) else origin(text, folder)
     plan = Plan(
         name, window or Window(Moment(offset=0.0), Moment(offset=86400.0)), servers,
         tuple(read.step for read in steps), tuple(read.step for read in backout),
         lead, contact, limits, inputs, path, text,
     )
     return plan, [*steps, *backout], window is not None
+
+
+def _anchored(reads: list[Read], folder: str) -> list[Read]:
+    return [replace(read, step=step_from(folder, read.step)) for read in reads]
+
+
+def _folder(root: Table) -> str | None:
+    """What a session's own copy says of where it was read first."""
+    table = root.table(TABLE, f"[{TABLE}]")
+    if table is None:
+        return None
+    folder = table.text("folder", required='"/home/lead/night"')
+    if folder and not folder.startswith("/"):
+        table.problem("folder", f"{folder!r} is not an absolute path", "write it from / on")
+    table.done()
+    return folder
 
 
 def _head(root: Table) -> tuple[str, str | None, str | None]:

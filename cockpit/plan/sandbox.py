@@ -1,13 +1,15 @@
 """Jinja2 as plans use it: `{{ … }}` and nothing else special, sandboxed, strict.
 
 Statement and comment syntax is off, so that the shell's `${#VAR}` and awk's `{print $1}` are only text. Secrets are
-never in a scope. A captured value came from a server: it may stand by itself alone, comes out quoted for the shell,
-and is refused in paths. Knows neither plan nor state: `plan.templates` brings the values.
+never in a scope. A captured value came from a server: it may stand by itself alone, reaches a shell in a variable and a
+regular expression escaped, and is refused in paths. Knows neither plan nor state: `plan.templates` brings the values.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +17,8 @@ from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, Un
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cockpit.plan.problems import nearest
-from cockpit.plan.values import Captured, Scope, TemplateProblem, Values, has_template
+from cockpit.plan.quoting import open_after, runs_again, setting, word
+from cockpit.plan.values import Captured, Into, Scope, TemplateProblem, Values, has_template
 
 ROOTS = ("server", "inputs", "captured", "plan", "window")
 FILTERS = (
@@ -25,6 +28,8 @@ FILTERS = (
 MAX_LENGTH = 100_000  # characters of one template; more is no command that a person wrote
 
 _OFF = "\ue000off"  # a private character: the delimiters that Jinja2 can't be told to do without
+MADE = ""  # no name that can be written: one that an expression makes
+
 _BRACES = "where the braces are the command's own, write {{ '{{' }} for each opening pair"
 _SIMPLER = "write something simpler"
 
@@ -57,8 +62,6 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 def _text(value: Any) -> Any:
     """What an expression puts into the text."""
-    if isinstance(value, Captured):
-        return shlex.quote(value)
     if isinstance(value, Undefined | str | int | float):
         return value
     if isinstance(value, tuple | list):
@@ -70,8 +73,6 @@ def _text(value: Any) -> Any:
 
 def _path(value: Any) -> Any:
     """The same for a path: an empty value would turn `/vault/{{ … }}` into all of `/vault`."""
-    if isinstance(value, Captured):
-        raise TypeError("a captured value is refused in a path")
     text = _text(value)
     if not isinstance(text, Undefined) and not str(text).strip():
         raise TypeError("it is empty, and a path must not lose a part")
@@ -82,9 +83,17 @@ def _quote(value: Any) -> Any:
     return value if isinstance(value, Captured) else shlex.quote(str(_text(value)))
 
 
-def _environment(finalize: Any) -> _Sandbox:
+def _refuse_captured(_: Captured) -> str:
+    raise TypeError("a captured value is refused in a path")
+
+
+def _environment(captured: Callable[[Captured], str], other: Callable[[Any], Any] = _text) -> _Sandbox:
+    """`captured`, `other`: what such a value puts into the text."""
+    def put(value: Any) -> Any:
+        return captured(value) if isinstance(value, Captured) else other(value)
+
     env = _Sandbox(
-        undefined=_Missing, finalize=finalize, autoescape=False, keep_trailing_newline=True, cache_size=0,
+        undefined=_Missing, finalize=put, autoescape=False, keep_trailing_newline=True, cache_size=0,
         block_start_string=_OFF + "{%", block_end_string="%}" + _OFF,
         comment_start_string=_OFF + "{#", comment_end_string="#}" + _OFF,
     )
@@ -93,18 +102,21 @@ def _environment(finalize: Any) -> _Sandbox:
     return env
 
 
-_ENVIRONMENTS = {False: _environment(_text), True: _environment(_path)}
+_ENVIRONMENTS: dict[Into, _Sandbox] = {
+    "shell": _environment(lambda value: word(value.name)), "text": _environment(str), "regex": _environment(re.escape),
+    "path": _environment(_refuse_captured, _path),
+}  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
-def _compiled(text: str, path: bool) -> Template:
+def _compiled(text: str, into: Into) -> tuple[Template, tuple[str, ...]]:
+    """The template, and the captured names in it."""
     if len(text) > MAX_LENGTH or _OFF in text:
         raise TemplateProblem("no command that a person would write", "write a script")
-    env = _ENVIRONMENTS[path]
+    env = _ENVIRONMENTS[into]
     try:
         tree = env.parse(text)
-        _refuse_misused(tree)
-        return env.from_string(tree)
+        return env.from_string(tree), _captures(tree)
     except TemplateSyntaxError as error:
         raise TemplateProblem(f"in {short(text)}: {error.message}", _hint(str(error.message))) from None
     except TemplateProblem:
@@ -119,78 +131,83 @@ def _hint(message: str) -> str:
     return _BRACES
 
 
-def _refuse_misused(tree: nodes.Template) -> None:
-    """A captured value stands by itself: filters and joins could take its quotes away again."""
-    alone = {id(_root(node)) for output in tree.find_all(nodes.Output) for node in output.nodes}
-    for name in tree.find_all(nodes.Name):
-        if name.name == "captured" and id(name) not in alone:
-            raise TemplateProblem("captured values can't be changed or compared", "write {{ captured.NAME }} by itself")
+def _captures(tree: nodes.Template) -> tuple[str, ...]:
+    """The captured names in it. Each stands by itself: filters and joins would make another value of it, that is unmarked."""
+    alone = [name for output in tree.find_all(nodes.Output) for node in output.nodes if (name := _captured(node))]
+    if len(alone) < sum(name.name == "captured" for name in tree.find_all(nodes.Name)):
+        raise TemplateProblem("captured values can't be changed or compared", "write {{ captured.NAME }} by itself")
+    return tuple(dict.fromkeys(alone))
 
 
-def _root(expression: nodes.Node | None) -> nodes.Node | None:
-    """The name at the root of `captured.x` (also `captured["x"]`, also under `| quote`)."""
-    if isinstance(expression, nodes.Filter) and expression.name == "quote":
-        return _root(expression.node)
-    if isinstance(expression, nodes.Getattr):
-        return expression.node
-    if isinstance(expression, nodes.Getitem) and isinstance(expression.arg, nodes.Const):
-        return expression.node
-    return None
+def _captured(expression: nodes.Node) -> str | None:
+    """NAME of `captured.NAME` (also `captured["NAME"]`, also under `| quote`); None for anything else."""
+    if isinstance(expression, nodes.Filter) and expression.name == "quote" and expression.node is not None:
+        return _captured(expression.node)
+    root, name = _taken(expression)
+    return name if root == "captured" else None
 
 
-def render(text: str, scope: Scope, *, path: bool = False) -> str:
+def render(text: str, scope: Scope, into: Into) -> str:
     """See `templates.render`."""
-    template = _compiled(text, path)
+    template, captured = _compiled(text, into)
     try:
-        return template.render(scope)
+        made = template.render(scope)
     except UndefinedError as error:
         what, _, instead = str(error.message).partition("\n")
         raise TemplateProblem(f"in {short(text)}: {what}", instead or "write a name that is known") from None
     except Exception as error:  # an expression may fail in any way Python has: the operator gets a sentence
         raise TemplateProblem(f"in {short(text)}: {error}", "write a plain value") from None
+    if into != "shell":
+        return made
+    return "".join(setting(name, getattr(scope["captured"], name)) for name in captured) + made
 
 
 def uses_captured(text: str) -> bool:
     """Whether a template names `captured`; a text that can't be read as one does not."""
-    if not has_template(text) or "captured" not in text:
-        return False
+    return "captured" in text and "captured" in used(text)
+
+
+def used(text: str) -> dict[str, set[str]]:
+    """The roots that a template names, each with the names it takes of them: `inputs` -> {"ticket"}, MADE for one that is
+    itself made by an expression. Nothing for a text that can't be read as a template."""
+    if not has_template(text):
+        return {}
+    found: dict[str, set[str]] = {}
     try:
-        tree = _ENVIRONMENTS[False].parse(text)
-        return any(name.name == "captured" for name in tree.find_all(nodes.Name))
+        for node in _ENVIRONMENTS["text"].parse(text).find_all((nodes.Name, nodes.Getattr, nodes.Getitem)):
+            if isinstance(node, nodes.Name):
+                found.setdefault(node.name, set())
+            elif (root := _taken(node))[0] is not None:
+                found.setdefault(root[0], set()).add(MADE if root[1] is None else root[1])
     except Exception:  # `render` says what is wrong with it
-        return False
+        return {}
+    return found
 
 
-def captured_in_quotes(text: str) -> bool:
-    """Whether a captured value stands inside quotes of the shell text around it.
+def _taken(expression: nodes.Node) -> tuple[str | None, str | None]:
+    """(root, NAME) of `root.NAME` and `root["NAME"]`; no name where an expression makes it, no root for anything else."""
+    if not isinstance(expression, nodes.Getattr | nodes.Getitem) or not isinstance(expression.node, nodes.Name):
+        return None, None
+    if isinstance(expression, nodes.Getattr):
+        return expression.node.name, expression.attr
+    return expression.node.name, str(expression.arg.value) if isinstance(expression.arg, nodes.Const) else None
 
-    Its own quotes would close those, and what the server said would run: `echo "{{ captured.x }}"` does.
-    """
+
+def misplaced_capture(text: str) -> str | None:
+    """Why a captured value can't stand where this shell text has it, None where it can."""
     if not uses_captured(text):
-        return False
-    state = ""
-    for output in _ENVIRONMENTS[False].parse(text).find_all(nodes.Output):
+        return None
+    if runs_again(text):
+        return "a captured value beside eval or (( )), which may run what it says"
+    state, line_end = "", "\n"
+    for output in _ENVIRONMENTS["shell"].parse(text).find_all(nodes.Output):
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
-                state = _shell_quote(node.data, state)
-            elif state in ("'", '"') and isinstance(root := _root(node), nodes.Name) and root.name == "captured":
-                return True
-    return False
-
-
-def _shell_quote(text: str, state: str) -> str:
-    """The quote (', " or #, a comment) open after `text`, given the one open before it (POSIX sh, 2.2 and 2.3)."""
-    i = 0
-    while i < len(text):
-        char = text[i]
-        if char == "\\" and state in ("", '"'):
-            i += 1
-        elif state:
-            state = "" if char == ("\n" if state == "#" else state) else state
-        elif char in "'\"" or (char == "#" and (i == 0 or text[i - 1].isspace())):
-            state = char
-        i += 1
-    return state
+                state = open_after(line_end + node.data, state)
+            elif _captured(node) and state:
+                return "a captured value inside quotes or a comment, or after <<, a backquote or \"$(: it is a word of its own"
+            line_end = ""
+    return None
 
 
 def short(text: str) -> str:

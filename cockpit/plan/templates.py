@@ -11,7 +11,7 @@ from typing import Any
 
 from cockpit.plan.model import LOCAL, Plan, Server
 from cockpit.plan.times import Hours
-from cockpit.plan.values import Captured, Scope, TemplateProblem, Values, has_template
+from cockpit.plan.values import Captured, Into, Scope, TemplateProblem, Values, has_template
 
 __all__ = ["Scope", "TemplateProblem", "render", "scope", "target_path"]
 
@@ -29,17 +29,18 @@ def scope(
     if server is not None:
         values["server"] = _server(plan.servers.get(server), server)
     if server is not None and server != LOCAL:
-        values["captured"] = Values("captured", {name: Captured(value) for name, value in captured.items()})
+        values["captured"] = Values("captured", {name: Captured(name, value) for name, value in captured.items()})
     return values
 
 
-def render(text: str, scope: Scope, *, path: bool = False) -> str:
-    """The text with its values put in. `path`: captured values and empty values are refused. Raises TemplateProblem."""
+def render(text: str, scope: Scope, *, into: Into = "shell", path: bool = False) -> str:
+    """The text with its values put in. Captured values: set in variables before a shell's text, escaped in a regular
+    expression, as they are in a text. `path`: as into="path", captured and empty values are refused. Raises TemplateProblem."""
     if not has_template(text):
         return text
     from cockpit.plan.sandbox import render as in_sandbox  # Jinja2 takes a tenth of what opening a screen may take
 
-    return in_sandbox(text, scope, path=path)
+    return in_sandbox(text, scope, "path" if path else into)
 
 
 def target_path(text: str, scope: Scope) -> str:

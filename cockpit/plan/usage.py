@@ -10,22 +10,23 @@ from typing import Any, Literal
 
 from cockpit.plan.captures import Captures
 from cockpit.plan.fields import Table
-from cockpit.plan.model import LOCAL, Plan, Step
+from cockpit.plan.model import LOCAL, Plan, Step, tcp_address
 from cockpit.plan.places import split_place
 from cockpit.plan.positions import Path
-from cockpit.plan.sandbox import captured_in_quotes, uses_captured
+from cockpit.plan.proofs import check_proofs
+from cockpit.plan.sandbox import misplaced_capture, uses_captured
 from cockpit.plan.steps import Read
 from cockpit.plan.targets import check_targets
 from cockpit.plan.templates import Scope, TemplateProblem, render, scope
 from cockpit.plan.times import hours
-from cockpit.plan.values import has_template
+from cockpit.plan.values import Into, has_template
 
-Use = Literal["shell", "text", "path", "never"]
+Use = Into | Literal["never"]
 
 SHELL, TEXT, PATH, NEVER = ("run", "when", "probe", "undo"), ("manual", "note"), ("cwd",), ("title", "owner")
 CHECKS: dict[str, Use] = {
     "run": "shell", "lag": "shell", "tcp": "text", "http": "text", "service": "text", "contains": "text",
-    "expect": "text", "name": "never", "mount": "path", "space": "path", "compare": "path",
+    "expect": "regex", "name": "never", "mount": "path", "space": "path", "compare": "path",
 }
 
 
@@ -58,6 +59,7 @@ def check_templates(plan: Plan, reads: Sequence[Read], *, order_known: bool) -> 
             if has_template(text):
                 _check(read, path, text, use, scopes)
         check_targets(read, scopes.of)
+        check_proofs(read, scopes.of)
 
 
 def templates_of(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Use]]:
@@ -69,7 +71,8 @@ def templates_of(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, Use]]:
     yield from _texts(("args",), data.get("args"), "text")
     yield from _texts(("env",), data.get("env"), "text")
     if isinstance(data.get("wait"), dict):
-        yield from _texts(("wait", "for"), data["wait"].get("for"), "shell")
+        condition = data["wait"].get("for")
+        yield from _texts(("wait", "for"), condition, "shell" if tcp_address(str(condition)) is None else "text")
     copy = data.get("copy")
     if isinstance(copy, dict):
         yield from _texts(("copy", "from"), copy.get("from"), "path")
@@ -99,8 +102,8 @@ def _check(read: Read, path: Path, text: str, use: Use, scopes: Scopes) -> None:
     if use == "never":
         _say(table, path, "a template, where all servers share one text", "write plain words")
         return
-    if use == "shell" and captured_in_quotes(text):
-        _say(table, path, "a captured value inside quotes: it brings its own", "take the quotes around it away")
+    if use == "shell" and (misplaced := misplaced_capture(text)):
+        _say(table, path, misplaced, 'put it into a variable first: v={{ captured.NAME }}; then write "$v"')
         return
     servers: Sequence[str | None] = step.servers or (None,)
     if "server" not in text and not uses_captured(text):
@@ -108,7 +111,7 @@ def _check(read: Read, path: Path, text: str, use: Use, scopes: Scopes) -> None:
     found: dict[tuple[str, str], list[str]] = {}
     for server in servers:
         try:
-            render(text, scopes.of(step, server), path=use == "path")
+            render(text, scopes.of(step, server), into=use)
         except TemplateProblem as problem:
             found.setdefault((problem.what, problem.instead), []).append(server or "")
     for (what, instead), where in found.items():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from cockpit.plan.problems import nearest
 
 Scope = Mapping[str, Any]
+Into = Literal["shell", "text", "regex", "path"]
+"""Who reads the text that a template makes: /bin/sh; nobody who would take it apart; `re`; a server's file system."""
 
 
 def has_template(text: str) -> bool:
@@ -24,7 +26,14 @@ class TemplateProblem(Exception):
 
 
 class Captured(str):
-    """A server's own words. Marked, so that the way out of a template can quote them."""
+    """A server's own words, under the name that the plan gives them. Marked, so that no shell is ever made to read them."""
+
+    name: str
+
+    def __new__(cls, name: str, value: str) -> Captured:
+        made = super().__new__(cls, value)
+        made.name = name
+        return made
 
 
 class Values(SimpleNamespace):

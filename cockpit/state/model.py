@@ -148,3 +148,8 @@ class State:
     acknowledged: dict[str, str] = field(default_factory=dict)  # alarm -> who
     decisions: int = 0  # facts that carry a person's name
     illegal: int = 0  # facts that made no sense where they stood (`state.transitions`), ignored
+
+    @property
+    def dry(self) -> bool:
+        """Whether checks are made and the rest is only shown."""
+        return self.mode == "dry-run"

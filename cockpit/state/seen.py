@@ -18,6 +18,6 @@ def seen(plan: Plan, state: State, server: str | None) -> Scope:
 def words(plan: Plan, state: State, server: str | None, text: str) -> str:
     """The text for a person, filled in as far as that can be done now; else as it stands in the plan."""
     try:
-        return render(text, seen(plan, state, server))
+        return render(text, seen(plan, state, server), into="text")
     except TemplateProblem:
         return text

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from cockpit.plan.model import LOCAL, Gate, Plan, Step
+from cockpit.plan.asked import inputs_named
+from cockpit.plan.model import LOCAL, Gate, OnFailure, Plan, Step, Verify
 from cockpit.plan.times import clock_time
 from cockpit.state.chart import Chart as Chart
 from cockpit.state.chart import chart as chart
@@ -57,8 +58,13 @@ def settled(task: Task, step: Step, state: State) -> bool:
     if task.state in (DONE, SKIPPED):
         return True
     if task.state == FAILED:
-        return step.on_failure == "continue"
+        return on_failure(step, state) == "continue"
     return task.state != RUNNING and dropped(state, task.server)
+
+
+def on_failure(step: Step, state: State) -> OnFailure:
+    """What a failure of this step does here: a check of a dry run looks at what nothing was done to, and holds nobody."""
+    return "continue" if state.dry and isinstance(step.action, Verify) else step.on_failure
 
 
 def dropped(state: State, server: str | None) -> bool:
@@ -217,6 +223,8 @@ class _Walk:
 
     def _too_early(self, step: Step) -> str:
         state = self.state
+        if state.dry:  # a rehearsal keeps the order of the night, not its hours
+            return ""
         if step.phase == "night" and step.stage == "night" and self.now < state.opens:
             return "until the window opens"
         if step.stage == "after" and self.now < state.closes:
@@ -266,7 +274,7 @@ class _Walk:
         return ""
 
     def _person_first(self, task: Task, step: Step) -> str:
-        if step.start == "manual" and not task.start_asked:
+        if step.start == "manual" and not (task.start_asked or self.state.dry):
             return "for a person to start it"
         for name in missing_inputs(self.plan, step, self.state):
             return f"for the input {name}"
@@ -278,7 +286,7 @@ class _Walk:
             step = self.chart.steps.get(task.step)
             if step is None or (step.phase == "night") == self.state.backout:
                 continue
-            if task.state == FAILED and step.on_failure == "stop":
+            if task.state == FAILED and on_failure(step, self.state) == "stop":
                 return task.id, f"{task.id} failed and the plan says stop"
             if task.server is None and task.state == RUNNING and no_go(self.state, task.id):
                 return task.id, f"no-go at {task.id}"
@@ -291,7 +299,7 @@ class _Walk:
             step = self.chart.steps.get(task.step)
             if step is None or (step.phase == "night") == self.state.backout or dropped(self.state, task.server):
                 continue
-            failed = task.state == FAILED and step.on_failure == "hold"
+            failed = task.state == FAILED and on_failure(step, self.state) == "hold"
             if failed or (task.state == RUNNING and no_go(self.state, task.id)):
                 found.setdefault(task.server or "", task.id)
         for task in self.state.tasks.values():
@@ -306,19 +314,8 @@ def missing_inputs(plan: Plan, step: Step, state: State) -> list[str]:
     return [
         name for name, wanted in plan.inputs.items()
         if (name in step.secrets and name not in state.given_secrets)
-        or (not wanted.secret and name not in state.inputs and f"inputs.{name}" in _texts(plan, step))
+        or (not wanted.secret and name not in state.inputs and name in inputs_named(plan, step))
     ]
-
-
-_texts_of: dict[int, tuple[Step, str]] = {}
-
-
-def _texts(plan: Plan, step: Step) -> str:
-    known = _texts_of.get(id(step))
-    if known is None or known[0] is not step:
-        known = (step, repr(step) + repr([plan.servers[s].vars for s in step.servers if s in plan.servers]))
-        _texts_of[id(step)] = known
-    return known[1]
 
 
 def only_a_person_can(state: State, standing_of: Mapping[str, Standing]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from cockpit.fleet.api import Remote
 from cockpit.plan.model import Plan, Step
+from cockpit.plan.values import Into
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class StepContext(Protocol):
         """The step's secrets, by name."""
         ...
 
-    def render(self, text: str, *, path: bool = False) -> str:
-        """Jinja2 with this task's scope. path: refuses captured values. Raises plan.templates.TemplateProblem."""
+    def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
+        """Jinja2 with this task's scope. path: refuses captured values. Raises TemplateProblem. See plan.templates.render."""
         ...
 
     def remote(self, server: str | None = None) -> Remote:
@@ -104,6 +105,11 @@ class StepContext(Protocol):
 
     async def output(self, stream: Literal["out", "err"], offset: int, data: bytes) -> None:
         """Journal what was printed. Waits while the journal's queue is full; masks this night's secrets."""
+        ...
+
+    def masked(self, text: str) -> str:
+        """The text with every secret of this night starred out. What is going to be shortened or quoted is masked before
+        that: of half a secret, or of one with its backslash doubled, nothing is known any more."""
         ...
 
     def offsets(self) -> tuple[int, int]:

@@ -105,6 +105,6 @@ def spec_for(ctx: StepContext, command: str, *, program: bytes | None = None, ar
     step = ctx.step
     return JobSpec(
         id=ctx.attempt, session=ctx.session, epoch=ctx.epoch, command=command, program=program, args=args,
-        become=ctx.become(), env={k: ctx.render(v) for k, v in step.env.items()}, secrets=dict(ctx.secrets),
+        become=ctx.become(), env={k: ctx.render(v, into="text") for k, v in step.env.items()}, secrets=dict(ctx.secrets),
         cwd=ctx.render(step.cwd, path=True) if step.cwd else None, timeout=step.timeout,
     )

@@ -18,7 +18,7 @@ async def script(ctx: StepContext) -> Outcome:
     """The session's own copy of the script, run by its first line; its arguments are templates."""
     action = ctx.step.action
     assert isinstance(action, Script)
-    args = tuple(ctx.render(a) for a in action.args)
+    args = tuple(ctx.render(a, into="text") for a in action.args)
     return await run_job(ctx, ctx.remote(), spec_for(ctx, "", program=ctx.read_file(action.path), args=args))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from cockpit.plan.model import Wait
+from cockpit.plan.model import Wait, tcp_address
+from cockpit.plan.ports import host_port
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.asking import ask
+from cockpit.steps.asking import ask, from_here
 from cockpit.steps.elapsed import since
 
 PAUSE = 2.0  # seconds between two tries of a condition
@@ -19,7 +20,7 @@ async def run(ctx: StepContext) -> Outcome:
     assert isinstance(action, Wait)
     if action.condition is None:
         return await _time(ctx, action.seconds or 0.0)
-    return await _condition(ctx, ctx.render(action.condition), action.timeout)
+    return await _condition(ctx, action.condition, action.timeout)
 
 
 async def _time(ctx: StepContext, seconds: float) -> Outcome:
@@ -53,21 +54,24 @@ async def _condition(ctx: StepContext, condition: str, timeout: float | None) ->
 
 async def holds(ctx: StepContext, condition: str) -> str | None:
     """None when it holds, else why not. `tcp host:port` is tried from the cockpit; anything else is a command."""
-    kind, _, rest = condition.partition(" ")
-    if kind == "tcp":
-        return await _tcp(rest.strip())
+    address = tcp_address(condition)
+    if address is not None:
+        problem = await _tcp(ctx.render(address, into="text"))
+        return problem and problem + from_here(ctx)
     try:
-        done = await ask(ctx, condition, TRY)
+        done = await ask(ctx, ctx.render(condition), TRY)
     except TimeoutError:
         return f"the command took longer than {TRY:.0f} s"
     return None if done.exit == 0 else f"exit {done.exit}"
 
 
 async def _tcp(address: str) -> str | None:
-    host, _, port = address.rpartition(":")
+    found = host_port(address)
+    if found is None:
+        return f"{address!r} is no host and port"
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), 5.0)
-    except (OSError, TimeoutError, ValueError) as error:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(*found), 5.0)
+    except (OSError, TimeoutError) as error:
         return f"{address}: {error or 'no answer'}"
     writer.close()
     return None

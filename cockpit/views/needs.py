@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cockpit.plan.model import split_task
 from cockpit.state.model import FAILED, UNKNOWN, Prompt
-from cockpit.state.standing import dropped
+from cockpit.state.standing import dropped, on_failure
 from cockpit.units import format_duration
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Column, Night, Row, Table, Tone
@@ -121,7 +121,7 @@ def _unasked(night: Night) -> Iterator[Need]:
 
 
 def _holds(night: Night, step: str) -> bool:
-    return any(s.id == step and s.on_failure != "continue" for s in (*night.plan.steps, *night.plan.backout))
+    return any(s.id == step and on_failure(s, night.state) != "continue" for s in (*night.plan.steps, *night.plan.backout))
 
 
 def _alarms(night: Night) -> Iterator[Need]:

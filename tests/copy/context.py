@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cockpit.engine.secrets import Vault
 from cockpit.fleet.api import Contact, Remote, Target
 from cockpit.fleet.fleet import Fleet
 from cockpit.plan.model import Copy, Estimate, Moment, Place, Plan, Server, Step, Window
+from cockpit.plan.values import Into
 from cockpit.steps.api import Pace, Reached
 from tests.hosts.host import Host
 
@@ -52,7 +54,10 @@ async def fleet_of(hosts: Iterable[Host], place: Path, **more: Mapping[str, Any]
 
 
 def plan_of(fleet: Fleet, hosts: Iterable[Host], step: Step) -> Plan:
-    servers = {host.name: Server(host.name, host.address, become=host.sudo != "none") for host in hosts}
+    servers = {
+        host.name: Server(host.name, host.address, become=host.sudo != "none", via=host.via.name if host.via else None)
+        for host in hosts
+    }
     return Plan("copying", Window(Moment(offset=0), Moment(offset=3600)), servers, (step,))
 
 
@@ -113,8 +118,11 @@ class Context:
     def session(self) -> str:
         return self.night
 
-    def render(self, text: str, *, path: bool = False) -> str:
+    def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         return text
+
+    def masked(self, text: str) -> str:
+        return Vault(self.secrets).masked(text)
 
     def remote(self, server: str | None = None) -> Remote:
         return self.fleet.remote(server or self.server or "local")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.engine.secrets import Masker, Vault
+from cockpit.engine.secrets import Masker, Vault, too_short
 
 SECRET = b"opensesame"
 
@@ -26,6 +27,17 @@ def test_however_it_is_cut_the_same_is_stored(parts: list[bytes], data: st.DataO
 def test_a_secret_of_several_lines_is_starred_line_by_line() -> None:
     vault = Vault({"key": "first line\nsecond line"})
     assert vault.masked("it printed: second line, and first line") == "it printed: ***********, and **********"
+
+
+@pytest.mark.parametrize("value", ["", " ", "abc", "abc\n", "ab\ncd\r\n", "\n\n\n\n"])
+def test_what_could_not_be_kept_out_of_the_journal_is_no_secret(value: str) -> None:
+    assert too_short(value)
+    assert Vault({"key": value}).names() == [], "it is asked for"
+
+
+def test_a_secret_is_starred_without_the_spaces_around_it_too() -> None:
+    assert not too_short("pin4\r\n")
+    assert Vault({"key": "pin4\r\n"}).masked("pin4 and pin4\r\n") == "**** and ******"
 
 
 def test_without_secrets_a_text_stays_as_it_is() -> None:

@@ -94,6 +94,8 @@ def test_a_secret_is_found_nowhere(cockpit: Cockpit, hosts: Hosts, place: Path) 
     with watching_processes() as seen:
         follower = cockpit.start(plan)
         cockpit.needs("input-db_password")
+        refused = cockpit("do", cockpit.session().id, "answer", "input-db_password", input="abc\n", code=None)
+        assert refused.returncode != 0 and "shorter than 4 characters" in refused.stdout + refused.stderr
         # typed at the prompt: an argument would show in the process list
         assert cockpit("do", cockpit.session().id, "answer", "input-db_password", input=SECRET + "\n").returncode == 0
         cockpit.needs("manual-look", seconds=60)

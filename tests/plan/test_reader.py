@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.plan.model import Check, Copy, Estimate, Gate, Limits, Moment, Place, Plan, Run, Script, Verify, Wait
-from cockpit.plan.reader import load, loads
+from cockpit.plan.problems import PlanProblems
+from cockpit.plan.reader import adopted, load, loads
 
 NIGHT = Path(__file__).parent / "plans" / "night.toml"
 HEAD = '[plan]\nversion = 1\nname = "x"\n[window]\nopens = "+1h"\ncloses = "+13h"\n'
@@ -129,3 +130,45 @@ def test_dotted_and_inline_tables_have_their_lines_too() -> None:
                         'plan = { version = 1, name = "x" }\nwindow = { opens = "+1h", closes = "+13h" }\n')
     plan = loads(text + 'steps = [\n  { id = "a", manual = "x" },\n\n  { id = "b", on = "b", run = "x" },\n]\n', "x")
     assert [step.line for step in plan.steps] == [6, 8]
+
+
+RELATIVE = """[defaults]
+key = "keys/id"
+[servers.fs01]
+[servers.fs02]
+key = "~/.ssh/id"
+[[steps]]
+id = "a"
+on = "fs01"
+copy = { from = "local:files/", to = "fs02:/srv/" }
+[[steps]]
+id = "b"
+on = "local"
+cwd = "files"
+run = "pwd"
+[[steps]]
+id = "c"
+on = "local"
+verify = [ { compare = ["files", "local:{{ inputs.there }}", "fs02:/srv"] } ]
+[inputs.there]"""
+
+
+def test_relative_paths_are_relative_to_the_plan_wherever_its_text_goes(tmp_path: Path) -> None:
+    file = tmp_path / "night.toml"
+    file.write_text(HEAD + RELATIVE)
+    read = load(file)
+    for plan in (read, loads(read.text, "session.toml"), adopted(read.text, "plan.toml")):
+        assert [server.key for server in plan.servers.values()] == [f"{tmp_path}/keys/id", "~/.ssh/id"]
+        copy, run, compare = plan.steps
+        assert isinstance(copy.action, Copy) and isinstance(compare.action, Verify)
+        assert (copy.action.source, copy.action.target) == (Place("local", f"{tmp_path}/files/"), Place("fs02", "/srv/"))
+        assert run.cwd == f"{tmp_path}/files"
+        assert [place.path for place in compare.action.checks[0].places] == [f"{tmp_path}/files", "{{ inputs.there }}", "/srv"]
+        assert plan.text == read.text and plan.text.startswith(HEAD + RELATIVE)
+
+
+def test_a_relative_path_on_a_server_has_nothing_to_be_relative_to(tmp_path: Path) -> None:
+    file = tmp_path / "night.toml"
+    file.write_text(HEAD + '[servers.fs01]\n[[steps]]\nid = "a"\non = "fs01"\ncopy = { from = "files/", to = "local:/x" }\n')
+    with pytest.raises(PlanProblems, match="'files/' is not an absolute path"):
+        load(file)

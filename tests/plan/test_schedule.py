@@ -182,3 +182,23 @@ def test_a_time_of_day_is_its_first_one_from_the_opening_of_the_window(text: str
 def test_a_time_that_the_window_does_not_have(text: str) -> None:
     with pytest.raises(ValueError):
         clock_time(text, OPENS, OPENS + 13 * 3600, -28800.0)
+
+
+def test_ports_behind_a_jump_host_are_said_to_be_asked_from_here() -> None:
+    text = """[plan]
+version = 1
+name = "x"
+[window]
+opens = "+0s"
+closes = "+13h"
+[servers.jump]
+[servers.inner]
+via = "jump"
+"""
+    for i, step in enumerate((
+        'on = "all"\nverify = [ { tcp = "{{ server.host }}:443" } ]', 'on = "inner"\nwait = { for = "tcp inner:443" }',
+        'on = "jump"\nverify = [ { tcp = "jump:443" } ]', 'on = "inner"\nverify = [ { run = "true" } ]',
+    )):  # fmt: skip
+        text += f'[[steps]]\nid = "s{i}"\n{step}\n'
+    said = [line for line in check_lines(loads(text, "x"), 0.0) if "asked from this machine" in line]
+    assert [line.partition(":")[0] for line in said] == ["s0", "s1"] and "inner" in said[0]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import tempfile
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from cockpit.plan.model import Input, Moment, Plan, Server, Window
-from cockpit.plan.sandbox import captured_in_quotes
+from cockpit.plan.sandbox import misplaced_capture
 from cockpit.plan.templates import Scope, TemplateProblem, render, scope, target_path
 from cockpit.plan.times import Hours
 
@@ -66,14 +71,21 @@ def test_a_user_that_only_ssh_config_knows_is_not_an_empty_text() -> None:
         render("chown {{ server.user }}", on("fs02"))
 
 
-def test_a_captured_value_is_quoted_always_and_can_t_be_unquoted() -> None:
+def test_a_captured_value_reaches_a_shell_in_a_variable_and_can_t_be_taken_out_of_it() -> None:
     there = on(x="a; rm -rf /")
-    assert render("echo {{ captured.x }}", there) == "echo 'a; rm -rf /'"
-    assert render("echo {{ captured.x | quote }}", there) == "echo 'a; rm -rf /'"
+    made = "cockpit_captured_x='a; rm -rf /'; echo \"$cockpit_captured_x\""
+    assert render("echo {{ captured.x }}", there) == render("echo {{ captured['x'] | quote }}", there) == made
     for text in ("{{ captured.x | replace(\"'\", '') }}", "{{ captured.x ~ '' }}", "{{ captured }}",
                  "{{ [captured.x] | first }}", "{{ captured.x[0] }}", "{{ 'y' if captured.x == 'a' else 'n' }}"):
         with pytest.raises(TemplateProblem):
             render(text, there)
+
+
+def test_where_no_shell_is_a_captured_value_is_itself() -> None:
+    there = on(x="it's 1.2")
+    assert render("v {{ captured.x }}", there, into="text") == "v it's 1.2"
+    assert re.fullmatch(render("^v {{ captured.x }}$", there, into="regex"), "v it's 1.2")
+    assert not re.fullmatch(render("^v {{ captured.x }}$", there, into="regex"), "v it's 1x2")
 
 
 def test_a_captured_value_is_refused_in_paths_and_on_this_machine() -> None:
@@ -84,19 +96,64 @@ def test_a_captured_value_is_refused_in_paths_and_on_this_machine() -> None:
             render("{{ captured.x }}", on(server, x="y"))
 
 
-@pytest.mark.parametrize(("text", "inside"), [
-    ("echo {{ captured.x }}", False),
-    ('echo "{{ captured.x }}"', True),
-    ("echo 'a {{ captured.x }}'", True),
-    ("echo \"a\" {{ captured.x }} 'b'", False),
-    ("# don't\necho {{ captured.x }}", False),
-    ("echo it\\'s {{ captured.x }}", False),
-    ('echo "\\"" {{ captured.x }}', False),
-    ("echo '{{ server.name }}'", False),
-    ("a=${x#y} {{ captured.x }}", False),
+@pytest.mark.parametrize("text", [
+    "echo {{ captured.x }}", "echo \"a\" {{ captured.x }} 'b'", "# don't\necho {{ captured.x }}", "echo it\\'s {{ captured.x }}",
+    'echo "\\"" {{ captured.x }}', "a=${x#y} {{ captured.x }}",
+    'mkdir "${dir}" "$x" {{ captured.x }}', "v=$(cat {{ captured.x }})",
+    'v={{ captured.x }}\ncat <<END\n$v "$(date)"\nEND', "echo {{ captured.x }} | grep -q {{ captured.x }} # it's",
 ])
-def test_quotes_around_a_captured_value_are_seen(text: str, inside: bool) -> None:
-    assert captured_in_quotes(text) is inside
+def test_where_a_captured_value_is_a_word_of_its_own_it_may_stand(text: str) -> None:
+    assert misplaced_capture(text) is None
+
+
+def test_a_shell_sees_a_captured_value_as_it_is() -> None:
+    value = "it's  $(exit 1) * \n\\"
+    made = render("printf '%s|' {{ captured.x }}", on(x=value))
+    done = subprocess.run(["/bin/sh", "-c", made], capture_output=True, check=True)
+    assert done.stdout.decode() == value + "|"
+
+
+@pytest.mark.parametrize("text", [
+    'echo "{{ captured.x }}"', "echo 'a {{ captured.x }}'", "cat <<EOF\n{{ captured.x }}\nEOF",
+    "cat <<'EOF'\n{{ captured.x }}\nEOF",
+    'x="$(echo "{{ captured.x }}")"', 'echo "`echo {{ captured.x }}`"', "echo `echo {{ captured.x }}`",
+    'x{{ captured.x }}# "{{ captured.x }}"', 'x{{ captured.x }}# "\n{{ captured.x }}"', 'a\\\n# "\n{{ captured.x }}"',
+    "# {{ captured.x }}", "eval echo {{ captured.x }}", "v={{ captured.x }}\neval echo $v", "echo $(( {{ captured.x }} ))",
+    'echo "${X:-{{ captured.x }}}"', "echo \\{{ captured.x }}", "echo ${{ captured.x }}", "echo $'\\'' {{ captured.x }}",
+])
+def test_elsewhere_a_captured_value_is_refused(text: str) -> None:
+    assert misplaced_capture(text)
+
+
+def test_only_captured_values_are_asked_where_they_stand() -> None:
+    assert misplaced_capture("cat <<EOF\n'{{ server.name }}'\nEOF") is None
+
+
+PIECES = st.lists(st.sampled_from([
+    "{{ captured.x }}", "{{ inputs.ticket }}", "{{ server.data }}", "'", '"', "`", "$(", ")", "$((", "))", "${v:-", "}", "\\",
+    "$", "#", " ", "\n", ";", "|", "&&", "<<EOF\n", "\nEOF\n", "<<'EOF'\n", "echo ", "v=", "$v", '"$v"', "eval ", "x", 
+    "case x in ", "esac", "(", "[ -n ", " ]",
+]), max_size=5).map("".join)
+HOSTILE = st.sampled_from([
+    "$(touch PWNED)", "`touch PWNED`", "; touch PWNED;", "'; touch PWNED; '", '"; touch PWNED; "', "\nEOF\ntouch PWNED\n",
+    "\ntouch PWNED\n", "a[$(touch PWNED)]", "' $(touch PWNED) '", '" `touch PWNED` "', "}; touch PWNED; {",
+    ")); touch PWNED #", "\\'; touch PWNED #",
+])
+
+
+@settings(max_examples=120, deadline=None)
+@given(PIECES, PIECES, HOSTILE, st.sampled_from(["it's", 'a "b', "plain", "#", "<<EOF\n"]))
+@example("echo {{ inputs.ticket }} ", " {{ inputs.ticket }}", "$(touch PWNED)", "it's")
+@example("cat {{ inputs.ticket }}", "\nEOF\n", "$(touch PWNED)", "<<EOF\n")
+def test_what_a_server_said_never_runs_in_a_text_that_is_accepted(before: str, after: str, value: str, ticket: str) -> None:
+    """Under dash and bash, whatever quotes the operator's own inputs open."""
+    text = before + "{{ captured.x }}" + after
+    assume(not misplaced_capture(text))
+    made = render(text, scope(PLAN, "fs01", {"ticket": ticket}, {"x": value}, HOURS))
+    with tempfile.TemporaryDirectory() as place:
+        for shell in ("dash", "bash"):
+            subprocess.run([shell, "-c", made], check=False, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        assert not [name for name in os.listdir(place) if "PWNED" in name], made
 
 
 @pytest.mark.parametrize("text", ["/", "//", "/.", "/a/..", "{{ server.empty }}", "/{{ server.empty }}", "  ", "..", "/../"])

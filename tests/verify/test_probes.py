@@ -55,6 +55,33 @@ async def test_run_has_the_environment_of_its_step_and_keeps_its_secrets(hosts: 
         assert told.evidence.startswith("exit 1: /var/tmp blue sky *******"), told
 
 
+SECRETS = ("plain-secret", "back\\slash'quo\"te", "my  secret", "tab\there", "zwölf\u200bzeichen", "it's -_-")
+
+
+async def test_evidence_holds_no_part_of_a_secret(hosts: Hosts, tmp_path: Path) -> None:
+    """Neither quoted, nor on one line, nor where it is cut."""
+    asked = [check("lag", 'echo "$db"', below=1.0), check("lag", 'echo "$db" >&2; exit 1', "failing", below=1.0)]
+    for before in (0, 192):
+        say = f"printf '%{before}s' '' | tr ' ' x; printf 'pw=%s' \"$db\"; "
+        asked += [
+            check("run", say, f"{before} passes"), check("run", say, f"{before} is no match", expect="^NO"),
+            check("run", say + "exit 1", f"{before} fails"),
+        ]  # fmt: skip
+    async with bench([hosts("one", user="root")], tmp_path) as b:
+        for secret in SECRETS:
+            _, ctx = await b.run(*asked, secrets=("db",), given={"db": secret})
+            assert len(ctx.verdicts) == len(asked)
+            for told in ctx.verdicts:
+                parts = (secret[:3], repr(secret)[1:4], secret[-3:])
+                assert "**" in told.evidence and not any(part in told.evidence for part in parts), told
+
+
+async def test_what_is_proved_is_what_was_printed(hosts: Hosts, tmp_path: Path) -> None:
+    async with bench([hosts("one", user="root")], tmp_path) as b:
+        told = await b.one(check("run", "echo 12345 rows", expect="^12345 rows"), secrets=("pin",), given={"pin": "1234"})
+        assert str(told) == "pass: exit 0: ****5 rows"
+
+
 async def test_tcp(hosts: Hosts, tmp_path: Path) -> None:
     host = hosts("one", user="root")
     async with bench([host], tmp_path) as b:
@@ -68,6 +95,16 @@ async def test_tcp(hosts: Hosts, tmp_path: Path) -> None:
         assert told.result == "fail"
         for odd in ("localhost", "localhost:", ":80", "localhost:http", "localhost:0", "localhost:70000"):
             assert (await b.one(check("tcp", odd))).result == "not-tested", odd
+
+
+async def test_behind_a_jump_host_a_port_says_from_where_it_was_asked(hosts: Hosts, tmp_path: Path) -> None:
+    jump = hosts("jump", bastion=True)
+    inner = hosts("inner", via=jump)
+    asked = check("tcp", f"{inner.address}:{inner.port}"), check("http", f"http://{inner.address}:{inner.port}/")
+    async with bench([jump, inner], tmp_path) as b:
+        _, ctx = await b.run(*asked, on="inner")
+        for told in ctx.verdicts:
+            assert told.result == "fail" and told.evidence.endswith("(asked from this machine; inner is reached via jump)"), told
 
 
 class Site(BaseHTTPRequestHandler):

@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cockpit.plan.model import Check
+from cockpit.plan.ports import host_port
 from cockpit.steps.api import StepContext
+from cockpit.steps.asking import from_here
 from cockpit.steps.verify.verdict import Finding, judged, short
 
 CONNECT = 10.0  # seconds without a byte
@@ -21,24 +23,24 @@ BODY = 4 << 20  # bytes of a page that are searched
 
 
 async def tcp(ctx: StepContext, check: Check) -> Finding:
-    address = ctx.render(check.value)
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
+    address = ctx.render(check.value, into="text")
+    found = host_port(address)
+    if found is None:
         return Finding("not-tested", f"{address!r} is no host and port")
     began = time.monotonic()
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), CONNECT)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(*found), CONNECT)
     except TimeoutError:
-        return judged(False, f"{address}: no answer within {CONNECT:.0f} s")
+        return judged(False, f"{address}: no answer within {CONNECT:.0f} s{from_here(ctx)}")
     except OSError as error:
-        return judged(False, f"{address}: {_words(error)}")
+        return judged(False, f"{address}: {_words(error)}{from_here(ctx)}")
     writer.close()
     return judged(True, f"{address} answered in {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 async def web(ctx: StepContext, check: Check) -> Finding:
-    contains = ctx.render(check.contains) if check.contains is not None else ""
-    return await asyncio.to_thread(_get, ctx.render(check.value), check.status, contains)
+    contains = ctx.render(check.contains, into="text") if check.contains is not None else ""
+    return await asyncio.to_thread(_get, ctx, ctx.render(check.value, into="text"), check.status, contains)
 
 
 def _words(error: OSError) -> str:
@@ -51,7 +53,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _get(url: str, wanted: int, contains: str) -> Finding:
+def _get(ctx: StepContext, url: str, wanted: int, contains: str) -> Finding:
     """Redirections are followed, unless one of them is what is wanted. Certificates are checked."""
     if not url.lower().startswith(("http://", "https://")):
         return Finding("not-tested", f"{url}: write http:// or https://")
@@ -68,7 +70,7 @@ def _get(url: str, wanted: int, contains: str) -> Finding:
         return Finding("not-tested", f"{url!r}: {error}")
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        return judged(False, f"{url}: {short(str(reason)) or type(reason).__name__}")
+        return judged(False, f"{url}: {short(ctx, str(reason)) or type(reason).__name__}{from_here(ctx)}")
     led = "" if place == url else f" (which led to {place})"
     if status != wanted:
         return judged(False, f"{url}{led}: status {status}, not {wanted}")

@@ -55,15 +55,15 @@ async def run(ctx: StepContext, check: Check) -> Finding:
     done = await _asked(ctx, ctx.render(check.value))
     text = done.stdout.decode(errors="replace")
     if done.exit != check.exit:
-        said = short(done.stdout + b" " + done.stderr)
+        said = short(ctx, done.stdout + b" " + done.stderr)
         return judged(False, f"exit {done.exit}, not {check.exit}" + (f": {said}" if said else ""))
     if check.expect is not None:
-        expect = ctx.render(check.expect)
+        expect = ctx.render(check.expect, into="regex")
         if done.truncated:
             return Finding("not-tested", f"it printed more than can be searched for {expect!r}")
         if not re.search(expect, text):
-            return judged(False, f"it printed {short(text)!r}, which does not match {expect!r}")
-    return judged(True, f"exit {done.exit}: {short(text)}" if text.strip() else f"exit {done.exit}")
+            return judged(False, f"it printed {short(ctx, text)!r}, which does not match {expect!r}")
+    return judged(True, f"exit {done.exit}: {short(ctx, text)}" if text.strip() else f"exit {done.exit}")
 
 
 async def lag(ctx: StepContext, check: Check) -> Finding:
@@ -74,10 +74,10 @@ async def lag(ctx: StepContext, check: Check) -> Finding:
     while True:
         done = await _asked(ctx, command)
         if done.exit != 0:
-            return Finding("not-tested", f"exit {done.exit}: {short(done.stderr or done.stdout) or 'no word'}")
+            return Finding("not-tested", f"exit {done.exit}: {short(ctx, done.stderr or done.stdout) or 'no word'}")
         seconds = _seconds(done.stdout)
         if seconds is None:
-            return Finding("not-tested", f"it printed {short(done.stdout)!r}, which is no lag in seconds")
+            return Finding("not-tested", f"it printed {short(ctx, done.stdout)!r}, which is no lag in seconds")
         worst, times = max(worst, seconds), times + 1
         if not seconds < below:
             return judged(False, f"lag {seconds:g} s, not below {below:g} s")
@@ -97,8 +97,8 @@ def _seconds(printed: bytes) -> float | None:
 
 
 async def service(ctx: StepContext, check: Check) -> Finding:
-    done = await _asked(ctx, SERVICE.format(name=quote(ctx.render(check.value))))
-    evidence = short(done.stdout + b" " + done.stderr) or f"exit {done.exit}"
+    done = await _asked(ctx, SERVICE.format(name=quote(ctx.render(check.value, into="text"))))
+    evidence = short(ctx, done.stdout + b" " + done.stderr) or f"exit {done.exit}"
     return Finding("not-tested", evidence) if done.exit == CANNOT else judged(done.exit == 0, evidence)
 
 
@@ -106,7 +106,7 @@ async def mount(ctx: StepContext, check: Check) -> Finding:
     path = "/" + posixpath.normpath(ctx.render(check.value, path=True)).lstrip("/")
     done = await _asked(ctx, MOUNTS.format(path=quote(path)))
     if done.exit != 0:
-        return Finding("not-tested", short(done.stderr) or f"exit {done.exit}")
+        return Finding("not-tested", short(ctx, done.stderr) or f"exit {done.exit}")
     found = ""
     for line in done.stdout.decode(errors="replace").splitlines():
         device, place, kind = [_OCTAL.sub(lambda m: chr(int(m[1], 8)), word) for word in [*line.split(" "), "", ""][:3]]
@@ -120,7 +120,7 @@ async def space(ctx: StepContext, check: Check) -> Finding:
     done = await _asked(ctx, f"LC_ALL=C df -Pk -- {quote(path)}")
     told = _DF.search(done.stdout.decode(errors="replace"))
     if done.exit != 0 or told is None:
-        return Finding("not-tested", short(done.stderr or done.stdout) or f"exit {done.exit}")
+        return Finding("not-tested", short(ctx, done.stderr or done.stdout) or f"exit {done.exit}")
     free = int(told[1]) * 1024
     return judged(free >= wanted, f"{free / 1e9:,.2f} GB free at {path}, {wanted / 1e9:,.2f} GB wanted")
 

@@ -91,7 +91,7 @@ class _Checked:
     async def _try(self) -> Finding:
         """Waiting for a server is the engine's; any other refusal means that it was not tested."""
         try:
-            return self._masked(await self._ask())
+            return await self._ask()
         except FleetError as error:
             if error.problem in WAITED_FOR:
                 raise
@@ -103,13 +103,6 @@ class _Checked:
         if self._check.kind == "compare":
             return await compare(self._ctx, self._check, self._tally)
         return await {**PROBES, **NETWORK}[self._check.kind](self._ctx, self._check)
-
-    def _masked(self, finding: Finding) -> Finding:
-        """Evidence quotes what a command printed: no secret of this step stays in it."""
-        text = finding.evidence
-        for secret in filter(None, self._ctx.secrets.values()):
-            text = text.replace(secret, "*" * len(secret))
-        return replace(finding, evidence=text)
 
     def _paths(self) -> list[tuple[str, str]]:
         """What a copy must not write to if this verdict is to stay true; none where the places have no name."""

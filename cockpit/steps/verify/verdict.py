@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cockpit.steps.api import StepContext
+
 QUOTED = 200  # characters of output that evidence quotes
 
 
@@ -18,9 +20,9 @@ def judged(good: bool, evidence: str) -> Finding:
     return Finding("pass" if good else "fail", evidence)
 
 
-def short(text: bytes | str) -> str:
-    """One line of what was printed, as a person can read it."""
+def short(ctx: StepContext, text: bytes | str) -> str:
+    """One line of what was printed, as a person can read it, without this night's secrets."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(ctx.masked(text).split()))
     return line if len(line) <= QUOTED else line[:QUOTED] + " …"
