@@ -24,6 +24,7 @@ NAMED = 4_000  # names in a shard: since 3.2.5 a pulling rsync holds each file a
 LASTS = 30.0  # seconds, at most, at the pace told
 PIECE = 1 << 16  # bytes of names that are compressed at once
 LARGE = 256 << 20  # bytes: beyond this a file goes by chunks
+NO_GZIP = 69  # EX_UNAVAILABLE of sysexits.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +215,10 @@ def packed_listing(command: str) -> str:
         "if command -v gzip >/dev/null 2>&1; then both | gzip -1; else both; fi"
 
 
-def keep_command(place: str, size: int) -> str:
-    """Keeps what its stdin brings (index, `size` bytes; then the names) in a directory of its own for jobs at `place` below the
-    first base that can be written, and prints its path. Exit 69: no gzip here, bring the names as they are.
+def keep_command(place: str, size: int, *, fresh: bool, packed: bool = True) -> str:
+    """Keeps what its stdin brings (index, `size` bytes; then the names, gzipped or not) in a directory of its own for jobs at
+    `place` below the first base that can be written, and prints its path. fresh: what is noted there as copied is forgotten.
+    Exit NO_GZIP: bring the names as they are.
 
     head must take no more than it is asked for from a pipe: dd reads single bytes of blocks there, and is not asked."""
     return f"""umask 077
@@ -225,9 +227,10 @@ for base in "$HOME/.cockpit" "/var/tmp/cockpit-$(id -u)" "/tmp/cockpit-$(id -u)"
   printf '' > "$base/jobs/"{quote(place)}/.w && break
 done 2>/dev/null
 dir=$base/jobs/{place}
-command -v gzip >/dev/null 2>&1 || exit 69
+{f"command -v gzip >/dev/null 2>&1 || exit {NO_GZIP}" * packed}
+{'rm -rf "$dir/done"' * fresh}
 cat > "$dir/brought" && head -c {size} "$dir/brought" > "$dir/index" &&
-tail -c +{size + 1} "$dir/brought" | gzip -dc > "$dir/all" && rm -f "$dir/brought" && printf '%s' "$dir"
+tail -c +{size + 1} "$dir/brought" | {"gzip -dc" if packed else "cat"} > "$dir/all" && rm -f "$dir/brought" && printf '%s' "$dir"
 """
 
 

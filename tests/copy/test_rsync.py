@@ -59,17 +59,18 @@ def test_the_version_says_what_an_rsync_can_carry() -> None:
     assert parse_version("sh: rsync: not found") is None
 
 
-def test_whole_and_sparse_only_where_nothing_lies() -> None:
+def test_in_place_and_sparse_only_where_it_is_right() -> None:
     assert NEW and OLD
     how = {"linked": False, "final": False, "delete": False, "exclude": ()}
     first = choose(NEW, NEW, empty=True, retry=False, **how)
-    assert (first.whole, first.sparse, first.inplace) == (True, True, True)
+    assert (first.sparse, first.inplace) == (True, True)
     again = choose(NEW, NEW, empty=False, retry=True, **how)
-    assert (again.whole, again.sparse, again.itemize) == (False, True, True)
+    assert (again.sparse, again.itemize) == (True, True)
     delta = choose(NEW, NEW, empty=False, retry=False, **how)
-    assert (delta.whole, delta.sparse) == (False, False)
+    assert not delta.sparse, "every unchanged block would be written again"
     assert not choose(OLD, NEW, empty=True, retry=False, **how).sparse, "it refuses -S with --inplace"
-    assert not choose(NEW, NEW, empty=False, retry=False, **{**how, "linked": True}).inplace
+    linked = choose(NEW, NEW, empty=False, retry=False, **{**how, "linked": True})
+    assert (linked.inplace, linked.sparse) == (False, True), "what is written anew keeps its holes"
     assert not choose(OLD, NEW, empty=True, retry=False, **how).acls
 
 
@@ -95,7 +96,7 @@ def test_a_resumed_run_counts_what_is_there(data: Path, tmp_path: Path) -> None:
     target = tmp_path / "there"
     sh(command(Options(), f"{data}/", f"{target}/"))
     (target / "a/f3").write_bytes(b"half")
-    out = sh(command(Options(itemize=True, whole=False), f"{data}/", f"{target}/")).encode()
+    out = sh(command(Options(itemize=True), f"{data}/", f"{target}/")).encode()
     counter, grown = Counter(), [0]
     for i in range(len(out)):  # however the output is cut
         counter.feed(out[i : i + 1])

@@ -4,6 +4,7 @@ other side may run."""
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import os
 import re
@@ -18,7 +19,18 @@ from cockpit.fleet.image.receipts import name_of
 from cockpit.fleet.jobs_words import file_name
 from cockpit.fleet.routes import OpenRoute, Route, Way
 from cockpit.fleet.rsync import Options, choose, paced_half, server_line, show_command
-from cockpit.fleet.shards import LARGE, Cut, cost, cut, folders, keep_command, kept_command, packed_listing, unpacked
+from cockpit.fleet.shards import (
+    LARGE,
+    NO_GZIP,
+    Cut,
+    cost,
+    cut,
+    folders,
+    keep_command,
+    kept_command,
+    packed_listing,
+    unpacked,
+)
 from cockpit.fleet.sides import Side
 from cockpit.fleet.survey.command import listing_command
 from cockpit.plan.model import Copy
@@ -62,7 +74,7 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
     options = replace(options, exact=options.exact and all(part.times for part in parts if isinstance(part, Images)))
     half = await _half(options, source, target, ground)
     if parts:
-        options = replace(options, changes=True, whole=False, sparse=False)
+        options = replace(options, changes=True, sparse=options.sparse and not options.inplace)
     if isinstance(last := parts[-1] if parts else None, Images) and last.live:
         if ground.counted.kind == "file":
             return parts
@@ -101,7 +113,7 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
     parts: list[Part] = []
     if shards.files and not later:
         await _make(target, [landing])  # of several rsyncs that begin at once, all but one would fail to
-        directory = await _keep(ctx, run_at, shards)
+        directory = await _keep(ctx, run_at, shards, fresh=ground.place.empty)
         part = replace(options, part=True, delete=False, exclude=(), itemize=False)
         half = await _half(part, replace(source, path=above), replace(target, path=landing), ground)
         ctx.say(f"{len(shards.shards)} shards over {streams} streams, then one pass over all")
@@ -174,10 +186,15 @@ async def _was_cut(ctx: StepContext, run_at: End) -> bool:
     return bool(done.stdout)
 
 
-async def _keep(ctx: StepContext, run_at: End, shards: Cut) -> str:
-    """Refused: nowhere to write it."""
-    script, index = keep_command(_place(ctx), len(shards.index)), shards.index
+async def _keep(ctx: StepContext, run_at: End, shards: Cut, *, fresh: bool) -> str:
+    """fresh: nothing lies at the target, whatever an earlier try had copied. Refused: nowhere to write it."""
+    place, index = _place(ctx), shards.index
+    script = keep_command(place, len(index), fresh=fresh)
     done = await run_at.remote.run(script, become=run_at.become, stdin=index + shards.names)
+    if done.exit == NO_GZIP:
+        names = await asyncio.to_thread(gzip.decompress, shards.names)
+        script = keep_command(place, len(index), fresh=fresh, packed=False)
+        done = await run_at.remote.run(script, become=run_at.become, stdin=index + names)
     directory = done.stdout.decode(errors="surrogateescape")
     if done.exit or not directory:
         said = done.stderr.decode(errors="replace").strip().splitlines()
@@ -195,7 +212,7 @@ def _options(ctx: StepContext, action: Copy, ground: Ground) -> Options:
     assert ground.source.rsync and ground.target.rsync
     options = choose(
         ground.source.rsync, ground.target.rsync, empty=ground.place.empty, retry=ctx.n > 1 or again(ctx),
-        linked=ground.place.linked, final=action.pass_ == "final", delete=action.delete, exclude=action.exclude,
+        linked=ground.place.linked or _links(ground), final=action.pass_ == "final", delete=action.delete, exclude=action.exclude,
         without=ground.without,
     )  # fmt: skip
     if doubted(ctx):
@@ -205,8 +222,14 @@ def _options(ctx: StepContext, action: Copy, ground: Ground) -> Options:
     if lacking:
         ctx.say(f"{' and '.join(lacking)} stay behind: one of the two rsyncs, or the target, can't carry them")
     if not options.inplace:
-        ctx.say("files with several names lie at the target: files are written beside their places, interrupted ones start again")
+        ctx.say("there are files with several names: files are written beside their places, those of a killed rsync start again")
     return options
+
+
+def _links(ground: Ground) -> bool:
+    """Whether the copy makes files of several names, so that a later run of it finds them."""
+    seen = ground.counted.seen
+    return "hard links" not in ground.without and (seen.link_groups > 0 or "link_groups" in seen.unknown)
 
 
 async def _half(options: Options, source: End, target: End, ground: Ground) -> str | None:
