@@ -53,6 +53,7 @@ def _number(text: str) -> int:
 
 
 PROGRESS = re.compile(rb"\s*(\d+)\s+\d+%\s+\S+\s+\S+(?:\s+\(xfr#(\d+), \w+-chk=(\d+)/(\d+)\))?\s*")
+_MATCHED = re.compile(rb"Matched data: (\d+) bytes")
 _ITEM = re.compile(rb"([<>ch.*])([fdLDS])(.{9}) (\d+)")
 
 
@@ -67,7 +68,7 @@ class Counter:
         self.fed = 0  # bytes of output
         self.passes = 1
         self.changed = 0  # in the newest pass: entries that it had to touch
-        self._moved = self._there = self._there_files = self._run_files = self._moved_before = self._sent_before = 0
+        self._moved = self._matched = self._there = self._there_files = self._run_files = self._moved_before = self._sent_before = 0
         self._best = self._best_files = 0
         self._rest = b""
 
@@ -77,8 +78,8 @@ class Counter:
 
     @property
     def moved(self) -> int:
-        """Bytes, by rsync's own counter, of all its runs in the first pass."""
-        return self._sent_before + self._moved
+        """Bytes sent, of all runs in the first pass. How much of a file was there already a run says at its end."""
+        return self._sent_before + self._moved - self._matched
 
     @property
     def moved_files(self) -> int:
@@ -101,6 +102,8 @@ class Counter:
             self.passes, self.changed = self.passes + 1, 0
         elif line == AGAIN_MARK.encode():
             self._begin_again()
+        elif (there := _MATCHED.fullmatch(line)) and self.passes == 1:
+            self._matched = int(there[1])
         elif item := _ITEM.fullmatch(line):
             self._item(item)
         elif line.startswith(b"*deleting"):
@@ -113,8 +116,8 @@ class Counter:
     def _begin_again(self) -> None:
         """The same pass from its start, at another pace: what it had moved will be found to be there."""
         self._moved_before += self._run_files
-        self._sent_before += self._moved
-        self._moved = self._run_files = self._there = self._there_files = 0
+        self._sent_before += self._moved - self._matched
+        self._moved = self._matched = self._run_files = self._there = self._there_files = 0
 
     def _item(self, item: re.Match[bytes]) -> None:
         if item[1] in b"<>c" or item[3].strip(b" ."):

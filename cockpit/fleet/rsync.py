@@ -107,7 +107,7 @@ def words(options: Options) -> list[str]:
     line. --no-protect-args: the other side's paths stay in that line."""
     archive = "-a" + "H" * ("hard links" not in options.without) + "A" * options.acls + "X" * options.xattrs
     left = [option for what, some in LEFT_BEHIND.items() if what in options.without for option in some.split()]
-    line = ["rsync", archive, *left, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2"]
+    line = ["rsync", archive, *left, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2,stats2"]
     line += ["--sparse"] * options.sparse
     line.append("--inplace" if options.inplace else "--partial")
     line.append("--no-whole-file")  # a file that is not there goes whole anyway; one that is partly there, by its difference
@@ -153,7 +153,7 @@ def job(line: str, *, final: bool) -> str:
     """The whole detached job: `line` (of `exec_line`), again when files vanished, and for a final pass again to see that nothing
     changes; at the pace told."""
     lines = [
-        f"{pace_text()}\ntick() {{ :; }}\nline() {{ {line}; }}",
+        f"{pace_text()}\ntick() {{ :; }}\nagain() {{ printf '\\n{AGAIN_MARK}\\n'; }}\nline() {{ {line}; }}",
         "paced",
         f"if [ $code -eq {VANISHED} ]; then echo; echo {PASS_MARK}; paced; fi",
     ]

@@ -248,13 +248,22 @@ def pool(options: Options, source: str, target: str, directory: str, streams: in
 
 
 class Tally:
-    """What a pool prints, as numbers that only grow."""
+    """What a pool prints, as numbers. bytes_done and files_done only grow; moved is what was really sent, each run's."""
 
     def __init__(self) -> None:
-        self.had = self.moved = self.moved_files = 0
+        self.had = self._sent = self._sent_files = 0
         self._done = self._done_files = self._best = 0
-        self._under_way: dict[bytes, int] = {}
+        self._under_way: dict[bytes, int] = {}  # by shard: the most that a run of it came to
+        self._runs: dict[bytes, tuple[int, int]] = {}  # by shard: bytes and files of the run now
         self._rest = b""
+
+    @property
+    def moved(self) -> int:
+        return self._sent + sum(size for size, _ in self._runs.values())
+
+    @property
+    def moved_files(self) -> int:
+        return self._sent_files + sum(files for _, files in self._runs.values())
 
     @property
     def bytes_done(self) -> int:
@@ -269,18 +278,35 @@ class Tally:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             what, _, rest = line.partition(b" ")
-            words = rest.split(b" ", 3)
-            if what == b"at" and (counted := PROGRESS.fullmatch(b" ".join(words[1:]))):
-                self._under_way[words[0]] = max(self._under_way.get(words[0], 0), int(counted[1]))
-            elif what in (b"had", b"done") and len(words) >= 3:
-                self._ended(what == b"had", words)
+            id, _, rest = rest.partition(b" ")
+            match what:
+                case b"had":
+                    size, files = rest.split(b" ")
+                    self.had += 1
+                    self._ended(id, size, files)
+                case b"at":
+                    self._counted(id, rest)
+                case b"again":
+                    self._counted(id, rest)
+                    self._run_over(id)
+                case b"done":
+                    size, files, matched, counter = rest.split(b" ", 3)
+                    self._counted(id, counter)
+                    self._run_over(id, int(matched))
+                    self._ended(id, size, files)
 
-    def _ended(self, had: bool, words: list[bytes]) -> None:
-        self._under_way.pop(words[0], None)
-        self._done += int(words[1])
-        self._done_files += int(words[2])
-        if had:
-            self.had += 1
-        elif len(words) > 3 and (counted := PROGRESS.fullmatch(words[3])):
-            self.moved += int(counted[1])
-            self.moved_files += int(counted[2] or 0)
+    def _counted(self, id: bytes, counter: bytes) -> None:
+        if counted := PROGRESS.fullmatch(counter):
+            size, files = int(counted[1]), int(counted[2] or 0)
+            self._under_way[id] = max(self._under_way.get(id, 0), size)
+            self._runs[id] = size, max(files, self._runs.get(id, (0, 0))[1])
+
+    def _run_over(self, id: bytes, matched: int = 0) -> None:
+        size, files = self._runs.pop(id, (0, 0))
+        self._sent += size - matched
+        self._sent_files += files
+
+    def _ended(self, id: bytes, size: bytes, files: bytes) -> None:
+        self._under_way.pop(id, None)
+        self._done += int(size)
+        self._done_files += int(files)

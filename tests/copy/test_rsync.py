@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -103,6 +104,24 @@ def test_a_resumed_run_counts_what_is_there(data: Path, tmp_path: Path) -> None:
         grown.append(counter.bytes_done)
     assert grown == sorted(grown) and grown[-1] == 600_000
     assert counter.files_done == 3 and counter.changed > 0
+    assert (counter.moved, Path(target / "a/f3").read_bytes()) == (300_000, (data / "a/f3").read_bytes())
+
+
+def test_what_a_file_had_already_was_not_sent(data: Path, tmp_path: Path) -> None:
+    """Of a copy that was broken off; the rest of the file is all that moves, and its holes stay (-S on a delta in place)."""
+    target = tmp_path / "there"
+    with (data / "a/f4").open("wb") as file:
+        file.write(os.urandom(8 << 20))
+        file.truncate(24 << 20)
+    sh(command(Options(), f"{data}/", f"{target}/"))
+    os.truncate(target / "a/f4", 6 << 20)
+    out = sh(command(Options(itemize=True), f"{data}/", f"{target}/")).encode()
+    counter = Counter()
+    counter.feed(out)
+    assert counter.bytes_done == 600_000 + (24 << 20)
+    assert (2 << 20) <= counter.moved <= (19 << 20), "two megabytes and the hole"
+    assert (target / "a/f4").read_bytes() == (data / "a/f4").read_bytes()
+    assert (target / "a/f4").stat().st_blocks * 512 <= 9 << 20
 
 
 def test_a_final_job_passes_twice_and_the_second_changes_nothing(data: Path, tmp_path: Path) -> None:

@@ -206,9 +206,11 @@ def test_pause_and_pace_take_effect_within_a_long_shard(ground: Ground) -> None:
     until(lambda: any(ground.target.rglob("*f000*")), "it moves", 20)
     began = time.monotonic()
     (ground.job / "told").write_text("")
-    process.communicate(timeout=60)
+    tally = Tally()
+    tally.feed(process.communicate(timeout=60)[0])
     assert process.returncode == 0 and time.monotonic() - began < 19, "at the old pace it would have taken 20 s"
-    assert (ground.target / "sub/f000").stat().st_size == 40 << 20
+    assert (ground.target / "sub/f000").read_bytes() == (ground.source / "sub/f000").read_bytes()
+    assert 36 << 20 < tally.moved < 44 << 20, "what has arrived is not sent again"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -249,3 +251,13 @@ def test_what_vanished_is_left_to_the_last_pass_and_the_worst_code_is_told(groun
     assert not list((ground.kept / "done").glob(ground.cut().shards[0].id)), "it is not through"
     ground.source.rename(ground.place / "elsewhere")
     assert ground.run()[0] == 3
+
+
+def test_what_was_sent_counts_each_run_and_not_what_lay_there() -> None:
+    tally = Tally()
+    tally.feed(b"at a  500  10%  1.00MB/s  0:00:09 (xfr#2, to-chk=3/9)\n")
+    assert (tally.moved, tally.moved_files, tally.bytes_done) == (500, 2, 500)
+    tally.feed(b"again a  600  12%  1.00MB/s  0:00:08\nat a  100  2%  1.00MB/s  0:00:09\n")
+    assert (tally.moved, tally.moved_files, tally.bytes_done) == (700, 2, 600)
+    tally.feed(b"done a 1000 3 580  900 100%  1.00MB/s  0:00:09 (xfr#1, to-chk=0/9)\nhad b 50 1\n")
+    assert (tally.moved, tally.moved_files, tally.bytes_done, tally.files_done, tally.had) == (920, 3, 1050, 4, 1)

@@ -75,4 +75,4 @@ class Files:
         return None if end.done else Outcome("failed", exit, said(end.text, errors), end.transient)
 
     def detail(self) -> Mapping[str, Any]:
-        return {"moved": self._tally.moved, "moved_files": self._tally.moved_files, "streams": self.streams}
+        return {"moved": self.moved, "moved_files": self._tally.moved_files, "streams": self.streams}
