@@ -68,7 +68,8 @@ class Counter:
         self.fed = 0  # bytes of output
         self.passes = 1
         self.changed = 0  # in the newest pass: entries that it had to touch
-        self._moved = self._matched = self._there = self._there_files = self._run_files = self._moved_before = self._sent_before = 0
+        self._moved = self._matched = self._there = self._there_files = self._run_files = 0
+        self._moved_before = self._sent_before = 0
         self._best = self._best_files = 0
         self._rest = b""
 

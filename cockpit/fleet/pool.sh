@@ -1,6 +1,6 @@
 # cockpit: workers that take shards off a list until there are none. Fed to sh after pace.sh, which runs each at the pace told.
 # dir: all (names, each ended by a NUL), index (a line per shard: ID OFFSET LENGTH BYTES FILES, offset and length into all),
-# done/ID (a shard that has been copied: survives attempts). streams: how many workers.
+# done/ID (a shard that has been copied: survives attempts). streams: how many workers. flush: begins to write out what came.
 # Prints, a line each: had ID BYTES FILES | at ID RSYNC'S COUNTER | again ID RSYNC'S COUNTER (the end of a run that was not the last)
 # | done ID BYTES FILES MATCHED RSYNC'S COUNTER (MATCHED: bytes of the counter's that lay there already)
 umask 077
@@ -60,6 +60,7 @@ while [ "$w" -le "$streams" ]; do
     w=$((w + 1))
 done
 for w in $workers; do wait "$w"; done
+flush
 code=0
 [ ! -e "$dir/codes" ] || while read -r each; do
     case $code in 0 | 23) code=$each ;; esac

@@ -18,11 +18,17 @@ from cockpit.fleet.counting import PROGRESS
 from cockpit.fleet.rsync import Options, exec_line, pace_text
 
 PER_FILE = 16 << 10  # bytes that one more file costs as much as
-SMALLEST, BIGGEST = 48 << 20, 256 << 20  # of a shard's cost; a new rsync over ssh costs about as long as 24 MiB
+SMALLEST, BIGGEST = 256 << 20, 1 << 30  # of a shard's cost; a new rsync over ssh takes as long as 64 MiB
+LEAST = 16 << 20  # of a shard's cost, for however many workers
+ROUNDED = 1.01  # the last shards, so that no tiny one is left over
 AT_MOST = 20_000  # files in a shard
 NAMED = 4_000  # names in a shard: since 3.2.5 a pulling rsync holds each file against each name that it asked for
 LASTS = 30.0  # seconds, at most, at the pace told
 PIECE = 1 << 16  # bytes of names that are compressed at once
+
+# Beside the pass over all, which has little to write. Where the disk hangs, so does this one, and nobody waits for it, for it
+# holds neither the job's lock nor its output; the copy's own sync at its end then hangs as well, and that one is waited for.
+FLUSH = "(exec sync) < /dev/null > /dev/null 2>&1 9>&- &"
 LARGE = 256 << 20  # bytes: beyond this a file goes by chunks
 NO_GZIP = 69  # EX_UNAVAILABLE of sysexits.h
 
@@ -67,7 +73,8 @@ def cost(size: int, files: int) -> int:
 
 @dataclass(slots=True)
 class Folder:
-    """What a directory's own files come to. sum: of their records. each: they have to be named one by one."""
+    """What a directory's own files come to, without the large ones. sum: of their records. each: they have to be named one by
+    one."""
 
     size: int = 0
     files: int = 0
@@ -75,15 +82,19 @@ class Folder:
     each: bool = False
     named: bool = False  # in a shard, with all of them
 
+    @property
+    def cost(self) -> int:
+        return cost(self.size, self.files)
+
 
 _PATTERN = re.compile(rb"[*?[\\\]]").search
 
 
 def folders(listing: Iterable[bytes], large: int | None = LARGE) -> dict[bytes, Folder]:
-    """By path, for `cut`: directories whose name can stand for all their files, which spares both rsyncs most of a list. Not
-    where a file is large or has several names, and not where rsync might read the name as a pattern.
+    """By path, for `cut`: its total, and directories whose name can stand for all their files, which spares both rsyncs most of
+    a list. Not where a file is large or has several names, and not where rsync might read the name as a pattern.
 
-    Only for a listing without excludes: what a directory's name brings is everything in it."""
+    Names only for a listing without excludes: what a directory's name brings is everything in it."""
     found: dict[bytes, Folder] = {}
     for record in _records(listing):
         bytes_, links, _, _, path = record.split(b" ", 4)
@@ -91,11 +102,14 @@ def folders(listing: Iterable[bytes], large: int | None = LARGE) -> dict[bytes, 
         folder = found.get(above)
         if folder is None:
             folder = found[above] = Folder(each=bool(_PATTERN(above)))
-        folder.size += size
-        folder.files += 1
         folder.sum = zlib.crc32(record, folder.sum)
-        if links != b"1" or (large is not None and size > large):
+        alone = links == b"1"
+        apart = alone and large is not None and size > large
+        if apart or not alone:
             folder.each = True
+        if not apart:
+            folder.size += size if alone else size // int(links)
+            folder.files += 1
     return found
 
 
@@ -107,7 +121,8 @@ def cut(
     total: `cost` of it all, about. rate: bytes per second of all streams together. large None: no file is too large. whole:
     `folders` of the same listing; used up.
 
-    Shards get smaller towards the end, so that no worker has long to do when the others are through. ValueError: no listing."""
+    Shards get smaller towards the end, so that no worker has long to do when the others are through; the last ones, one for
+    each worker, are alike, since a smaller one would take longer to begin than to copy. ValueError: no listing."""
     cutter = _Cutter(total, streams, BIGGEST if rate is None else max(1 << 20, int(rate * LASTS / streams)))
     found, groups = Cut(), dict[bytes, list[bytes]]()
     for record in _records(listing):
@@ -147,19 +162,22 @@ class _Cutter:
         self._plain, self._packed = bytearray(), list[bytes]()
         self._shards: list[Shard] = []
         self._at = 0
+        self._last = 0  # how many there are to come, once they are the last ones
         self._begin()
 
     def _begin(self) -> None:
         self._start, self._size, self._files, self._names = self._at, 0, 0, 0
         self._seal = hashlib.sha256()
-        wanted = int(self._left / (1.5 * self._streams))
-        self._wanted = min(self._biggest, max(SMALLEST, wanted))
+        if not self._last and self._left <= 2 * self._streams * SMALLEST:
+            self._last = self._streams
+        share = self._left / self._last * ROUNDED if self._last else self._left / (2 * self._streams)
+        self._wanted = min(self._biggest, max(LEAST, int(share)))  # left is below 0 where the total was too low
 
     def folder(self, folder: Folder, path: bytes) -> bool:
         """Whether this file of it is named with all the others. What would be most of a shard is named file by file: so shards
         stay alike."""
         if not folder.each and not folder.named:
-            folder.each = cost(folder.size, folder.files) > self._wanted // 2 or folder.files > AT_MOST // 2
+            folder.each = folder.cost > self._wanted // 2 or folder.files > AT_MOST // 2
             folder.named = not folder.each
             if folder.named:
                 self.add([path.rpartition(b"/")[0] + b"/" * (b"/" in path)], folder.size, folder.files, b"%d " % folder.sum)
@@ -187,6 +205,7 @@ class _Cutter:
         name = self._seal.hexdigest()[:24]
         self._shards.append(Shard(name, self._start, self._at - self._start, self._size, self._files))
         self._left -= cost(self._size, self._files)
+        self._last -= self._last > 1
         self._begin()
 
     def ended(self) -> tuple[bytes, list[Shard]]:
@@ -244,7 +263,11 @@ def pool(options: Options, source: str, target: str, directory: str, streams: in
     """The job's text: `streams` workers, each running this rsync over one shard after another."""
     line = exec_line(options, source, target, shell=shell, pull=pull, more='--from0 --files-from="$dir/list.$w"')
     text = (files("cockpit.fleet") / "pool.sh").read_text()
-    return f"{pace_text()}\ndir={quote(directory)} streams={streams}\nline() {{ {line} > \"$dir/out.$w\"; }}\n{text}"
+    flush = FLUSH if pull or shell is None else ":"
+    return (
+        f"{pace_text()}\ndir={quote(directory)} streams={streams}\n"
+        f"line() {{ {line} > \"$dir/out.$w\"; }}\nflush() {{\n{flush}\n}}\n{text}"
+    )
 
 
 class Tally:

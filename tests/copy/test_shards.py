@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,18 +35,47 @@ def names(found: Cut) -> list[list[bytes]]:
     return [whole[s.offset : s.offset + s.length].split(b"\0")[:-1] for s in found.shards]
 
 
-def test_shards_are_alike_and_get_smaller() -> None:
+def files_of(smallest: int, biggest: int, count: int = 20_000) -> list[bytes]:
     rng = random.Random(3)
-    sizes = [rng.randrange(4096, 65536) for _ in range(20_000)]
-    listing = [record(b"d%d/f%d" % (n // 100, n), size, n) for n, size in enumerate(sizes)]
-    found = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
-    costs = [cost(shard.size, shard.files) for shard in found.shards]
-    assert (found.size, found.files) == (sum(sizes), 20_000)
-    assert all(later < one + (2 << 20) for one, later in pairwise(costs)) and max(costs[-2:]) < 54 << 20 and 6 <= len(costs) <= 20
-    again = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
-    assert again.index == found.index, "the same tree is known again"
-    slow = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2, rate=1_000_000)
-    assert max(shard.size for shard in slow.shards) <= 15_000_000, "thirty seconds for each of two streams"
+    return [record(b"d%d/f%d" % (n // 20, n), rng.randrange(smallest, biggest), n) for n in range(count)]
+
+
+def cut_whole(listing: list[bytes], streams: int = 2, **how: Any) -> Cut:
+    """As a copy does."""
+    found = folders(listing)
+    return cut(listing, total=sum(folder.cost for folder in found.values()), streams=streams, whole=found, **how)
+
+
+def costs(found: Cut) -> list[int]:
+    return [cost(shard.size, shard.files) for shard in found.shards]
+
+
+def test_shards_are_alike_and_get_smaller() -> None:
+    listing = files_of(4096, 2 << 20)
+    found = cut_whole(listing)
+    assert found.files == 20_000 and found.size == sum(int(each.split(b" ")[0]) for each in listing)
+    a_directory = 40 << 20
+    *most, last, very_last = costs(found)
+    assert most[0] > 1 << 30 and len(found.shards) < 40
+    assert all(later < one + a_directory for one, later in pairwise(most)) and max(costs(found)) < (1 << 30) + a_directory
+    assert min(costs(found)) > 200 << 20 and abs(last - very_last) < 2 * a_directory, "no worker begins anew for a small rest"
+    assert cut_whole(listing).index == found.index, "the same tree is known again"
+    slow = cut_whole(listing, rate=1_000_000)
+    assert max(shard.size for shard in slow.shards) <= 17_000_000, "thirty seconds for each of two streams"
+
+
+@pytest.mark.parametrize("streams", [2, 3, 4])
+def test_what_is_soon_copied_is_one_shard_for_each_worker(streams: int) -> None:
+    small = files_of(4096, 65536)
+    found = cut_whole(small, streams)
+    assert len(found.shards) == streams and min(costs(found)) > 0.9 * max(costs(found))
+    beside = cut_whole([*small, record(b"vm.img", 50 << 30, 99_999)], streams)
+    assert beside.index == found.index, "what goes by chunks is no work for them"
+
+
+def test_a_total_that_was_too_low_makes_no_shard_for_each_file() -> None:
+    listing = [record(b"big", 3 << 30, 1), *files_of(4096, 65536)]
+    assert len(cut(listing, total=cost(2 << 30, 20_001), streams=2, large=None, whole=folders(listing, None)).shards) < 70
 
 
 def test_hard_links_stay_together_and_count_once() -> None:

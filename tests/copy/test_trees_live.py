@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,4 +108,38 @@ async def test_a_side_without_gzip_gets_the_names_as_they_are(hosts: Hosts, tmp_
     source = many(src)
     outcome, ctx = await run(src, dst, tmp_path)
     assert (outcome.result, outcome.detail["streams"]) == ("done", 2), (outcome, ctx.said, ctx.errors)
+    assert trees.listing(dst.path("/srv/d")) == trees.listing(source)
+
+
+_ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+    (1, 6, 0xFFFFFFFF), (2, 6, 12345), (4, 0, 0xFFFFFFFF), (16, 6, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)))  # fmt: skip
+
+
+async def test_an_acl_that_the_survey_overlooked_comes_with_its_file(hosts: Hosts, tmp_path: Path) -> None:
+    """Later its group could do until then what the ACL forbids: of such a file the mode shows the mask as the group's."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    root = src.path("/srv/d")
+    root.mkdir()
+    for n in range(2490):
+        (root / f"f{n}").write_bytes(b"x")
+    last = [entry.name for entry in os.scandir(root)][-1]  # the survey looks at the first two thousand, then at every fiftieth
+    os.setxattr(root / last, "system.posix_acl_access", _ACL)
+    seen = list[list[str]]()
+    there = dst.path("/srv/d") / last
+    outcome, ctx = await run(src, dst, tmp_path, ("settle", lambda: seen.append(os.listxattr(there))))
+    assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+    assert seen == [["system.posix_acl_access"]] and os.getxattr(there, "system.posix_acl_access") == _ACL
+
+
+async def test_what_the_shards_leave_out_comes_in_the_end(hosts: Hosts, tmp_path: Path) -> None:
+    """An attribute that came to be after the survey, which saw none."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = many(src)
+
+    def late() -> None:
+        os.setxattr(source / "dir1/f010", "user.note", b"late")
+
+    outcome, ctx = await run(src, dst, tmp_path, ("files", late))
+    assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+    assert os.getxattr(dst.path("/srv/d/dir1/f010"), "user.note") == b"late"
     assert trees.listing(dst.path("/srv/d")) == trees.listing(source)
