@@ -16,6 +16,7 @@ import pytest
 from cockpit.steps import copy
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.copy.disks import failing
 from tests.copy.test_trees import EACH, kept, many, small_is_large
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
@@ -143,3 +144,14 @@ async def test_what_the_shards_leave_out_comes_in_the_end(hosts: Hosts, tmp_path
     assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
     assert os.getxattr(dst.path("/srv/d/dir1/f010"), "user.note") == b"late"
     assert trees.listing(dst.path("/srv/d")) == trees.listing(source)
+
+
+async def test_what_the_disk_could_not_write_back_is_never_done(hosts: Hosts, tmp_path: Path) -> None:
+    """Each write went well, and all of it can be read again, from memory."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    src.path("/srv/d").mkdir()
+    (src.path("/srv/d/f")).write_bytes(os.urandom(24 << 20))
+    failing(dst, "/srv/d")
+    outcome, ctx = await run(src, dst, tmp_path)
+    assert (outcome.result, outcome.transient) == ("failed", False), (outcome, ctx.said, ctx.errors)
+    assert "Input/output error" in (outcome.error or "") and "empty the target" in (outcome.error or "")

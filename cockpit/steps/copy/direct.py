@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from posixpath import dirname
+from shlex import quote
 from typing import Any
 
 from cockpit import crash
@@ -193,8 +195,11 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     assert isinstance(action, Copy)
     ctx.progress("sync", size, size, files, files)
     began = time.monotonic()
-    await target.remote.run("sync", become=target.become)
+    refused = await _synced(target, begun.landing)
     detail["sync_s"] = round(time.monotonic() - began, 3)
+    if refused:
+        text = f"{target.server} could not write all of it to its disk ({refused}): mend that, empty the target, copy again"
+        return Outcome("failed", error=text, detail=detail)
     ctx.progress("verify", size, size, files, files)
     await leftovers.remove(ctx, source, target, begun.landing)
     if begun.proven:
@@ -211,6 +216,19 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
                 return Outcome("failed", 0, text, True, detail)
             ctx.say(f"{text}: the source is in use, and the final pass settles it")
     return Outcome("done", 0, detail=detail)
+
+
+async def _synced(target: End, landing: str) -> str:
+    """Everything written, on disk: "", or what the server says. sync alone ends well whatever became of it; an error in writing
+    back is told once, to who syncs that file system (syncfs(2)), by a sync that passes it on: GNU's does, busybox' does not."""
+    there = landing.rstrip("/") or "/"
+    script = f"""sync || exit
+for p in {quote(there)} {quote(dirname(there))}; do [ -r "$p" ] && break; done
+[ -r "$p" ] || exit 0
+case $(sync --help 2>&1) in *-f*) sync -f -- "$p" ;; esac"""
+    done = await target.remote.run(script, become=target.become)
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return (said[-1] if said else f"exit {done.exit}") if done.exit else ""
 
 
 def _counted(survey: Survey) -> str:
