@@ -22,7 +22,7 @@ from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_b
 from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
-from cockpit.steps.copy.keys import cleanup
+from cockpit.steps.copy.keys import cleanup, keep_valid
 from cockpit.steps.copy.onejob import pace_of, pacing
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
@@ -112,14 +112,14 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
     errors = bytearray()
     follow = asyncio.create_task(_follow(ctx, begun, part, errors, heard))
     cancel = asyncio.create_task(ctx.cancel_event())
-    telling = asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become))
+    beside = [asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become)), asyncio.create_task(keep_valid(ctx, begun.on))]
     try:
         await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
         if not follow.done():
             await ctx.remote(begun.on).cancel_job(begun.job, become=begun.become)
         report = await follow
     finally:
-        for task in (follow, cancel, telling):
+        for task in (follow, cancel, *beside):
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
