@@ -244,7 +244,8 @@ async def probe_route(
 
 
 async def renew(tag: str, other: Remote) -> None:
-    """Let a route's key do what it may for VALID from now on; where its line has gone, nothing. FleetError, Lost, TimeoutError."""
+    """Let a route's key do what it may for VALID from now on. Where its line has gone, nothing. FleetError, Lost,
+    TimeoutError."""
     now = await clock_of(other)
     await extend_line(other, tag, (now or datetime.now()) + VALID)
 

@@ -35,7 +35,8 @@ NO_GZIP = 69  # EX_UNAVAILABLE of sysexits.h
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """offset, length: its names in all names; size, files: what it moves, a hard-link group once. id: of its very content, so
+    """offset, length: its names in all names; size, files: what it moves, a hard-link group once; largest: bytes of its largest
+    file. id: of its very content, so
     that a shard that was copied is known again when the same tree is cut once more."""
 
     id: str
@@ -43,6 +44,7 @@ class Shard:
     length: int
     size: int
     files: int
+    largest: int = 0
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Folder:
 
     size: int = 0
     files: int = 0
+    largest: int = 0
     sum: int = 0
     each: bool = False
     named: bool = False  # in a shard, with all of them
@@ -110,6 +113,7 @@ def folders(listing: Iterable[bytes], large: int | None = LARGE) -> dict[bytes, 
         if not apart:
             folder.size += size if alone else size // int(links)
             folder.files += 1
+            folder.largest = max(folder.largest, size)
     return found
 
 
@@ -166,7 +170,7 @@ class _Cutter:
         self._begin()
 
     def _begin(self) -> None:
-        self._start, self._size, self._files, self._names = self._at, 0, 0, 0
+        self._start, self._size, self._files, self._names, self._largest = self._at, 0, 0, 0, 0
         self._seal = hashlib.sha256()
         if not self._last and self._left <= 2 * self._streams * SMALLEST:
             self._last = self._streams
@@ -180,11 +184,12 @@ class _Cutter:
             folder.each = folder.cost > self._wanted // 2 or folder.files > AT_MOST // 2
             folder.named = not folder.each
             if folder.named:
-                self.add([path.rpartition(b"/")[0] + b"/" * (b"/" in path)], folder.size, folder.files, b"%d " % folder.sum)
+                name = path.rpartition(b"/")[0] + b"/" * (b"/" in path)
+                self.add([name], folder.size, folder.files, folder.largest, b"%d " % folder.sum)
         return folder.named
 
-    def add(self, paths: list[bytes], size: int, files: int = 1, seal: bytes = b"") -> None:
-        """Of one file, all its names; or a directory with its files."""
+    def add(self, paths: list[bytes], size: int, files: int = 1, largest: int = 0, seal: bytes = b"") -> None:
+        """Of one file, all its names; or a directory with its files, the largest of them so large."""
         names = b"".join(b"./%s\0" % path for path in paths)  # rsync takes a leading # or ; for a comment
         self._plain += names
         if len(self._plain) > PIECE:
@@ -194,6 +199,7 @@ class _Cutter:
         self._size += size
         self._files += files
         self._names += len(paths)
+        self._largest = max(self._largest, largest or size)
         if cost(self._size, self._files) >= self._wanted or self._files >= AT_MOST or self._names >= NAMED:
             self._close()
 
@@ -203,7 +209,8 @@ class _Cutter:
 
     def _close(self) -> None:
         name = self._seal.hexdigest()[:24]
-        self._shards.append(Shard(name, self._start, self._at - self._start, self._size, self._files))
+        length = self._at - self._start
+        self._shards.append(Shard(name, self._start, length, self._size, self._files, self._largest))
         self._left -= cost(self._size, self._files)
         self._last -= self._last > 1
         self._begin()
@@ -271,9 +278,11 @@ def pool(options: Options, source: str, target: str, directory: str, streams: in
 
 
 class Tally:
-    """What a pool prints, as numbers. bytes_done and files_done only grow; moved is what was really sent, each run's."""
+    """What a pool prints, as numbers. bytes_done and files_done only grow; moved is what was really sent, each run's. biggest,
+    its_largest, its_size: id, largest file and size of the shard that has the largest of all."""
 
-    def __init__(self) -> None:
+    def __init__(self, biggest: str = "", its_largest: int = 0, its_size: int = 0) -> None:
+        self._biggest, self._its_largest, self._its_size = biggest.encode(), its_largest, its_size
         self.had = self._sent = self._sent_files = 0
         self._done = self._done_files = self._best = 0
         self._under_way: dict[bytes, int] = {}  # by shard: the most that a run of it came to
@@ -296,6 +305,11 @@ class Tally:
     @property
     def files_done(self) -> int:
         return self._done_files
+
+    @property
+    def largest(self) -> int | None:
+        """Bytes left of the largest file, at most. None: it is there."""
+        return min(self._its_largest, max(0, self._its_size - self._under_way.get(self._biggest, 0))) or None
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -331,5 +345,7 @@ class Tally:
 
     def _ended(self, id: bytes, size: bytes, files: bytes) -> None:
         self._under_way.pop(id, None)
+        if id == self._biggest:
+            self._its_largest = 0
         self._done += int(size)
         self._done_files += int(files)
