@@ -70,7 +70,8 @@ async def test_a_name_of_several_that_becomes_a_file_of_its_own(pass_: str | Non
     assert trees.listing(dst.path("/srv/d")) == trees.listing(source)
 
 
-async def test_files_that_grow_shrink_and_are_rewritten_between_the_parts(hosts: Hosts, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["files", "settle"])
+async def test_files_that_grow_shrink_and_are_rewritten_meanwhile(part: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
     source = many(src)
 
@@ -82,7 +83,7 @@ async def test_files_that_grow_shrink_and_are_rewritten_between_the_parts(hosts:
         (source / "dir4/f049").unlink()
         (source / "dir5/new").write_bytes(b"new")
 
-    outcome, ctx = await run(src, dst, tmp_path, ("settle", work), delete=True)
+    outcome, ctx = await run(src, dst, tmp_path, (part, work), delete=True)
     assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
     assert trees.listing(dst.path("/srv/d")) == trees.listing(source)
 
