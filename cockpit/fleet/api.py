@@ -219,3 +219,4 @@ class CopyProgress:
     files_done: int | None = None
     files_total: int | None = None
     proof: tuple[int, int] | None = None  # bytes that were proven, and that are to be
+    largest: int | None = None  # bytes left of the largest file. None: it is there

@@ -43,8 +43,7 @@ until mkdir "$f.cockpit-lock" 2>/dev/null; do n=$((n+1)); [ $n -gt 30 ] && break
 trap 'rmdir "$f.cockpit-lock" 2>/dev/null; rm -f "$t"' EXIT
 [ -e "$f" ] || : > "$f" || exit 1
 t=$f.cockpit.$$; cp -p "$f" "$t" || exit 1
-grep -v -e ' __TAG__$' "$f" > "$t"; [ $? -le 1 ] || exit 1
-__ADD__
+__EDIT__
 mv -f "$t" "$f"
 """
 
@@ -55,8 +54,20 @@ async def set_line(remote: Remote, tag: str, line: str, script: str) -> None:
     add = f"printf '%s\\n' {quote(line)} >> \"$t\" || exit 1" if line else f"rm -f {file}"
     add = f"printf '%s\\n' {quote('exec ' + script)} > {file} || exit 1\n{add}" if script else add
     absent = f"[ -e {file} ] || grep -q -e ' {tag}$' \"$f\" 2>/dev/null || exit 0" if not line else ""
-    text = _LINE.replace("__ABSENT__", absent).replace("__TAG__", tag).replace("__ADD__", add)
-    done = await remote.run(text, become=False, timeout=60)
+    others = f"grep -v -e ' {tag}$' \"$f\" > \"$t\"; [ $? -le 1 ] || exit 1"
+    await _edit(remote, absent, f"{others}\n{add}")
+
+
+async def extend_line(remote: Remote, tag: str, expires: datetime) -> None:
+    """Let the tag's line, whatever it lets its key do now, hold until then. Harmless where there is none, or none any more."""
+    absent = f"grep -q -e ' {tag}$' \"$f\" 2>/dev/null || exit 0"
+    later = f's/expiry-time="[0-9]*"/expiry-time="{expires:%Y%m%d%H%M}"/'
+    await _edit(remote, absent, f"sed {quote(f'/ {tag}$/{later}')} \"$f\" > \"$t\" || exit 1")
+
+
+async def _edit(remote: Remote, absent: str, edit: str) -> None:
+    """absent: ends where there is nothing to do; edit: makes $t of $f."""
+    done = await remote.run(_LINE.replace("__ABSENT__", absent).replace("__EDIT__", edit), become=False, timeout=60)
     if done.exit:
         said = done.stderr.decode(errors="replace").strip()
         raise FleetError(remote.target.name, "other", f"{remote.target.name}: authorized_keys can't be changed: {said}")

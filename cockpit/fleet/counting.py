@@ -53,21 +53,49 @@ def _number(text: str) -> int:
 
 
 PROGRESS = re.compile(rb"\s*(\d+)\s+\d+%\s+\S+\s+\S+(?:\s+\(xfr#(\d+), \w+-chk=(\d+)/(\d+)\))?\s*")
+_MATCHED = re.compile(rb"Matched data: (\d+) bytes")
 _ITEM = re.compile(rb"([<>ch.*])([fdLDS])(.{9}) (\d+)")
+
+
+@dataclass(slots=True)
+class Largest:
+    """What is left of the largest file, which takes its time however quick the rest is. size: of it, 0 once it is there or where
+    it is not known; since: the counter when it began, None before that."""
+
+    size: int = 0
+    since: int | None = None
+
+    def left(self, counter: int) -> int | None:
+        return max(0, self.size - (counter - self.since if self.since is not None else 0)) or None
+
+    def found(self, size: int) -> None:
+        """A file of this size is there already."""
+        if size >= self.size:
+            self.size, self.since = 0, None
+
+    def begins(self, size: int, counter: int) -> None:
+        """The next file moves: the one before it is there."""
+        if self.since is not None:
+            self.size, self.since = 0, None
+        elif size >= self.size > 0:
+            self.since = counter
 
 
 class Counter:
     """Follows rsync's stdout. Bytes are its counter plus what it found to be there already; both only grow.
 
     With --out-format="%i %l" -ii, each unchanged file is a line of its own: the only way to know how much of a resumed
-    copy was there, since rsync's percentage counts all bytes and its counter only moved ones.
+    copy was there, since rsync's percentage counts all bytes and its counter only moved ones. The line of a file that moves
+    comes before its bytes. largest: bytes of the largest file, 0 where that is not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, largest: int = 0) -> None:
+        self._largest = Largest(largest)
         self.fed = 0  # bytes of output
         self.passes = 1
         self.changed = 0  # in the newest pass: entries that it had to touch
-        self._moved = self._there = self._there_files = self._run_files = self._moved_before = self._sent_before = 0
+        self._moved = self._matched = self._there = self._there_files = self._run_files = 0
+        self._moved_before = self._sent_before = 0
         self._best = self._best_files = 0
         self._rest = b""
 
@@ -77,12 +105,17 @@ class Counter:
 
     @property
     def moved(self) -> int:
-        """Bytes, by rsync's own counter, of all its runs in the first pass."""
-        return self._sent_before + self._moved
+        """Bytes sent, of all runs in the first pass. How much of a file was there already a run says at its end."""
+        return self._sent_before + self._moved - self._matched
 
     @property
     def moved_files(self) -> int:
         return self._moved_before + self._run_files
+
+    @property
+    def largest(self) -> int | None:
+        """Bytes left of the largest file. None: it is there, or not known."""
+        return self._largest.left(self._moved)
 
     @property
     def files_done(self) -> int:
@@ -101,6 +134,8 @@ class Counter:
             self.passes, self.changed = self.passes + 1, 0
         elif line == AGAIN_MARK.encode():
             self._begin_again()
+        elif (there := _MATCHED.fullmatch(line)) and self.passes == 1:
+            self._matched = int(there[1])
         elif item := _ITEM.fullmatch(line):
             self._item(item)
         elif line.startswith(b"*deleting"):
@@ -113,12 +148,19 @@ class Counter:
     def _begin_again(self) -> None:
         """The same pass from its start, at another pace: what it had moved will be found to be there."""
         self._moved_before += self._run_files
-        self._sent_before += self._moved
-        self._moved = self._run_files = self._there = self._there_files = 0
+        self._sent_before += self._moved - self._matched
+        self._moved = self._matched = self._run_files = self._there = self._there_files = 0
+        self._largest.since = None
 
     def _item(self, item: re.Match[bytes]) -> None:
         if item[1] in b"<>c" or item[3].strip(b" ."):
             self.changed += 1
-        if item[1] == b"." and item[2] == b"f" and self.passes == 1:
-            self._there += int(item[4])
+        if item[2] != b"f" or self.passes > 1:
+            return
+        size = int(item[4])
+        if item[1] == b".":
+            self._there += size
             self._there_files += 1
+            self._largest.found(size)
+        elif item[1] in b"<>":
+            self._largest.begins(size, self._moved)

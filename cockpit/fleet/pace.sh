@@ -1,5 +1,6 @@
 # cockpit: one rsync at a time at the pace that the job is told. POSIX sh. Whoever uses it defines `line OPTION`, which replaces
-# its shell by rsync, and `tick`, called about once a second while that runs. streams: how many share the pace.
+# its shell by rsync, `tick`, called about once a second while that runs, and `again`, called when it was ended early and is about
+# to begin anew. streams: how many share the pace.
 export LC_ALL=C
 
 # -> pace: bytes per second as told ("": no limit, 0: paused), speed: this worker's share in rsync's KiB (0: no limit)
@@ -54,6 +55,6 @@ paced() {
         kill "$eye" 2>/dev/null
         wait "$eye"
         [ $? -eq 7 ] || return 0
-        printf '\ncockpit-again\n'
+        again
     done
 }

@@ -42,6 +42,7 @@ class Count:
     read_again: dict[bytes, Entry] = field(default_factory=dict)  # as they were the second time
     not_owned: int = 0
     removed: int = 0
+    largest: int = 0  # bytes left of the largest file
 
 
 class Pump:
@@ -55,6 +56,8 @@ class Pump:
         self._pace, self._tell = Pace(rate), tell
         self._say, self._shell = say, shell
         self.count, self._without = Count(), without
+        self._largest = max((e for e in tree.entries if e.kind == "file"), key=lambda e: e.size, default=None)
+        self.count.largest = self._largest.size if self._largest else 0
         self._counted: dict[bytes, int] = {}  # bytes of files under way
         self._proven: dict[bytes, int] = {}  # likewise
         self._block = min(BLOCK, source.limits.max_read_len or BLOCK, target.limits.max_write_len or BLOCK)
@@ -122,6 +125,8 @@ class Pump:
                 self.count.changed.append(entry.path)
             self._counted.pop(entry.path, None)
             self._proven.pop(entry.path, None)
+            if entry is self._largest:
+                self.count.largest = 0
             self.count.files_done += 1
             self._tell(self.count)
 
@@ -215,6 +220,8 @@ class Pump:
     def _counts(self, entry: Entry, n: int) -> None:
         self._counted[entry.path] = self._counted.get(entry.path, 0) + n
         self.count.bytes_done += n
+        if self._largest is not None and entry.path == self._largest.path:
+            self.count.largest = max(0, entry.size - self._counted[entry.path])
         self._tell(self.count)
 
     def _proves(self, entry: Entry, n: int) -> None:

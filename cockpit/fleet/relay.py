@@ -156,7 +156,7 @@ class _Told:
         self._moved = max(self._moved, min(count.bytes_done, self.size))
         self._proven = max(self._proven, min(count.proven, self.size))
         if self._moved < self.size:
-            self._tell(CopyProgress("copy", self._moved, self.size, count.files_done, self.files))
+            self._tell(CopyProgress("copy", self._moved, self.size, count.files_done, self.files, largest=count.largest or None))
         else:
             proof = (self._proven, self.size)
             self._tell(CopyProgress("verify", self.size, self.size, count.files_done, self.files, proof))

@@ -19,9 +19,9 @@ from typing import Literal
 
 from cockpit.fleet import keydir
 from cockpit.fleet.api import FleetError, Lost, Remote
-from cockpit.fleet.authorized import authorization, plain, set_line
+from cockpit.fleet.authorized import authorization, extend_line, plain, set_line
 from cockpit.fleet.rsync import REMOTE
-from cockpit.fleet.sides import HERE, Side, look
+from cockpit.fleet.sides import HERE, Side, clock_of, look
 from cockpit.fleet.tunnel import dig, fill, no_tunnel, trouble
 
 Way = Literal["local", "pull", "push", "relay"]
@@ -241,6 +241,13 @@ async def probe_route(
     finally:
         await remove(tag, ours, theirs, here=here)
     return route
+
+
+async def renew(tag: str, other: Remote) -> None:
+    """Let a route's key do what it may for VALID from now on. Where its line has gone, nothing. FleetError, Lost,
+    TimeoutError."""
+    now = await clock_of(other)
+    await extend_line(other, tag, (now or datetime.now()) + VALID)
 
 
 async def remove(tag: str, *sides: Side, here: Remote | None = None) -> list[str]:

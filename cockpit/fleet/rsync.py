@@ -51,7 +51,7 @@ LEFT_BEHIND: Mapping[str, str] = {  # what -a asks for and a destination may be 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one copy asks of rsync. whole, sparse, inplace: `choose` says when. itemize: a line for every entry, or (changes) for
+    """What one copy asks of rsync. sparse, inplace: `choose` says when. itemize: a line for every entry, or (changes) for
     what changes alone. part: of the files that a list names, with the directories above them; directories stay writable to
     their owner and get their times from a later pass, since other parts write into them at the same time. checksum: what
     has the source's size and time is read and compared all the same. exact: times are compared to the nanosecond: else what was
@@ -63,7 +63,6 @@ class Options:
     delete: bool = False
     exclude: tuple[str, ...] = ()
     sparse: bool = True
-    whole: bool = True
     inplace: bool = True
     itemize: bool = False
     changes: bool = False
@@ -89,29 +88,29 @@ def choose(
 ) -> Options:
     """The options for these two rsyncs and what already lies at the target.
 
-    empty: nothing is there yet; retry: what is there is an unfinished try of the same pass; linked: files there have
-    several names, which --inplace would change together. Whole files go to an empty target alone, since `-S --inplace -W`
-    truncates what is there; holes are made on the first pass alone, since -S rewrites every unchanged block of a delta.
+    empty: nothing is there yet; retry: what is there is an unfinished try of the same pass; linked: files there have several
+    names, or will have before all reruns of this are over: --inplace would write through one into the others. In place, holes
+    are made on the first pass alone, since -S rewrites every unchanged block of a delta; a file written anew needs it always.
     """
     inplace = not linked
-    sparse = (empty or retry) and (not inplace or min(source.version, target.version) >= SPARSE_INPLACE)
+    sparse = not inplace or ((empty or retry) and min(source.version, target.version) >= SPARSE_INPLACE)
     return Options(
         acls=source.acls and target.acls and "ACLs" not in without,
         xattrs=source.xattrs and target.xattrs and "attributes" not in without, without=without, delete=delete,
-        exclude=tuple(exclude), sparse=sparse, whole=empty, inplace=inplace, itemize=True,
+        exclude=tuple(exclude), sparse=sparse, inplace=inplace, itemize=True,
         exact=min(source.version, target.version) >= NANOSECONDS and COARSE not in without,
     )
 
 
 def words(options: Options) -> list[str]:
-    """rsync and its options, without the paths. --no-protect-args: the other side's paths stay in its command line,
-    where the forced command of its key can be exact."""
+    """rsync and its options, without the paths: the same for every run of a job, since the other side's key may run one exact
+    line. --no-protect-args: the other side's paths stay in that line."""
     archive = "-a" + "H" * ("hard links" not in options.without) + "A" * options.acls + "X" * options.xattrs
     left = [option for what, some in LEFT_BEHIND.items() if what in options.without for option in some.split()]
-    line = ["rsync", archive, *left, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2"]
+    line = ["rsync", archive, *left, "--numeric-ids", "--no-protect-args", "--no-human-readable", "--info=progress2,stats2"]
     line += ["--sparse"] * options.sparse
-    line += ["--inplace"] * options.inplace
-    line.append("--whole-file" if options.whole else "--no-whole-file")
+    line.append("--inplace" if options.inplace else "--partial")
+    line.append("--no-whole-file")  # a file that is not there goes whole anyway; one that is partly there, by its difference
     line += ["--delete"] * options.delete
     line += ["--checksum"] * options.checksum
     line += ["--modify-window=-1"] * options.exact
@@ -154,7 +153,7 @@ def job(line: str, *, final: bool) -> str:
     """The whole detached job: `line` (of `exec_line`), again when files vanished, and for a final pass again to see that nothing
     changes; at the pace told."""
     lines = [
-        f"{pace_text()}\ntick() {{ :; }}\nline() {{ {line}; }}",
+        f"{pace_text()}\ntick() {{ :; }}\nagain() {{ printf '\\n{AGAIN_MARK}\\n'; }}\nline() {{ {line}; }}",
         "paced",
         f"if [ $code -eq {VANISHED} ]; then echo; echo {PASS_MARK}; paced; fi",
     ]

@@ -18,17 +18,25 @@ from cockpit.fleet.counting import PROGRESS
 from cockpit.fleet.rsync import Options, exec_line, pace_text
 
 PER_FILE = 16 << 10  # bytes that one more file costs as much as
-SMALLEST, BIGGEST = 48 << 20, 256 << 20  # of a shard's cost; a new rsync over ssh costs about as long as 24 MiB
+SMALLEST, BIGGEST = 256 << 20, 1 << 30  # of a shard's cost; a new rsync over ssh takes as long as 64 MiB
+LEAST = 16 << 20  # of a shard's cost, for however many workers
+ROUNDED = 1.01  # the last shards, so that no tiny one is left over
 AT_MOST = 20_000  # files in a shard
 NAMED = 4_000  # names in a shard: since 3.2.5 a pulling rsync holds each file against each name that it asked for
 LASTS = 30.0  # seconds, at most, at the pace told
 PIECE = 1 << 16  # bytes of names that are compressed at once
+
+# Beside the pass over all, which has little to write. Where the disk hangs, so does this one, and nobody waits for it, for it
+# holds neither the job's lock nor its output; the copy's own sync at its end then hangs as well, and that one is waited for.
+FLUSH = "(exec sync) < /dev/null > /dev/null 2>&1 9>&- &"
 LARGE = 256 << 20  # bytes: beyond this a file goes by chunks
+NO_GZIP = 69  # EX_UNAVAILABLE of sysexits.h
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """offset, length: its names in all names; size, files: what it moves, a hard-link group once. id: of its very content, so
+    """offset, length: its names in all names; size, files: what it moves, a hard-link group once; largest: bytes of its largest
+    file. id: of its very content, so
     that a shard that was copied is known again when the same tree is cut once more."""
 
     id: str
@@ -36,6 +44,7 @@ class Shard:
     length: int
     size: int
     files: int
+    largest: int = 0
 
 
 @dataclass(slots=True)
@@ -66,23 +75,29 @@ def cost(size: int, files: int) -> int:
 
 @dataclass(slots=True)
 class Folder:
-    """What a directory's own files come to. sum: of their records. each: they have to be named one by one."""
+    """What a directory's own files come to, without the large ones. sum: of their records. each: they have to be named one by
+    one."""
 
     size: int = 0
     files: int = 0
+    largest: int = 0
     sum: int = 0
     each: bool = False
     named: bool = False  # in a shard, with all of them
+
+    @property
+    def cost(self) -> int:
+        return cost(self.size, self.files)
 
 
 _PATTERN = re.compile(rb"[*?[\\\]]").search
 
 
 def folders(listing: Iterable[bytes], large: int | None = LARGE) -> dict[bytes, Folder]:
-    """By path, for `cut`: directories whose name can stand for all their files, which spares both rsyncs most of a list. Not
-    where a file is large or has several names, and not where rsync might read the name as a pattern.
+    """By path, for `cut`: its total, and directories whose name can stand for all their files, which spares both rsyncs most of
+    a list. Not where a file is large or has several names, and not where rsync might read the name as a pattern.
 
-    Only for a listing without excludes: what a directory's name brings is everything in it."""
+    Names only for a listing without excludes: what a directory's name brings is everything in it."""
     found: dict[bytes, Folder] = {}
     for record in _records(listing):
         bytes_, links, _, _, path = record.split(b" ", 4)
@@ -90,11 +105,15 @@ def folders(listing: Iterable[bytes], large: int | None = LARGE) -> dict[bytes, 
         folder = found.get(above)
         if folder is None:
             folder = found[above] = Folder(each=bool(_PATTERN(above)))
-        folder.size += size
-        folder.files += 1
         folder.sum = zlib.crc32(record, folder.sum)
-        if links != b"1" or (large is not None and size > large):
+        alone = links == b"1"
+        apart = alone and large is not None and size > large
+        if apart or not alone:
             folder.each = True
+        if not apart:
+            folder.size += size if alone else size // int(links)
+            folder.files += 1
+            folder.largest = max(folder.largest, size)
     return found
 
 
@@ -106,7 +125,8 @@ def cut(
     total: `cost` of it all, about. rate: bytes per second of all streams together. large None: no file is too large. whole:
     `folders` of the same listing; used up.
 
-    Shards get smaller towards the end, so that no worker has long to do when the others are through. ValueError: no listing."""
+    Shards get smaller towards the end, so that no worker has long to do when the others are through; the last ones, one for
+    each worker, are alike, since a smaller one would take longer to begin than to copy. ValueError: no listing."""
     cutter = _Cutter(total, streams, BIGGEST if rate is None else max(1 << 20, int(rate * LASTS / streams)))
     found, groups = Cut(), dict[bytes, list[bytes]]()
     for record in _records(listing):
@@ -146,26 +166,30 @@ class _Cutter:
         self._plain, self._packed = bytearray(), list[bytes]()
         self._shards: list[Shard] = []
         self._at = 0
+        self._last = 0  # how many there are to come, once they are the last ones
         self._begin()
 
     def _begin(self) -> None:
-        self._start, self._size, self._files, self._names = self._at, 0, 0, 0
+        self._start, self._size, self._files, self._names, self._largest = self._at, 0, 0, 0, 0
         self._seal = hashlib.sha256()
-        wanted = int(self._left / (1.5 * self._streams))
-        self._wanted = min(self._biggest, max(SMALLEST, wanted))
+        if not self._last and self._left <= 2 * self._streams * SMALLEST:
+            self._last = self._streams
+        share = self._left / self._last * ROUNDED if self._last else self._left / (2 * self._streams)
+        self._wanted = min(self._biggest, max(LEAST, int(share)))  # left is below 0 where the total was too low
 
     def folder(self, folder: Folder, path: bytes) -> bool:
         """Whether this file of it is named with all the others. What would be most of a shard is named file by file: so shards
         stay alike."""
         if not folder.each and not folder.named:
-            folder.each = cost(folder.size, folder.files) > self._wanted // 2 or folder.files > AT_MOST // 2
+            folder.each = folder.cost > self._wanted // 2 or folder.files > AT_MOST // 2
             folder.named = not folder.each
             if folder.named:
-                self.add([path.rpartition(b"/")[0] + b"/" * (b"/" in path)], folder.size, folder.files, b"%d " % folder.sum)
+                name = path.rpartition(b"/")[0] + b"/" * (b"/" in path)
+                self.add([name], folder.size, folder.files, folder.largest, b"%d " % folder.sum)
         return folder.named
 
-    def add(self, paths: list[bytes], size: int, files: int = 1, seal: bytes = b"") -> None:
-        """Of one file, all its names; or a directory with its files."""
+    def add(self, paths: list[bytes], size: int, files: int = 1, largest: int = 0, seal: bytes = b"") -> None:
+        """Of one file, all its names; or a directory with its files, the largest of them so large."""
         names = b"".join(b"./%s\0" % path for path in paths)  # rsync takes a leading # or ; for a comment
         self._plain += names
         if len(self._plain) > PIECE:
@@ -175,6 +199,7 @@ class _Cutter:
         self._size += size
         self._files += files
         self._names += len(paths)
+        self._largest = max(self._largest, largest or size)
         if cost(self._size, self._files) >= self._wanted or self._files >= AT_MOST or self._names >= NAMED:
             self._close()
 
@@ -184,8 +209,10 @@ class _Cutter:
 
     def _close(self) -> None:
         name = self._seal.hexdigest()[:24]
-        self._shards.append(Shard(name, self._start, self._at - self._start, self._size, self._files))
+        length = self._at - self._start
+        self._shards.append(Shard(name, self._start, length, self._size, self._files, self._largest))
         self._left -= cost(self._size, self._files)
+        self._last -= self._last > 1
         self._begin()
 
     def ended(self) -> tuple[bytes, list[Shard]]:
@@ -214,9 +241,10 @@ def packed_listing(command: str) -> str:
         "if command -v gzip >/dev/null 2>&1; then both | gzip -1; else both; fi"
 
 
-def keep_command(place: str, size: int) -> str:
-    """Keeps what its stdin brings (index, `size` bytes; then the names) in a directory of its own for jobs at `place` below the
-    first base that can be written, and prints its path. Exit 69: no gzip here, bring the names as they are.
+def keep_command(place: str, size: int, *, fresh: bool, packed: bool = True) -> str:
+    """Keeps what its stdin brings (index, `size` bytes; then the names, gzipped or not) in a directory of its own for jobs at
+    `place` below the first base that can be written, and prints its path. fresh: what is noted there as copied is forgotten.
+    Exit NO_GZIP: bring the names as they are.
 
     head must take no more than it is asked for from a pipe: dd reads single bytes of blocks there, and is not asked."""
     return f"""umask 077
@@ -225,9 +253,10 @@ for base in "$HOME/.cockpit" "/var/tmp/cockpit-$(id -u)" "/tmp/cockpit-$(id -u)"
   printf '' > "$base/jobs/"{quote(place)}/.w && break
 done 2>/dev/null
 dir=$base/jobs/{place}
-command -v gzip >/dev/null 2>&1 || exit 69
+{f"command -v gzip >/dev/null 2>&1 || exit {NO_GZIP}" * packed}
+{'rm -rf "$dir/done"' * fresh}
 cat > "$dir/brought" && head -c {size} "$dir/brought" > "$dir/index" &&
-tail -c +{size + 1} "$dir/brought" | gzip -dc > "$dir/all" && rm -f "$dir/brought" && printf '%s' "$dir"
+tail -c +{size + 1} "$dir/brought" | {"gzip -dc" if packed else "cat"} > "$dir/all" && rm -f "$dir/brought" && printf '%s' "$dir"
 """
 
 
@@ -241,17 +270,32 @@ def pool(options: Options, source: str, target: str, directory: str, streams: in
     """The job's text: `streams` workers, each running this rsync over one shard after another."""
     line = exec_line(options, source, target, shell=shell, pull=pull, more='--from0 --files-from="$dir/list.$w"')
     text = (files("cockpit.fleet") / "pool.sh").read_text()
-    return f"{pace_text()}\ndir={quote(directory)} streams={streams}\nline() {{ {line} > \"$dir/out.$w\"; }}\n{text}"
+    flush = FLUSH if pull or shell is None else ":"
+    return (
+        f"{pace_text()}\ndir={quote(directory)} streams={streams}\n"
+        f"line() {{ {line} > \"$dir/out.$w\"; }}\nflush() {{\n{flush}\n}}\n{text}"
+    )
 
 
 class Tally:
-    """What a pool prints, as numbers that only grow."""
+    """What a pool prints, as numbers. bytes_done and files_done only grow; moved is what was really sent, each run's. biggest,
+    its_largest, its_size: id, largest file and size of the shard that has the largest of all."""
 
-    def __init__(self) -> None:
-        self.had = self.moved = self.moved_files = 0
+    def __init__(self, biggest: str = "", its_largest: int = 0, its_size: int = 0) -> None:
+        self._biggest, self._its_largest, self._its_size = biggest.encode(), its_largest, its_size
+        self.had = self._sent = self._sent_files = 0
         self._done = self._done_files = self._best = 0
-        self._under_way: dict[bytes, int] = {}
+        self._under_way: dict[bytes, int] = {}  # by shard: the most that a run of it came to
+        self._runs: dict[bytes, tuple[int, int]] = {}  # by shard: bytes and files of the run now
         self._rest = b""
+
+    @property
+    def moved(self) -> int:
+        return self._sent + sum(size for size, _ in self._runs.values())
+
+    @property
+    def moved_files(self) -> int:
+        return self._sent_files + sum(files for _, files in self._runs.values())
 
     @property
     def bytes_done(self) -> int:
@@ -262,22 +306,46 @@ class Tally:
     def files_done(self) -> int:
         return self._done_files
 
+    @property
+    def largest(self) -> int | None:
+        """Bytes left of the largest file, at most. None: it is there."""
+        return min(self._its_largest, max(0, self._its_size - self._under_way.get(self._biggest, 0))) or None
+
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             what, _, rest = line.partition(b" ")
-            words = rest.split(b" ", 3)
-            if what == b"at" and (counted := PROGRESS.fullmatch(b" ".join(words[1:]))):
-                self._under_way[words[0]] = max(self._under_way.get(words[0], 0), int(counted[1]))
-            elif what in (b"had", b"done") and len(words) >= 3:
-                self._ended(what == b"had", words)
+            id, _, rest = rest.partition(b" ")
+            match what:
+                case b"had":
+                    size, files = rest.split(b" ")
+                    self.had += 1
+                    self._ended(id, size, files)
+                case b"at":
+                    self._counted(id, rest)
+                case b"again":
+                    self._counted(id, rest)
+                    self._run_over(id)
+                case b"done":
+                    size, files, matched, counter = rest.split(b" ", 3)
+                    self._counted(id, counter)
+                    self._run_over(id, int(matched))
+                    self._ended(id, size, files)
 
-    def _ended(self, had: bool, words: list[bytes]) -> None:
-        self._under_way.pop(words[0], None)
-        self._done += int(words[1])
-        self._done_files += int(words[2])
-        if had:
-            self.had += 1
-        elif len(words) > 3 and (counted := PROGRESS.fullmatch(words[3])):
-            self.moved += int(counted[1])
-            self.moved_files += int(counted[2] or 0)
+    def _counted(self, id: bytes, counter: bytes) -> None:
+        if counted := PROGRESS.fullmatch(counter):
+            size, files = int(counted[1]), int(counted[2] or 0)
+            self._under_way[id] = max(self._under_way.get(id, 0), size)
+            self._runs[id] = size, max(files, self._runs.get(id, (0, 0))[1])
+
+    def _run_over(self, id: bytes, matched: int = 0) -> None:
+        size, files = self._runs.pop(id, (0, 0))
+        self._sent += size - matched
+        self._sent_files += files
+
+    def _ended(self, id: bytes, size: bytes, files: bytes) -> None:
+        self._under_way.pop(id, None)
+        if id == self._biggest:
+            self._its_largest = 0
+        self._done += int(size)
+        self._done_files += int(files)

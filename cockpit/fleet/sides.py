@@ -78,6 +78,12 @@ def read_side(side: Side, seen: str) -> Side:
     )  # fmt: skip
 
 
+async def clock_of(remote: Remote) -> datetime | None:
+    """What a server's clock shows, UTC. FleetError, Lost, TimeoutError."""
+    done = await remote.run("date -u +%Y%m%d%H%M%S", become=False, timeout=60)
+    return _clock(done.stdout.decode(errors="replace").strip())
+
+
 def _clock(text: str) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%S")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from tests.hosts.host import Host
@@ -31,3 +32,15 @@ def mount(host: Host, place: str, kind: str, size: str = "48M") -> Path:
 
 def seen(host: Host, path: str) -> Path:
     return Path(f"/proc/{host.space.init}/root{path}")
+
+
+def failing(host: Host, place: str, room: str = "12M") -> None:
+    """Mount one there that says it has 64 MB and can write back no more than `room`: as a disk that breaks, or thin storage that
+    is full. Whoever writes hears nothing of it."""
+    require("mkfs.ext4", "losetup")
+    done = host.run(f"mkdir -p {place} /mnt/thin; mount -t tmpfs -o size={room} tmpfs /mnt/thin && truncate -s 64M /mnt/thin/img")
+    assert done.returncode == 0, done
+    image = seen(host, "/mnt/thin/img")
+    subprocess.run([find("mkfs.ext4"), "-q", "-F", "-O", "^has_journal", str(image)], check=True)
+    done = host.run(f"mount -o loop /mnt/thin/img {place}")
+    assert done.returncode == 0, done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -59,17 +60,18 @@ def test_the_version_says_what_an_rsync_can_carry() -> None:
     assert parse_version("sh: rsync: not found") is None
 
 
-def test_whole_and_sparse_only_where_nothing_lies() -> None:
+def test_in_place_and_sparse_only_where_it_is_right() -> None:
     assert NEW and OLD
     how = {"linked": False, "final": False, "delete": False, "exclude": ()}
     first = choose(NEW, NEW, empty=True, retry=False, **how)
-    assert (first.whole, first.sparse, first.inplace) == (True, True, True)
+    assert (first.sparse, first.inplace) == (True, True)
     again = choose(NEW, NEW, empty=False, retry=True, **how)
-    assert (again.whole, again.sparse, again.itemize) == (False, True, True)
+    assert (again.sparse, again.itemize) == (True, True)
     delta = choose(NEW, NEW, empty=False, retry=False, **how)
-    assert (delta.whole, delta.sparse) == (False, False)
+    assert not delta.sparse, "every unchanged block would be written again"
     assert not choose(OLD, NEW, empty=True, retry=False, **how).sparse, "it refuses -S with --inplace"
-    assert not choose(NEW, NEW, empty=False, retry=False, **{**how, "linked": True}).inplace
+    linked = choose(NEW, NEW, empty=False, retry=False, **{**how, "linked": True})
+    assert (linked.inplace, linked.sparse) == (False, True), "what is written anew keeps its holes"
     assert not choose(OLD, NEW, empty=True, retry=False, **how).acls
 
 
@@ -95,13 +97,31 @@ def test_a_resumed_run_counts_what_is_there(data: Path, tmp_path: Path) -> None:
     target = tmp_path / "there"
     sh(command(Options(), f"{data}/", f"{target}/"))
     (target / "a/f3").write_bytes(b"half")
-    out = sh(command(Options(itemize=True, whole=False), f"{data}/", f"{target}/")).encode()
+    out = sh(command(Options(itemize=True), f"{data}/", f"{target}/")).encode()
     counter, grown = Counter(), [0]
     for i in range(len(out)):  # however the output is cut
         counter.feed(out[i : i + 1])
         grown.append(counter.bytes_done)
     assert grown == sorted(grown) and grown[-1] == 600_000
     assert counter.files_done == 3 and counter.changed > 0
+    assert (counter.moved, Path(target / "a/f3").read_bytes()) == (300_000, (data / "a/f3").read_bytes())
+
+
+def test_what_a_file_had_already_was_not_sent(data: Path, tmp_path: Path) -> None:
+    """Of a copy that was broken off; the rest of the file is all that moves, and its holes stay (-S on a delta in place)."""
+    target = tmp_path / "there"
+    with (data / "a/f4").open("wb") as file:
+        file.write(os.urandom(8 << 20))
+        file.truncate(24 << 20)
+    sh(command(Options(), f"{data}/", f"{target}/"))
+    os.truncate(target / "a/f4", 6 << 20)
+    out = sh(command(Options(itemize=True), f"{data}/", f"{target}/")).encode()
+    counter = Counter()
+    counter.feed(out)
+    assert counter.bytes_done == 600_000 + (24 << 20)
+    assert (2 << 20) <= counter.moved <= (19 << 20), "two megabytes and the hole"
+    assert (target / "a/f4").read_bytes() == (data / "a/f4").read_bytes()
+    assert (target / "a/f4").stat().st_blocks * 512 <= 9 << 20
 
 
 def test_a_final_job_passes_twice_and_the_second_changes_nothing(data: Path, tmp_path: Path) -> None:

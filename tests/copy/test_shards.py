@@ -9,8 +9,10 @@ import signal
 import subprocess
 import time
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,18 +36,47 @@ def names(found: Cut) -> list[list[bytes]]:
     return [whole[s.offset : s.offset + s.length].split(b"\0")[:-1] for s in found.shards]
 
 
-def test_shards_are_alike_and_get_smaller() -> None:
+def files_of(smallest: int, biggest: int, count: int = 20_000) -> list[bytes]:
     rng = random.Random(3)
-    sizes = [rng.randrange(4096, 65536) for _ in range(20_000)]
-    listing = [record(b"d%d/f%d" % (n // 100, n), size, n) for n, size in enumerate(sizes)]
-    found = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
-    costs = [cost(shard.size, shard.files) for shard in found.shards]
-    assert (found.size, found.files) == (sum(sizes), 20_000)
-    assert all(later < one + (2 << 20) for one, later in pairwise(costs)) and max(costs[-2:]) < 54 << 20 and 6 <= len(costs) <= 20
-    again = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2)
-    assert again.index == found.index, "the same tree is known again"
-    slow = cut(listing, total=cost(sum(sizes), len(sizes)), streams=2, rate=1_000_000)
-    assert max(shard.size for shard in slow.shards) <= 15_000_000, "thirty seconds for each of two streams"
+    return [record(b"d%d/f%d" % (n // 20, n), rng.randrange(smallest, biggest), n) for n in range(count)]
+
+
+def cut_whole(listing: list[bytes], streams: int = 2, **how: Any) -> Cut:
+    """As a copy does."""
+    found = folders(listing)
+    return cut(listing, total=sum(folder.cost for folder in found.values()), streams=streams, whole=found, **how)
+
+
+def costs(found: Cut) -> list[int]:
+    return [cost(shard.size, shard.files) for shard in found.shards]
+
+
+def test_shards_are_alike_and_get_smaller() -> None:
+    listing = files_of(4096, 2 << 20)
+    found = cut_whole(listing)
+    assert found.files == 20_000 and found.size == sum(int(each.split(b" ")[0]) for each in listing)
+    a_directory = 40 << 20
+    *most, last, very_last = costs(found)
+    assert most[0] > 1 << 30 and len(found.shards) < 40
+    assert all(later < one + a_directory for one, later in pairwise(most)) and max(costs(found)) < (1 << 30) + a_directory
+    assert min(costs(found)) > 200 << 20 and abs(last - very_last) < 2 * a_directory, "no worker begins anew for a small rest"
+    assert cut_whole(listing).index == found.index, "the same tree is known again"
+    slow = cut_whole(listing, rate=1_000_000)
+    assert max(shard.size for shard in slow.shards) <= 17_000_000, "thirty seconds for each of two streams"
+
+
+@pytest.mark.parametrize("streams", [2, 3, 4])
+def test_what_is_soon_copied_is_one_shard_for_each_worker(streams: int) -> None:
+    small = files_of(4096, 65536)
+    found = cut_whole(small, streams)
+    assert len(found.shards) == streams and min(costs(found)) > 0.9 * max(costs(found))
+    beside = cut_whole([*small, record(b"vm.img", 50 << 30, 99_999)], streams)
+    assert beside.index == found.index, "what goes by chunks is no work for them"
+
+
+def test_a_total_that_was_too_low_makes_no_shard_for_each_file() -> None:
+    listing = [record(b"big", 3 << 30, 1), *files_of(4096, 65536)]
+    assert len(cut(listing, total=cost(2 << 30, 20_001), streams=2, large=None, whole=folders(listing, None)).shards) < 70
 
 
 def test_hard_links_stay_together_and_count_once() -> None:
@@ -130,9 +161,9 @@ class Ground:
         (self.kept / "index").write_bytes(found.index)
         return found
 
-    def start(self, told: str = "", streams: int = 2) -> subprocess.Popen[bytes]:
+    def start(self, told: str = "", streams: int = 2, options: Options = PART) -> subprocess.Popen[bytes]:
         (self.job / "told").write_text(told)
-        text = pool(PART, f"{self.source}/", f"{self.target}/", str(self.kept), streams, shell=None, pull=True)
+        text = pool(options, f"{self.source}/", f"{self.target}/", str(self.kept), streams, shell=None, pull=True)
         environment = {**os.environ, "COCKPIT_JOB": str(self.job)}
         return subprocess.Popen(
             [*self.shell, "-c", text], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -200,15 +231,18 @@ def test_a_killed_rsync_is_tried_again(ground: Ground) -> None:
 
 
 def test_pause_and_pace_take_effect_within_a_long_shard(ground: Ground) -> None:
+    """With --inplace, and where that may not be, with what --partial keeps."""
     ground.fill(1, 40 << 20)
     ground.cut()
-    process = ground.start(told="2000000", streams=1)
+    process = ground.start(told="2000000", streams=1, options=replace(PART, inplace=ground.shell == ["dash"]))
     until(lambda: any(ground.target.rglob("*f000*")), "it moves", 20)
     began = time.monotonic()
     (ground.job / "told").write_text("")
-    process.communicate(timeout=60)
+    tally = Tally()
+    tally.feed(process.communicate(timeout=60)[0])
     assert process.returncode == 0 and time.monotonic() - began < 19, "at the old pace it would have taken 20 s"
-    assert (ground.target / "sub/f000").stat().st_size == 40 << 20
+    assert (ground.target / "sub/f000").read_bytes() == (ground.source / "sub/f000").read_bytes()
+    assert 36 << 20 < tally.moved < 44 << 20, "what has arrived is not sent again"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -249,3 +283,13 @@ def test_what_vanished_is_left_to_the_last_pass_and_the_worst_code_is_told(groun
     assert not list((ground.kept / "done").glob(ground.cut().shards[0].id)), "it is not through"
     ground.source.rename(ground.place / "elsewhere")
     assert ground.run()[0] == 3
+
+
+def test_what_was_sent_counts_each_run_and_not_what_lay_there() -> None:
+    tally = Tally()
+    tally.feed(b"at a  500  10%  1.00MB/s  0:00:09 (xfr#2, to-chk=3/9)\n")
+    assert (tally.moved, tally.moved_files, tally.bytes_done) == (500, 2, 500)
+    tally.feed(b"again a  600  12%  1.00MB/s  0:00:08\nat a  100  2%  1.00MB/s  0:00:09\n")
+    assert (tally.moved, tally.moved_files, tally.bytes_done) == (700, 2, 600)
+    tally.feed(b"done a 1000 3 580  900 100%  1.00MB/s  0:00:09 (xfr#1, to-chk=0/9)\nhad b 50 1\n")
+    assert (tally.moved, tally.moved_files, tally.bytes_done, tally.files_done, tally.had) == (920, 3, 1050, 4, 1)

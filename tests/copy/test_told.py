@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from cockpit.fleet import shards
 from cockpit.steps import copy
 from cockpit.steps.api import Reached
-from cockpit.steps.copy import direct, told
+from cockpit.steps.copy import direct, told, trees
 from cockpit.steps.copy.begun import Begun
+from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.settle import Settle
 from tests.copy.context import Context, copying, fleet_of, plan_of
@@ -99,3 +102,36 @@ async def test_what_lay_there_is_looked_through_as_a_scan(done: int, said: tuple
     ctx.last = Reached(900, 1000, 9, 10)
     told.tell(ctx, "copy", done, 1000, 1, 10)
     assert ctx.samples == [(*said, 1000, 9, 10)]
+
+
+async def test_the_largest_file_is_told_until_it_is_there(hosts: Hosts, tmp_path: Path) -> None:
+    """By one rsync, by shards, and through this machine: it shrinks while it moves and not before."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    root = src.path("/srv/d")
+    for n in range(4):
+        (root / f"d{n}").mkdir(parents=True)
+        (root / f"d{n}/f").write_bytes(os.urandom(MIB))
+    (root / "d2/most").write_bytes(os.urandom(9 * MIB))
+    for method, small in (("auto", trees.SMALL), ("rsync", 0), ("sftp", 0)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trees, "SMALL", small)
+            patch.setattr(shards, "SMALLEST", 4 * MIB)
+            patch.setattr(shards, "BIGGEST", 4 * MIB)
+            async with fleet_of([src, dst], tmp_path) as fleet:
+                step = copying("/srv/d/", f"dst:/srv/{method}/", method=method, limit=3_000_000)
+                ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night=method)
+                outcome = await asyncio.wait_for(copy.run(ctx), 60)
+                assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+        left = [more["largest"] or 0 for (phase, *_), more in zip(ctx.samples, ctx.more, strict=True) if phase == "copy"]
+        assert (left[0], left[-1]) == (9 * MIB, 0) or method == "sftp", (method, left)
+        assert left == sorted(left, reverse=True) and any(0 < one < 9 * MIB for one in left), (method, left)
+
+
+def test_a_job_that_is_found_again_knows_its_largest_file() -> None:
+    for part in (Settle(300, 3, biggest=200), Files(300, 3, biggest=("a", 200, 250))):
+        again = direct.REVIVED[part.name](json.loads(json.dumps(part.memory())))
+        assert again.largest == part.largest == 200
+    again.feed(b"at a  90  30%  1.00MB/s  0:00:09\n")
+    assert again.largest == 160
+    again.feed(b"done a 250 2 0  250 100%  1.00MB/s  0:00:09\n")
+    assert again.largest is None

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from posixpath import dirname
+from shlex import quote
 from typing import Any
 
 from cockpit import crash
@@ -20,7 +22,7 @@ from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_b
 from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
-from cockpit.steps.copy.keys import cleanup
+from cockpit.steps.copy.keys import cleanup, keep_valid
 from cockpit.steps.copy.onejob import pace_of, pacing
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
@@ -110,14 +112,14 @@ async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int 
     errors = bytearray()
     follow = asyncio.create_task(_follow(ctx, begun, part, errors, heard))
     cancel = asyncio.create_task(ctx.cancel_event())
-    telling = asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become))
+    beside = [asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become)), asyncio.create_task(keep_valid(ctx, begun.on))]
     try:
         await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
         if not follow.done():
             await ctx.remote(begun.on).cancel_job(begun.job, become=begun.become)
         report = await follow
     finally:
-        for task in (follow, cancel, telling):
+        for task in (follow, cancel, *beside):
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
@@ -193,8 +195,11 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     assert isinstance(action, Copy)
     ctx.progress("sync", size, size, files, files)
     began = time.monotonic()
-    await target.remote.run("sync", become=target.become)
+    refused = await _synced(target, begun.landing)
     detail["sync_s"] = round(time.monotonic() - began, 3)
+    if refused:
+        text = f"{target.server} could not write all of it to its disk ({refused}): mend that, empty the target, copy again"
+        return Outcome("failed", error=text, detail=detail)
     ctx.progress("verify", size, size, files, files)
     await leftovers.remove(ctx, source, target, begun.landing)
     if begun.proven:
@@ -211,6 +216,19 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
                 return Outcome("failed", 0, text, True, detail)
             ctx.say(f"{text}: the source is in use, and the final pass settles it")
     return Outcome("done", 0, detail=detail)
+
+
+async def _synced(target: End, landing: str) -> str:
+    """Everything written, on disk: "", or what the server says. sync alone ends well whatever became of it; an error in writing
+    back is told once, to who syncs that file system (syncfs(2)), by a sync that passes it on: GNU's does, busybox' does not."""
+    there = landing.rstrip("/") or "/"
+    script = f"""sync || exit
+for p in {quote(there)} {quote(dirname(there))}; do [ -r "$p" ] && break; done
+[ -r "$p" ] || exit 0
+case $(sync --help 2>&1) in *-f*) sync -f -- "$p" ;; esac"""
+    done = await target.remote.run(script, become=target.become)
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return (said[-1] if said else f"exit {done.exit}") if done.exit else ""
 
 
 def _counted(survey: Survey) -> str:

@@ -3,7 +3,7 @@ directories, deletes) is for the part after it. Knows no route but the line that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,8 @@ from cockpit.steps.copy.settle import said
 
 @dataclass
 class Files:
-    """directory: where the shards' names are kept on the job's side. half: the other side's line (None: one server)."""
+    """directory: where the shards' names are kept on the job's side. half: the other side's line (None: one server). biggest:
+    the shard with the largest file, as `Tally` has it."""
 
     size: int
     files: int
@@ -27,18 +28,19 @@ class Files:
     directory: str = ""
     way: str = "local"
     half: str | None = None
+    biggest: Sequence[Any] = ("", 0, 0)
     name: str = "files"
     phase: str = "copy"
 
     def __post_init__(self) -> None:
-        self._tally = Tally()
+        self._tally = Tally(*self.biggest)
 
     @classmethod
     def revived(cls, memory: Mapping[str, Any]) -> Files:
         return cls(**memory)
 
     def memory(self) -> Mapping[str, Any]:
-        return {"size": self.size, "files": self.files, "streams": self.streams}
+        return {"size": self.size, "files": self.files, "streams": self.streams, "biggest": list(self.biggest)}
 
     @property
     def bytes_done(self) -> int:
@@ -53,8 +55,8 @@ class Files:
         return self._tally.moved
 
     @property
-    def largest(self) -> None:
-        return None
+    def largest(self) -> int | None:
+        return self._tally.largest
 
     @property
     def proof(self) -> None:
@@ -75,4 +77,4 @@ class Files:
         return None if end.done else Outcome("failed", exit, said(end.text, errors), end.transient)
 
     def detail(self) -> Mapping[str, Any]:
-        return {"moved": self._tally.moved, "moved_files": self._tally.moved_files, "streams": self.streams}
+        return {"moved": self.moved, "moved_files": self._tally.moved_files, "streams": self.streams}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from cockpit.fleet.routes import remove, route_tag
+from cockpit.fleet.api import FleetError
+from cockpit.fleet.routes import remove, renew, route_tag
 from cockpit.fleet.sides import HERE, Side
 from cockpit.fleet.tunnel import revive
 from cockpit.steps.api import StepContext
+
+RENEW = 3600.0  # seconds
 
 
 async def note_route(ctx: StepContext, source: Side, target: Side) -> str:
@@ -22,6 +26,19 @@ async def hold_route(ctx: StepContext) -> None:
     """A route through a tunnel of this machine, made by an earlier engine, is held again where it broke off with that."""
     if noted := ctx.detail.get("route"):
         await revive(ctx.remote(HERE), noted["tag"])
+
+
+async def keep_valid(ctx: StepContext, on: str) -> None:
+    """While a job runs on that server, the other one goes on to let its key in: a connection that breaks on the third day is made
+    anew. For as long as it is not cancelled. Where the engine was away too long, the job fails and the next try has a new key."""
+    noted = ctx.detail["route"]
+    others = [name for name, _ in (noted["source"], noted["target"]) if name != on]
+    while others:
+        await asyncio.sleep(RENEW)
+        try:
+            await renew(noted["tag"], ctx.remote(others[0]))
+        except (FleetError, TimeoutError):
+            continue  # valid for many times as long as until the next time
 
 
 async def cleanup(ctx: StepContext, detail: Mapping[str, Any]) -> None:

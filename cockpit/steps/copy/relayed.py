@@ -46,7 +46,10 @@ async def _copy(ctx: StepContext, source: End, target: End, without: frozenset[s
         if now.phase == "scan":
             scan(ctx)
         else:
-            tell(ctx, now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total, proof=now.proof)
+            tell(
+                ctx, now.phase, now.bytes_done, now.bytes_total, now.files_done, now.files_total, largest=now.largest,
+                proof=now.proof,
+            )  # fmt: skip
 
     return await relay(
         source.remote, target.remote, source.path, target.path, exclude=action.exclude, delete=action.delete,

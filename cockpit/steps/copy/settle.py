@@ -15,8 +15,8 @@ from cockpit.steps.copy.parts import Work
 
 @dataclass
 class Settle:
-    """size, files: what no part before it answers for. half: the other side's line (None: one server). pass_: as the plan has
-    it. rate: bytes per second until the job is told otherwise."""
+    """size, files: what no part before it answers for; biggest: bytes of the largest file of it, 0 where that is not known. half:
+    the other side's line (None: one server). pass_: as the plan has it."""
 
     size: int
     files: int
@@ -26,18 +26,19 @@ class Settle:
     target: str = ""
     way: str = "local"
     half: str | None = None
+    biggest: int = 0
     name: str = "settle"
     phase: str = "copy"
 
     def __post_init__(self) -> None:
-        self._counter = Counter()
+        self._counter = Counter(self.biggest)
 
     @classmethod
     def revived(cls, memory: Mapping[str, Any]) -> Settle:
         return cls(**memory)
 
     def memory(self) -> Mapping[str, Any]:
-        return {"size": self.size, "files": self.files, "pass_": self.pass_}
+        return {"size": self.size, "files": self.files, "pass_": self.pass_, "biggest": self.biggest}
 
     @property
     def bytes_done(self) -> int:
@@ -52,8 +53,8 @@ class Settle:
         return self._counter.moved
 
     @property
-    def largest(self) -> None:
-        return None
+    def largest(self) -> int | None:
+        return self._counter.largest
 
     @property
     def proof(self) -> None:
