@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 
 from cockpit.fleet.api import FleetError
+from cockpit.fleet.shell import Section
 from tests.fleet.ssh_link import jobs_on, spec, whole
 from tests.hosts import Hosts, require
 
 SCRIPT = b"#!/bin/sh\necho run as $(id -un) from $0\n"
+AUTHORIZE = "chmod 700 /root; mkdir -pm 700 /root/.ssh; cat >/root/.ssh/authorized_keys; chmod 600 /root/.ssh/authorized_keys"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +61,7 @@ async def test_secrets_are_not_used_where_they_cannot_be_hidden(hosts: Hosts) ->
 
 async def test_a_full_disk_begins_nothing_and_says_so(hosts: Hosts) -> None:
     host = hosts("srv", user="root", small={"/root": "1m", "/var/tmp": "1m", "/tmp": "1m"})
-    authorize = "chmod 700 /root; mkdir -pm 700 /root/.ssh; cat >/root/.ssh/authorized_keys; chmod 600 /root/.ssh/authorized_keys"
-    host.run(authorize, input=host.client_key.with_suffix(".pub").read_bytes())
+    host.run(AUTHORIZE, input=host.client_key.with_suffix(".pub").read_bytes())
     async with jobs_on(host) as jobs:
         await jobs.start_job(spec("before", "echo kept"))
         await whole(jobs, "before")
@@ -74,6 +77,32 @@ async def test_a_full_disk_begins_nothing_and_says_so(hosts: Hosts) -> None:
         assert (await jobs.start_job(spec("after", "echo at last"))).how == ""
         assert (await whole(jobs, "after"))[0] == b"at last\n"
         assert (await whole(jobs, "before"))[0] == b"kept\n"
+
+
+@pytest.mark.parametrize("without", [(), ("cksum",)], ids=["cksum", "size"])
+async def test_a_program_that_did_not_arrive_whole_is_not_begun(hosts: Hosts, without: tuple[str, ...]) -> None:
+    """The disk was full while its pieces came, and has room again when it is to begin."""
+    host = hosts("srv", user="root", small={"/root": "1m"}, without=without)
+    host.run(AUTHORIZE, input=host.client_key.with_suffix(".pub").read_bytes())
+    program = b"#!/bin/sh\necho begun\n" + b"# a line of no meaning\n" * 3000 + b"echo whole\n"
+    async with jobs_on(host) as jobs:
+        await jobs.boot_id()
+        shell = (await jobs._desk(False)).shell
+        request = shell.request
+
+        async def room_again(command: str, *, before: bytes = b"") -> list[Section]:
+            if command == "ck_start":
+                host.run("rm -f /root/fill")
+            return await request(command, before=before)
+
+        host.run("cat /dev/zero > /root/fill")
+        with patch.object(shell, "request", room_again), pytest.raises(FleetError, match="did not arrive whole on srv"):
+            await jobs.start_job(spec("j", "", program=program))
+        assert (await jobs.inspect_job("j", become=False)).phase == "absent"
+        assert not list(host.path("/root/.cockpit").glob("up.*"))
+        await jobs.start_job(spec("j", "", program=program))
+        out, err, last = await whole(jobs, "j")
+        assert (out, err, last.exit) == (b"begun\nwhole\n", b"", 0)
 
 
 async def test_a_result_that_cannot_be_written_is_told_and_written_later(hosts: Hosts) -> None:
