@@ -118,8 +118,8 @@ class Jobs:
     async def claim(self, session: str, who: str, force: bool = False) -> Claim | None:
         """Leave the server's lock. Another session's lock is returned and stays, unless `force`. None: it is ours."""
         desk = await self._desk(False)
-        before = b"ck_ses=%s ck_who=%s ck_at=%s" % (
-            words.quote(words.file_name(session)), words.quote(" ".join(who.split()) or "?"), words.quote(f"{time.time():.0f}"),
+        before = b"ck_ses=%s ck_who=%s ck_at=%d ck_tok=%s" % (
+            words.quote(words.file_name(session)), words.quote(words.person(who)), time.time(), secrets.token_hex(8).encode(),
         )  # fmt: skip
         reply = await desk.shell.request("ck_claim" + (" force" if force else ""), before=before)
         _, holder, at, *who_else = reply[0].words
@@ -128,7 +128,7 @@ class Jobs:
         if holder == "-":
             name = self._link.target.name
             raise FleetError(name, "other", f"no lock can be left on {name}: no directory is writable")
-        return Claim(holder, " ".join(who_else), float(at) if at.isdecimal() else 0.0)
+        return Claim(holder, words.shown(" ".join(who_else)), float(at) if at.isdecimal() else 0.0)
 
     async def release_claim(self, session: str) -> None:
         """Take this session's lock away; another's stays."""

@@ -10,6 +10,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
 
 from cockpit.fleet.api import JobSpec
 
@@ -38,6 +39,16 @@ def file_name(text: str) -> str:
     if not name:
         raise ValueError("a job needs an id")
     return name if len(name) <= 200 else f"{name[:150]}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def person(name: str) -> str:
+    """Whoever left a lock, as a part of a file's name that leaves room for the others; `shown` reads it."""
+    return file_name(" ".join(name.split()) or "?")[:60]
+
+
+def shown(text: str) -> str:
+    """What a lock says, which anybody may have written, as text that a terminal can be given."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in unquote(text))
 
 
 def start(spec: JobSpec, program: str = "", checksum: str = "") -> bytes:

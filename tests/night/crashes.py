@@ -311,7 +311,7 @@ class Night:
         found: list[str] = []
         for host in self.ground.hosts.values():
             found += [str(p) for p in host.root.glob("**/.cockpit/routes/*")]
-            found += [str(p) for p in host.root.glob("**/.cockpit/claim")]
+            found += [str(p) for p in (*host.root.glob("**/.cockpit/claim"), *host.root.glob("var/tmp/cockpit-night~*"))]
             found += [str(p) for p in host.root.glob("**/authorized_keys") if "cockpit-route" in p.read_text()]
         for path in self.session().path.rglob("*"):
             if path.is_file() and PASSWORD.encode() in path.read_bytes():
