@@ -177,7 +177,7 @@ class Night:
     def run(self) -> Night:
         deadline = time.monotonic() + SECONDS
         code = self._follow(["run", str(self.plan), "--headless", "--wait"], deadline)
-        while code == 3:
+        while code in (3, -signal.SIGKILL):
             self.kills += 1
             assert self.kills <= len(self.points), f"it does not come up again\n{self.story()}"
             code = self._follow(["resume", "--headless", "--wait"], deadline)
