@@ -11,6 +11,7 @@ from cockpit.steps.elapsed import since
 
 PAUSE = 2.0  # seconds between two tries of a condition
 LOOK = 10.0  # seconds after which the time that has passed is looked at again
+PORTS = range(1, 65536)
 TRY = 30.0  # seconds that one try may take
 
 
@@ -66,7 +67,10 @@ async def holds(ctx: StepContext, condition: str) -> str | None:
 async def _tcp(address: str) -> str | None:
     host, _, port = address.rpartition(":")
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), 5.0)
+        number = int(port)
+        if number not in PORTS:
+            return f"{address}: {port} is no port"  # the system would take it modulo 65536, or not at all
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), number), 5.0)
     except (OSError, TimeoutError, ValueError) as error:
         return f"{address}: {error or 'no answer'}"
     writer.close()
