@@ -86,5 +86,5 @@ class Contacts:
             await self.engine.prompter.withdraw(f"host-key-{server}", why)
 
     async def _accept(self, contact: Contact, key: str, fingerprint: str, by: str) -> None:
-        await self.engine.append(HostKeyAccepted(contact.server, key, fingerprint, by))
+        await self.engine.append(HostKeyAccepted(contact.server, key, fingerprint, by, contact.place))
         self.engine.fleet.accept_key(contact.server, key, place=contact.place)

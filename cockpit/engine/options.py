@@ -26,11 +26,11 @@ class Options:
 
 
 def create_session(plan: Plan, options: Options) -> SessionDir:
-    """A session directory with the frozen plan, its scripts, and the host keys that `cockpit trust` wrote beside it."""
-    session = SessionDir.create(plan.name, plan.text, plan_files(plan))
-    keep_trusted(session, plan)
-    (session.path / OPTIONS).write_text(json.dumps(asdict(options)))
-    return session
+    """A session directory with the frozen plan, its scripts, the host keys that `cockpit trust` wrote beside it, and the options:
+    all of it before anybody can see it, for a session that lacks a part could not be resumed."""
+    trusted = trust_file(Path(plan.path))
+    beside = {OPTIONS: json.dumps(asdict(options)).encode()} | ({TRUSTED: trusted.read_bytes()} if trusted.exists() else {})
+    return SessionDir.create(plan.name, plan.text, plan_files(plan), beside=beside)
 
 
 def keep_trusted(session: SessionDir, plan: Plan) -> None:

@@ -82,6 +82,7 @@ async def _work(
         targets(plan), known_hosts=known_hosts(session), session_known_hosts=session.known_hosts_path, ask=ask,
         on_contact=contact, serves=(session.id, writer.epoch) if writer.epoch > 1 else None,
     )
+    _believe(state, fleet)
     engine = Engine(session, options.person, plan, writer, state, fleet, vault, lease.held)
     heard.append(Contacts(engine))
     control = Control(engine, session.socket_path)
@@ -90,3 +91,10 @@ async def _work(
         return await engine.run()
     finally:
         await control.close()
+
+
+def _believe(state: State, fleet: Fleet) -> None:
+    """The engine that journaled an accepted host key may have died before the key was written down; nobody is asked again."""
+    for server in state.servers.values():
+        if server.accepted_key and server.accepted_place:
+            fleet.believe(server.accepted_key, server.accepted_place)

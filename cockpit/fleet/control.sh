@@ -140,24 +140,34 @@ ck_cancel() {
 
 # --- the server's lock, and forgetting
 
-# N FORCE; ck_ses ck_who ck_at. Replies with the claim that is there afterwards.
+# N FORCE; ck_ses ck_who ck_at ck_tok. Replies with the claim that is there afterwards.
 ck_claim() {
     ck_n=$1
     ck_each ck_claimed
-    if [ -n "$ck_c1" ] && [ "$ck_c1" != "$ck_ses" ] && [ -n "$2" ]; then
-        rm -f "$ck_cf"
-        ck_c1=
+    if [ -n "$2" ]; then
+        [ "${ck_c1:-$ck_ses}" = "$ck_ses" ] || { rm -f "$ck_cf"; ck_c1=; }
+        rm -f "$ck_signs"* 2>/dev/null # its own; those of others only root can
     fi
-    if [ -z "$ck_c1" ] && ck_choose; then
-        set -C
-        if { printf '' > "$ck_base/claim"; } 2>/dev/null; then
-            printf '%s\n%s\n%s\n' "$ck_ses" "$ck_at" "$ck_who" >> "$ck_base/claim" || rm -f "$ck_base/claim"
+    ck_mine
+    if [ "${ck_c1:-$ck_ses}" = "$ck_ses" ] && { [ -n "$2" ] || ! ck_rival; }; then
+        ck_hold
+        if [ "$ck_c1" = "$ck_ses" ] && [ -z "$ck_own" ]; then
+            ck_sign
+            # Of two who look, find nobody and leave their signs, the second sees the first, whichever is older.
+            if [ -z "$2" ] && ck_rival; then rm -f "$ck_cf" "$ck_signs$ck_ses~"*; fi
         fi
-        set +C
-        ck_each ck_claimed
     fi
     ck_put "claim ${ck_c1:--} ${ck_c2:--} $ck_c3"
     ck_put end
+}
+ck_hold() {
+    [ -z "$ck_c1" ] && ck_choose || return 0
+    set -C
+    if { printf '' > "$ck_base/claim"; } 2>/dev/null; then
+        printf '%s\n%s\n%s\n' "$ck_ses" "$ck_at" "$ck_who" >> "$ck_base/claim" || rm -f "$ck_base/claim"
+    fi
+    set +C
+    ck_each ck_claimed
 }
 ck_claimed() {
     ck_cf=$ck_e/claim ck_c1= ck_c2= ck_c3=
@@ -167,9 +177,49 @@ ck_claimed() {
     [ -n "$ck_c3" ] || ck_c1=unknown
 }
 
+# A claim is seen by its own user alone, so a night also leaves a sign where every user can: SESSION~TIME~PERSON~TOKEN, as the
+# name of an empty file. Nothing there is opened or followed, for a hostile user may have made it a pipe, a link or worse, and
+# the token cannot be guessed: the most that such a one can bring about is the question.
+ck_signs=${COCKPIT_PUBLIC:-/var/tmp}/cockpit-night~
+
+# -> ck_own, our sign
+ck_mine() {
+    ck_own=
+    for ck_f in "$ck_signs$ck_ses~"*; do
+        if [ -O "$ck_f" ] && [ ! -L "$ck_f" ]; then ck_own=$ck_f; fi
+    done
+}
+
+# -> ck_c1 ck_c2 ck_c3 of another user's night, one that left its sign after ck_own
+ck_rival() {
+    for ck_f in "$ck_signs"*; do
+        case $ck_f in "$ck_signs$ck_ses~"*) continue ;; esac
+        if [ ! -f "$ck_f" ] || [ -L "$ck_f" ] || [ -O "$ck_f" ]; then continue; fi
+        if [ -z "$ck_own" ] || [ ! "$ck_f" -ot "$ck_own" ]; then ck_read_sign; return 0; fi
+    done
+    return 1
+}
+ck_read_sign() {
+    ck_c1= ck_c2= ck_c3= ck_x=${ck_f##*/cockpit-night~}
+    case $ck_x in
+        *[!A-Za-z0-9_@=,+.%~-]* | -*) ;;
+        *~*~*~*) ck_c1=${ck_x%%~*} ck_x=${ck_x#*~} ck_c2=${ck_x%%~*} ck_x=${ck_x#*~} ck_c3=${ck_x%%~*} ;;
+    esac
+    set -f
+    set -- $(ls -ld "$ck_f")
+    set +f
+    ck_c1=${ck_c1:-unknown} ck_c3="${ck_c3:-somebody} (login $3)"
+}
+ck_sign() {
+    set -C
+    printf '' > "$ck_signs$ck_ses~$ck_at~$ck_who~$ck_tok"
+    set +C
+} 2>/dev/null
+
 # N; ck_ses. Another session's claim stays.
 ck_release() {
     ck_n=$1
+    rm -f "$ck_signs$ck_ses~"*
     if ck_each ck_claimed && [ "$ck_c1" = "$ck_ses" ]; then rm -f "$ck_cf"; fi
     ck_put end
 }
@@ -177,6 +227,7 @@ ck_release() {
 # N; ck_ses. What still runs stays, and so does the epoch: an old engine that wakes up later finds itself replaced.
 ck_remove() {
     ck_n=$1 ck_kept=0
+    rm -f "$ck_signs$ck_ses~"*
     ck_each ck_remove_in
     ck_put "removed $ck_kept"
     ck_put end

@@ -93,6 +93,10 @@ class Fleet:
         of the old one, and dialled at once. place None: of whoever on the way to `name` offered it, else of `name` itself."""
         self._servers[name].accept_key(key, place)
 
+    def believe(self, key: str, place: str) -> None:
+        """What was accepted earlier in this session stands in its known_hosts, as `accept_key` writes it. Nobody is dialled."""
+        self._services.host_keys.accept(place, key)
+
     def heard(self, name: str) -> float | None:
         """UTC epoch seconds of the last sign of life; None when there was none."""
         return time.time() if name == LOCAL else self._servers[name].heard()

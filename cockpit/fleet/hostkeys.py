@@ -94,9 +94,12 @@ class HostKeys:
 
 
 def write_known_host(path: Path, where: str, key: str) -> None:
-    """Replace all of `where`'s plain entries in a known_hosts file by this one. Temp, fsync, rename."""
+    """Replace all of `where`'s plain entries in a known_hosts file by this one, if need be. Temp, fsync, rename."""
     old = path.read_text().splitlines() if path.exists() else []
-    lines = [line for line in old if not _is_about(line, where)] + [f"{where} {public_line(read_key(key))}"]
+    entry = f"{where} {public_line(read_key(key))}"
+    if [line for line in old if _is_about(line, where)] == [entry]:
+        return
+    lines = [line for line in old if not _is_about(line, where)] + [entry]
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     with temp.open("w") as file:
         file.write("\n".join(lines) + "\n")

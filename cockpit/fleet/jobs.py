@@ -53,22 +53,26 @@ class Jobs:
         """Start it, or find it started: by any engine, at any time. One round trip, and one more for each 32 KiB of program.
 
         Not started, with phase "ended", exit None and `how`: "stale-epoch" (a newer engine has been here), "locked" (the
-        lock is another job's), "record" (no record can be written, so nothing is begun). Asking again is safe then too.
+        lock is another job's), "record" (no record can be written, so nothing is begun). Asking again is safe then too,
+        and after the FleetError for a program that did not arrive whole.
         ValueError for what no shell can hold: a NUL, an impossible name of a variable.
         """
         desk = await self._desk(spec.become)
-        program, before = "", b""
+        program, checksum, before = "", "", b""
         if (body := words.program(spec)) is not None:
             program = f"up.{words.file_name(spec.session)}.{secrets.token_hex(8)}"
+            checksum = words.cksum(body)
             for piece in words.pieces(body):
                 if before:
                     await desk.shell.request("ck_ping", before=before)
                 before = b"ck_piece %s %s\n" % (program.encode(), piece)
-        sections = await desk.shell.request("ck_start", before=before + words.start(spec, program))
+        sections = await desk.shell.request("ck_start", before=before + words.start(spec, program, checksum))
         found = report(sections[-1])
+        name = self._link.target.name
         if found.how == "tools":
-            name = self._link.target.name
             raise FleetError(name, "tools", f"{name} has no {found.error}, which hide secrets in the output of a job")
+        if found.how == "program":
+            raise FleetError(name, "other", f"the program did not arrive whole on {name} and was not begun: {found.error}")
         if found.phase == "running":
             desk.expect(words.file_name(spec.id))
         return found
@@ -114,8 +118,8 @@ class Jobs:
     async def claim(self, session: str, who: str, force: bool = False) -> Claim | None:
         """Leave the server's lock. Another session's lock is returned and stays, unless `force`. None: it is ours."""
         desk = await self._desk(False)
-        before = b"ck_ses=%s ck_who=%s ck_at=%s" % (
-            words.quote(words.file_name(session)), words.quote(" ".join(who.split()) or "?"), words.quote(f"{time.time():.0f}"),
+        before = b"ck_ses=%s ck_who=%s ck_at=%d ck_tok=%s" % (
+            words.quote(words.file_name(session)), words.quote(words.person(who)), time.time(), secrets.token_hex(8).encode(),
         )  # fmt: skip
         reply = await desk.shell.request("ck_claim" + (" force" if force else ""), before=before)
         _, holder, at, *who_else = reply[0].words
@@ -124,7 +128,7 @@ class Jobs:
         if holder == "-":
             name = self._link.target.name
             raise FleetError(name, "other", f"no lock can be left on {name}: no directory is writable")
-        return Claim(holder, " ".join(who_else), float(at) if at.isdecimal() else 0.0)
+        return Claim(holder, words.shown(" ".join(who_else)), float(at) if at.isdecimal() else 0.0)
 
     async def release_claim(self, session: str) -> None:
         """Take this session's lock away; another's stays."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
 
 from cockpit.fleet.api import JobSpec
 
@@ -18,6 +20,7 @@ LINE = 8  # bytes: the shortest line of a secret of several lines that is hidden
 CHUNK = 32768  # bytes of a program in one request
 SHOWN = 1000  # characters of the command in its record: a shell reads it a byte at a time whenever it looks
 TOLD = 4096  # bytes that a job can be told at once
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 ARGUMENT = 100_000  # bytes: Linux takes no single argument of 128 KiB; a longer command is run from a file
 
 
@@ -38,11 +41,22 @@ def file_name(text: str) -> str:
     return name if len(name) <= 200 else f"{name[:150]}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def start(spec: JobSpec, program: str) -> bytes:
-    """The assignments before `ck_start`. `program`: the name of the file that its bytes were sent to, or ""."""
+def person(name: str) -> str:
+    """Whoever left a lock, as a part of a file's name that leaves room for the others; `shown` reads it."""
+    return file_name(" ".join(name.split()) or "?")[:60]
+
+
+def shown(text: str) -> str:
+    """What a lock says, which anybody may have written, as text that a terminal can be given."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in unquote(text))
+
+
+def start(spec: JobSpec, program: str = "", checksum: str = "") -> bytes:
+    """The assignments before `ck_start`. `program`: the file that its bytes went to, or ""; `checksum`: theirs, by `cksum`."""
     values = {
         "ck_id": file_name(spec.id), "ck_ses": file_name(spec.session), "ck_epo": str(int(spec.epoch)),
-        "ck_cmd": spec.command if program == "" else "", "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_pip": _pipe(spec),
+        "ck_cmd": spec.command if program == "" else "", "ck_cwd": spec.cwd or "", "ck_prg": program, "ck_sum": checksum,
+        "ck_pip": _pipe(spec),
         "ck_tmo": "" if spec.timeout is None else str(max(1, math.ceil(spec.timeout))),
         "ck_lck": hashlib.sha256(spec.lock.encode("utf-8", "surrogateescape")).hexdigest()[:32] if spec.lock else "",
         "ck_words": "\n".join("| " + line for line in _shown(spec).splitlines()),
@@ -78,6 +92,13 @@ def masks(secrets: Mapping[str, str]) -> list[bytes]:
         if b"\n" in value.strip(b"\n"):
             words |= {line.strip() for line in value.split(b"\n") if len(line.strip()) >= LINE}
     return sorted(words - {b""})
+
+
+def cksum(data: bytes) -> str:
+    """"CRC SIZE" as cksum(1) says it of its standard input: zlib's CRC with every bit order turned round (POSIX, cksum)."""
+    size = len(data).to_bytes((len(data).bit_length() + 7) // 8, "little")
+    mirrored = zlib.crc32((data + size).translate(MIRRORED), 0xFFFFFFFF)
+    return f"{int(f'{mirrored:032b}'[::-1], 2)} {len(data)}"
 
 
 def pieces(program: bytes) -> Iterator[bytes]:

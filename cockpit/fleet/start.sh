@@ -1,5 +1,6 @@
 # cockpit: beginning a job exactly once: the epoch, the lock on its target, the record that only one can make. Fed to a control
-# shell. The request sets ck_id ck_ses ck_epo ck_cmd ck_words ck_cwd ck_tmo ck_lck ck_lname ck_prg ck_pip ck_msk ck_say ck_argv.
+# shell. The request sets ck_id ck_ses ck_epo ck_cmd ck_words ck_cwd ck_tmo ck_lck ck_lname ck_prg ck_sum ck_pip ck_msk ck_say
+# ck_argv.
 
 ck_newer='an engine with a newer epoch has taken over'
 
@@ -36,6 +37,7 @@ ck_said() {
 # HOW WORDS: it was not started, and nothing is recorded: asking again is safe
 ck_no() {
     exec 9>&-
+    ck_unload
     [ "$1" = record ] && ck_base=
     ck_phase=ended ck_exit=- ck_how=$1 ck_text=$2
     ck_said
@@ -57,6 +59,7 @@ ck_begin() {
     if [ "$ck_pip" = ck_mask ] && ! { command -v od && command -v awk; } > /dev/null; then ck_no tools "od or awk"; return; fi
     if ! ck_choose; then ck_no record "no directory for job records can be written"; return; fi
     if ! ck_serve; then ck_no record "no job can be recorded in $ck_base"; return; fi
+    if ! ck_whole; then ck_no program "its disk may be full"; return; fi
     [ -n "$ck_d" ] || ck_d=$ck_base/jobs/$ck_ses/$ck_id
     if ck_lock; then
         ck_launch
@@ -66,6 +69,14 @@ ck_begin() {
     fi
     exec 9>&-
 }
+
+# Has all of the program arrived? A disk that was full for a moment left a hole, and what stands around it would run. Where
+# there is no cksum(1), the size tells: pieces are only ever added.
+ck_whole() {
+    [ -n "$ck_prg" ] || return 0
+    [ "$(wc -c < "$ck_base/$ck_prg")" -eq "${ck_sum#* }" ] || return
+    if command -v cksum > /dev/null; then [ "$(cksum < "$ck_base/$ck_prg")" = "$ck_sum" ]; fi
+} 2>/dev/null
 
 # Whoever makes the record begins the command. One that was recorded and never begun is entered again, once: whoever makes
 # .again; the first wrapper, should it be there after all, has said `going` before it looks for that file.

@@ -128,12 +128,13 @@ class ServerDropped(Event):
 
 @kind
 class HostKeyAccepted(Event):
-    """by: person | pinned."""
+    """by: person | pinned. place: what known_hosts calls the server that showed it."""
 
     server: str
     key: str  # OpenSSH public key line
     fingerprint: str
     by: str
+    place: str = ""
 
 
 @kind

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cockpit import crash
+
 SOCKET_LIMIT = 100  # bytes; sun_path holds 108 on Linux and 104 elsewhere (unix(7))
 PROBES = 20  # a look at whether an engine runs takes the lock for a moment: tries, 20 ms apart, before it is believed
 
@@ -56,15 +58,20 @@ class SessionDir:
     @classmethod
     def create(
         cls, plan_name: str, plan_text: str, files: Mapping[str, bytes] | None = None, *, root: Path | None = None,
+        beside: Mapping[str, bytes] | None = None,
     ) -> SessionDir:
-        """A new directory with the plan frozen in it, whole or not at all. `files`: by the path that the plan gives."""
+        """A new directory with the plan frozen in it, whole or not at all. `files`: by the path that the plan gives. `beside`:
+        what else is there before anybody can see the session, by its name in the directory."""
         root = root or sessions_root()
         slug = re.sub(r"[^a-z0-9]+", "-", plan_name.lower()).strip("-")[:32].strip("-") or "night"
         name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{slug}-{secrets.token_hex(2)}"
         making = cls(root / f".{name}.new")
         making.path.mkdir(mode=0o700)
+        for kept, data in (beside or {}).items():
+            _write(making.path / kept, data)
         making.freeze(plan_text, files or {})
         os.rename(making.path, root / name)
+        crash.point("session made")
         _sync(root)
         return cls(root / name)
 

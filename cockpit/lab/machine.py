@@ -60,8 +60,8 @@ class Machine:
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """What login gives a process; nothing of this process's own environment goes in."""
-        user = getpass.getuser()
+        user, tmp = getpass.getuser(), str(self.root / "tmp")
         return {
             "HOME": str(self.home), "USER": user, "LOGNAME": user, "SHELL": self.login_shell()[0], "PATH": str(self.root / "bin"),
-            "TMPDIR": str(self.root / "tmp"), "LANG": "C.UTF-8", MARK: str(self.folder), **more,
+            "TMPDIR": tmp, "COCKPIT_PUBLIC": tmp, "LANG": "C.UTF-8", MARK: str(self.folder), **more,
         }

@@ -153,7 +153,7 @@ def _key_offered(state: State, fact: Fact, event: e.HostKeyOffered) -> None:
 
 def _key_accepted(state: State, fact: Fact, event: e.HostKeyAccepted) -> None:
     server = _server(state, event.server)
-    server.accepted, server.accepted_key = fact.at, event.key
+    server.accepted, server.accepted_key, server.accepted_place = fact.at, event.key, event.place
     server.offered_key = server.offered_fingerprint = None
 
 

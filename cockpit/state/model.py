@@ -70,6 +70,7 @@ class ServerState:
     contacted: float | None = None  # when it last let us in, having shown a key that is believed
     accepted: float | None = None  # when its newest key was
     accepted_key: str | None = None  # accepted in this session, after a rebuild
+    accepted_place: str | None = None  # what known_hosts called it then
     offered_key: str | None = None
     offered_fingerprint: str | None = None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from cockpit.engine.launch import start_engine
 from cockpit.journal.events import HostKeyAccepted, HostKeyOffered, ServerContacted
 from cockpit.journal.lease import SessionDir
 from cockpit.state.model import State
@@ -185,3 +187,46 @@ async def test_a_person_rebuilds_it_by_hand(hosts: Hosts, tmp_path: Path, own_ho
         new = await swap(host)
         await here.until(lambda s: "host-key-fs01" in s.prompts)
         assert asked(here) == [new]
+
+
+async def test_an_accepted_key_outlives_the_engine_that_had_no_time_to_write_it_down(
+    rebuilt: tuple[Host, SessionDir], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, session = rebuilt
+    monkeypatch.setenv("COCKPIT_CRASH", "after HostKeyAccepted")
+    await asyncio.to_thread(start_engine, session, {})
+    monkeypatch.delenv("COCKPIT_CRASH")
+    here = Night(session)
+    await begun(host)
+    new = await swap(host)
+    await here.until(lambda s: "host-key-fs01" in s.prompts)
+    with suppress(OSError, ValueError):  # it may die before it can say that it heard
+        await here.do("answer", "host-key-fs01", value="accept")
+    await here.until(lambda s: s.servers["fs01"].accepted_key == new and not session.running())
+    assert not session.known_hosts_path.exists()
+    async with night(session) as here:
+        await here.until(lambda s: s.epoch == 2 and up(s))
+        assert asked(here) == [new]
+
+
+async def test_a_new_key_that_is_the_pinned_one_needs_nobody(hosts: Hosts, tmp_path: Path, own_home: Path) -> None:
+    """A rebuild brought another key, which a person accepted; the next brings back the one that the plan pins."""
+    host = hosts("fs01", user="root")
+    host.run("cp -p /etc/ssh/ssh_host_ed25519_key /root/first")
+    pinned = host.host_key
+    step = '[[steps]]\nid = "{0}"\non = "fs01"\nnew_host_key = true\nmanual = "{0} it"\n'
+    steps = step.format("rebuild") + step.format("restore")
+    async with night(session_of(tmp_path, section(host, host_key=pinned) + steps)) as here:
+        await here.until(lambda s: up(s) and "manual-rebuild@fs01" in s.prompts)
+        new = await swap(host)
+        await here.until(lambda s: "host-key-fs01" in s.prompts)
+        await here.do("answer", "host-key-fs01", value="accept")
+        await here.until(up)
+        await here.do("done", "rebuild@fs01")
+        await here.until(lambda s: "manual-restore@fs01" in s.prompts)
+        host.kill_sshd()
+        host.run("cp -p /root/first /etc/ssh/ssh_host_ed25519_key")
+        await asyncio.to_thread(host.start_sshd)
+        await here.until(lambda s: s.servers["fs01"].accepted_key == pinned and up(s))
+        accepted = [(f.event.key, f.event.by) for f in here.facts if isinstance(f.event, HostKeyAccepted)]
+        assert accepted == [(new, "person"), (pinned, "pinned")] and asked(here) == [new]

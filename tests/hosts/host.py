@@ -141,8 +141,11 @@ class Host:
 
     def start_sshd(self) -> None:
         """Start the SSH server again after `kill_sshd`."""
+        named = self.root / "run/sshd.pid"
+        named.unlink(missing_ok=True)  # a killed one leaves its number there, and it is written only after listening begins
         self.run(self._server.command, timeout=10)
         self._wait_listening()
+        until(lambda: named.exists() and named.read_text().strip() != "", f"{self.name} names its SSH server")
 
     def drop_connections(self) -> int:
         """Kill every connection's server process, not the listener. How many processes it was."""

@@ -1,4 +1,5 @@
-"""The engine killed before and after every named commit and effect of a night, each time resumed. Prints what was hit.
+"""The engine killed before and after every named commit and effect of two nights, one that goes as planned and one that does
+not, each time resumed. Prints what was hit.
 
     python -m pytest tests/long/test_crash.py -s            (COCKPIT_POINTS="copy|claim": only points that match)
 """
@@ -9,6 +10,7 @@ import os
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -17,30 +19,32 @@ import pytest
 
 from tests.hosts import Hosts
 from tests.night.crashes import Ground, Night, points
+from tests.night.turns import Turns, turned
 
 AT_ONCE = 2
 
 
 @pytest.mark.timeout(3600)
-def test_killed_at_every_point(hosts: Hosts, place: Path) -> None:
+@pytest.mark.parametrize(("sort", "make"), [(Night, Ground.make), (Turns, turned)], ids=["as-planned", "with-turns"])
+def test_killed_at_every_point(hosts: Hosts, place: Path, sort: type[Night], make: Callable[[Hosts, Path], Ground]) -> None:
     grounds: Queue[Ground] = Queue()
     for number in range(AT_ONCE):
-        grounds.put(Ground.make(hosts, place / str(number)))
+        grounds.put(make(hosts, place / str(number)))
     first = grounds.get()
-    wanted = [p for p in points(first) if re.search(os.environ.get("COCKPIT_POINTS", ""), p)]
+    wanted = [p for p in points(first, sort) if re.search(os.environ.get("COCKPIT_POINTS", ""), p)]
     grounds.put(first)
     begun = time.monotonic()
 
     def crash(point: str) -> tuple[str, int, str]:
         ground = grounds.get()
-        night = Night(ground, (point,))
+        night = sort(ground, (point,))
         try:
             night.run().check()
             return point, night.kills, ""
         except Exception as problem:
             print(f"\n{point}: {problem}", flush=True)
             night.end()
-            ground = Ground.make(hosts, place / f"after-{point.replace(' ', '-')}")
+            ground = make(hosts, place / f"after-{point.replace(' ', '-')}")
             return point, 0, str(problem)
         finally:
             grounds.put(ground)

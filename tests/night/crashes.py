@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
@@ -26,7 +27,7 @@ from cockpit.state.model import State
 from cockpit.state.snapshot import digest, pack, unpack
 from cockpit.state.tail import state_of
 from tests.hosts import Host, Hosts
-from tests.night.sessions import write_plan
+from tests.night.sessions import lines, write_plan
 
 PASSWORD = "correct-horse-battery"
 SECONDS = 180.0  # that a night may take, with its resumptions
@@ -127,10 +128,10 @@ printf 'corr'; sleep 0.1; echo 'ect-horse-battery'
 STARTED = {"fs01": ["count", "freeze", "name", "secret", "data", "use"], "db01": ["count", "freeze", "name", "use"]}
 
 
-def steps() -> str:
+def steps(text: str) -> str:
     """Every job leaves one random line of its own on its server each time that it runs."""
-    parts = STEPS.split("[[steps]]")
-    return "[[steps]]".join(p.replace("MARK", MARK.replace("STEP", p.split('"')[1])) if "MARK" in p else p for p in parts)
+    parts = re.split(r"(?=\[\[)", text)
+    return "".join(p.replace("MARK", MARK.replace("STEP", p.split('"')[1])) if "MARK" in p else p for p in parts)
 
 
 @dataclass
@@ -138,23 +139,21 @@ class Ground:
     """Two hosts and a place for plans and sessions; each night has a folder of its own on the hosts."""
 
     place: Path
-    fs01: Host
-    db01: Host
+    hosts: dict[str, Host]
     nights: int = 0
 
     @classmethod
     def make(cls, hosts: Hosts, place: Path) -> Ground:
         place.mkdir(parents=True, exist_ok=True)
-        return cls(place, hosts("fs01", shell="csh", sudo="password", noisy_rc=True), hosts("db01", user="root"))
-
-    @property
-    def hosts(self) -> dict[str, Host]:
-        return {"fs01": self.fs01, "db01": self.db01}
+        made = hosts("fs01", shell="csh", sudo="password", noisy_rc=True), hosts("db01", user="root")
+        return cls(place, {host.name: host for host in made})
 
 
 @dataclass
 class Night:
     """One night on a ground, its engines killed one after the other at these points (or not), resumed until it ends."""
+
+    EXIT: ClassVar[int] = 0
 
     ground: Ground
     points: tuple[str, ...] = ()
@@ -169,19 +168,24 @@ class Night:
         (self.place / "files").mkdir(parents=True)
         (self.place / "files/secret.sh").write_text(SCRIPT)
         more: dict[str, Mapping[str, Any]] = {n: {"vars": {"place": self.on_host}} for n in self.ground.hosts}
-        self.plan = write_plan(self.place, self.ground.hosts.values(), steps(), name="crash", head=HEAD, **more)
+        head, paper = self.paper()
+        self.plan = write_plan(self.place, self.ground.hosts.values(), paper, name="crash", head=head, **more)
         self.state_home = self.place / "state"
+
+    def paper(self) -> tuple[str, str]:
+        """Of its plan: what comes before the servers, and the steps."""
+        return HEAD, steps(STEPS)
 
     # --- running it
 
     def run(self) -> Night:
         deadline = time.monotonic() + SECONDS
         code = self._follow(["run", str(self.plan), "--headless", "--wait"], deadline)
-        while code == 3:
+        while code in (3, -signal.SIGKILL):
             self.kills += 1
             assert self.kills <= len(self.points), f"it does not come up again\n{self.story()}"
             code = self._follow(["resume", "--headless", "--wait"], deadline)
-        assert code == 0, f"exit {code}\n{self.story()}"
+        assert code == self.EXIT, f"exit {code}\n{self.story()}"
         return self
 
     def end(self) -> None:
@@ -203,7 +207,7 @@ class Night:
                 while process.poll() is None:
                     assert time.monotonic() < deadline, f"not over within {SECONDS:.0f} s\n{self.story()}"
                     with suppress(JournalProblem, OSError, IndexError):  # not there yet, or just killed
-                        self._answer()
+                        self.answer()
                     time.sleep(0.03)
             finally:
                 process.kill()
@@ -215,20 +219,21 @@ class Night:
     def state(self) -> State:
         return state_of(self.session().journal_path)
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
+        """Whatever is asked now."""
         state = self.state()
         for prompt in list(state.prompts.values()):
             if prompt.kind == "manual":
-                self._ask(verb="done", target=prompt.task)
+                self.ask(verb="done", target=prompt.task)
             elif prompt.kind == "gate":
                 for who in ("maria", "otto"):
-                    self._ask(verb="go", target=prompt.task, **{"as": who})
+                    self.ask(verb="go", target=prompt.task, **{"as": who})
             elif prompt.kind == "secret":
-                self._ask(verb="answer", target=prompt.id, value=PASSWORD)
+                self.ask(verb="answer", target=prompt.id, value=PASSWORD)
             else:
                 raise AssertionError(f"nobody should be asked this: {prompt}\n{self.story()}")
 
-    def _ask(self, **request: Any) -> None:
+    def ask(self, **request: Any) -> None:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(10)
             sock.connect(os.fspath(self.session().socket_path))
@@ -251,23 +256,25 @@ class Night:
     def check(self) -> None:
         state = self.state()
         try:
-            assert state.outcome == "done"
-            assert {t.id: t.state for t in state.tasks.values() if t.state != "done"} == {}
-            assert {t.id: len(t.attempts) for t in state.tasks.values() if len(t.attempts) != 1} == {}
             assert state.illegal == 0
-            self._check_runs()
-            self._check_output()
-            self._check_copy()
+            self.judge(state)
             self._check_digests()
-            assert not self._leftovers()
+            assert not self.leftovers()
         except AssertionError as problem:
             raise AssertionError(f"{problem}\n{self.story()}") from None
 
-    def _check_runs(self) -> None:
-        for name, ran in STARTED.items():
-            for step in ran:
-                lines = self.ground.hosts[name].path(f"{self.on_host}/ran.{step}").read_text().splitlines()
-                assert len(lines) == 1, f"{step}@{name} ran {len(lines)} times"
+    def judge(self, state: State) -> None:
+        assert state.outcome == "done"
+        assert {t.id: t.state for t in state.tasks.values() if t.state != "done"} == {}
+        assert {t.id: len(t.attempts) for t in state.tasks.values() if len(t.attempts) != 1} == {}
+        ran = {f"{step}@{name}": self.ran(name, step) for name, begun in STARTED.items() for step in begun}
+        assert {task: times for task, times in ran.items() if times != 1} == {}
+        self._check_output()
+        self._check_copy()
+
+    def ran(self, server: str, step: str) -> int:
+        """How often it did."""
+        return len(lines(self.ground.hosts[server], f"{self.on_host}/ran.{step}"))
 
     def output(self, task: str, stream: str = "out") -> bytes:
         reader = Reader.open(self.session().journal_path)
@@ -289,7 +296,7 @@ class Night:
         assert self.output("here@local") == b"here\n"
 
     def _check_copy(self) -> None:
-        there = self.ground.db01.path(f"{self.on_host}/copy/sub")
+        there = self.ground.hosts["db01"].path(f"{self.on_host}/copy/sub")
         assert {p.name: p.read_text() for p in there.iterdir()} == {f"file {i}": f"{i} of fs01\n" for i in range(FILES)}
 
     def _check_digests(self) -> None:
@@ -306,12 +313,12 @@ class Night:
             apply(half, fact)
         assert digest(half) == whole == digest(self.state())
 
-    def _leftovers(self) -> list[str]:
+    def leftovers(self) -> list[str]:
         """Keys, routes, locks and secrets that the night should have taken away with it."""
         found: list[str] = []
         for host in self.ground.hosts.values():
             found += [str(p) for p in host.root.glob("**/.cockpit/routes/*")]
-            found += [str(p) for p in host.root.glob("**/.cockpit/claim")]
+            found += [str(p) for p in (*host.root.glob("**/.cockpit/claim"), *host.root.glob("var/tmp/cockpit-night~*"))]
             found += [str(p) for p in host.root.glob("**/authorized_keys") if "cockpit-route" in p.read_text()]
         for path in self.session().path.rglob("*"):
             if path.is_file() and PASSWORD.encode() in path.read_bytes():
@@ -319,10 +326,10 @@ class Night:
         return found
 
 
-def points(ground: Ground) -> list[str]:
+def points(ground: Ground, sort: type[Night] = Night) -> list[str]:
     """Every point that an undisturbed night passes, in order."""
     log = ground.place / "points"
-    night = Night(ground, env={"COCKPIT_CRASH_LOG": str(log)}).run()
+    night = sort(ground, env={"COCKPIT_CRASH_LOG": str(log)}).run()
     night.check()
     return log.read_text().split("\n")[:-1]
 

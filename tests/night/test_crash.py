@@ -5,6 +5,7 @@ And: what each engine held to be so at each fact is what a reader of the journal
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cockpit.state.model import State
 from cockpit.state.snapshot import digest
 from tests.hosts import Hosts
 from tests.night.crashes import Ground, Night
+from tests.night.sessions import Cockpit, write_plan
 
 COMMITS = (
     "before SessionStarted", "after EngineStarted", "after AttemptStarted#3", "before AttemptEnded", "before capture",
@@ -36,6 +38,14 @@ def test_killed_there_nothing_is_lost_or_done_twice(hosts: Hosts, place: Path, p
         night.end()
     assert night.kills == len(points), night.story()
     check_replay(night, dict(line.split() for line in digests.read_text().splitlines()))
+
+
+def test_a_session_whose_start_was_killed_is_resumed(cockpit: Cockpit, place: Path) -> None:
+    step = '[[steps]]\nid = "say"\non = "local"\nrun = "echo {{ inputs.word }}"\n'
+    plan = write_plan(place, [], step, head='[inputs.word]\nprompt = "?"\n\n')
+    cockpit("run", str(plan), "--headless", "--input", "word=hello", COCKPIT_CRASH="session made", code=-signal.SIGKILL)
+    cockpit("resume", "--headless")
+    assert cockpit.output("say@local") == b"hello\n"
 
 
 def check_replay(night: Night, live: dict[str, str]) -> None:

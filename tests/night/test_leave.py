@@ -28,6 +28,7 @@ def test_a_night_that_is_done_takes_its_records_away(cockpit: Cockpit, hosts: Ho
     assert follower.wait(30) == 0
     assert records(one) == ["/root/.cockpit/jobs/other/x.record"] and records(two) == []
     assert not one.path("/root/.cockpit/claim").exists()
+    assert not [host.name for host in (one, two) if list(host.path("/var/tmp").glob("cockpit-night~*"))]
     assert cockpit.output("work@fs01") == b"hello\n"
 
 

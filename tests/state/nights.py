@@ -47,7 +47,7 @@ def event(rng):
         lambda: e.ServerLost(server, "unreachable", "no route"),
         lambda: e.ServerDropped("b"),
         lambda: e.HostKeyOffered(server, "ssh-ed25519 K", "SHA256:k"),
-        lambda: e.HostKeyAccepted(server, "ssh-ed25519 K", "SHA256:k", "person"),
+        lambda: e.HostKeyAccepted(server, "ssh-ed25519 K", "SHA256:k", "person", "10.0.4.11"),
         lambda: e.Held(rng.choice([*SERVERS, ""])),
         lambda: e.Released(rng.choice([*SERVERS, ""])),
         lambda: e.NoteAdded("caf\u00e9", task),
