@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Plan, Step
 from cockpit.state.model import FAILED, State, Task
-from cockpit.state.standing import dropped
+from cockpit.state.standing import chart, dropped, on_failure
 from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, PAUSED, STALE, STALLED, UNSEEN, Mark, task_mark
 from cockpit.views.model import Night
 
@@ -89,13 +89,14 @@ def current(night: Night, tasks: list[Task]) -> Task | None:
 
 
 def _rank(night: Night, task: Task) -> int:
-    if task.state == FAILED and _continues(night.plan, task.step):
+    if task.state == FAILED and _continues(night, task.step):
         return _OVER
     return _RANK.get(word(night, task), _OVER)
 
 
-def _continues(plan: Plan, step_id: str) -> bool:
-    return any(s.id == step_id and s.on_failure == "continue" for s in (*plan.steps, *plan.backout))
+def _continues(night: Night, step_id: str) -> bool:
+    step = chart(night.plan).steps.get(step_id)
+    return step is not None and on_failure(step, night.state) == "continue"
 
 
 def heard(night: Night, server: str) -> float | None:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from cockpit.steps.wait import holds
 from tests.engine.ground import night, session_of
 
 UNDO = """
@@ -66,13 +61,3 @@ async def test_the_condition_of_a_wait_has_the_environment_and_place_of_its_step
     async with night(session_of(tmp_path, WAITS)) as here:
         state = await here.until(lambda s: s.tasks["wait@local"].attempts and s.tasks["wait@local"].attempts[0].ended)
         assert state.tasks["wait@local"].state == "done"
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_a_number_that_is_no_port_is_never_open(host: str) -> None:
-    async with await asyncio.start_server(lambda _, writer: writer.close(), host, 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        ctx: Any = None  # nobody but this machine is asked
-        assert await holds(ctx, f"tcp {host}:{port}") is None
-        assert "is no host and port" in str(await holds(ctx, f"tcp {host}:{port + 65536}"))
-        assert "is no host and port" in str(await holds(ctx, f"tcp {host}:0"))
