@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.fleet import Fleet
 from cockpit.fleet.routes import OpenRoute, open_route
@@ -24,6 +26,8 @@ from tests.hosts.host import Host
 MIB = 1 << 20
 COUNT = itertools.count(1)
 Way = Literal["pull", "push", "local"]
+HALVES = pytest.mark.parametrize(("python", "server"), [(True, {}), (False, {"without": ("python3",)})], ids=["python", "posix"])
+"""By python3, and by a POSIX shell on servers that have none."""
 
 
 @dataclass
