@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.fleet import Fleet
 from cockpit.fleet.routes import OpenRoute, open_route
@@ -24,6 +26,8 @@ from tests.hosts.host import Host
 MIB = 1 << 20
 COUNT = itertools.count(1)
 Way = Literal["pull", "push", "local"]
+HALVES = pytest.mark.parametrize(("python", "server"), [(True, {}), (False, {"without": ("python3",)})], ids=["python", "posix"])
+"""By python3, and by a POSIX shell on servers that have none."""
 
 
 @dataclass
@@ -73,10 +77,12 @@ class Mover:
         self.job = source if way == "push" else target
         self._become = become
 
-    async def start(self, pairs: Sequence[tuple[str, str]], *, told: bytes = b"", **how: Any) -> Run:
+    def part(self, pairs: Sequence[tuple[str, str]], **how: Any) -> Images:
         large = [Large(src, dst, size_of(self.source, src)) for src, dst in pairs]
-        ours, theirs = self._become if self.way == "push" else self._become[::-1]
-        part = Images(large, self.way, become=theirs, **how)
+        return Images(large, self.way, become=self._become[self.way == "push"], **how)
+
+    async def start(self, pairs: Sequence[tuple[str, str]], *, told: bytes = b"", **how: Any) -> Run:
+        part, ours = self.part(pairs, **how), self._become[self.way != "push"]
         forced = part.forced()
         if self.route is not None:
             assert forced is not None

@@ -1,42 +1,24 @@
-"""Block devices: a physical disk into an image and an image onto a disk, by loop devices; what may not be written to."""
+"""Block devices: a physical disk into an image and an image onto a disk, by loop devices; what may not be written to. By
+python3, and by a POSIX shell where there is none."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from cockpit.steps import copy
 from cockpit.steps.api import Outcome
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.images import COUNT, MIB, allocated, dense, mover, same, sparse
+from tests.copy.images import COUNT, HALVES, MIB, allocated, dense, mover, same, sparse
+from tests.copy.loops import Loop
 from tests.hosts import require
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 
-Loop = Callable[[Path], str]
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    """A block device over a file: the hosts share the machine's /dev."""
-    require("losetup", "mkfs.ext4", root=True)
-    made = []
-
-    def attach(path: Path) -> str:
-        device = subprocess.run(["losetup", "--find", "--show", path], capture_output=True, text=True, check=True).stdout.strip()
-        made.append(device)
-        return device
-
-    try:
-        yield attach
-    finally:
-        for device in made:
-            subprocess.run(["losetup", "--detach", device], check=False)
+ENTRY = bytes.fromhex("00000000 83000000 00080000 00500000")  # of a partition table: 10 MiB of Linux at 1 MiB
 
 
 async def test_a_disk_becomes_a_sparse_image_and_a_disk_again(loop: Loop, hosts: Hosts, tmp_path: Path) -> None:
@@ -62,8 +44,11 @@ async def test_a_disk_becomes_a_sparse_image_and_a_disk_again(loop: Loop, hosts:
         assert 0 < run.part.moved <= 2 * MIB
 
 
-async def test_a_device_in_use_or_too_small_is_refused(loop: Loop, hosts: Hosts, tmp_path: Path) -> None:
-    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+@HALVES
+async def test_a_device_in_use_or_too_small_is_refused(
+    python: bool, server: dict[str, Any], loop: Loop, hosts: Hosts, tmp_path: Path
+) -> None:
+    src, dst = hosts("src", user="root", **server), hosts("dst", user="root", **server)
     dense(src.path("/srv/image"), 20 * MIB)
     for size, mounted, words in ((10, False, "has 10485760 bytes, its source 20971520"), (30, True, "is mounted or in use")):
         device = loop(dense(tmp_path / f"disk{size}", size * MIB))
@@ -71,25 +56,47 @@ async def test_a_device_in_use_or_too_small_is_refused(loop: Loop, hosts: Hosts,
             made = dst.run(f"mkfs.ext4 -q {device} && mount {device} /mnt")
             assert made.returncode == 0, made.stderr
         async with mover(src, dst, "pull", tmp_path) as moving:
-            run = await moving.start([("/srv/image", device)])
+            run = await moving.start([("/srv/image", device)], python=python)
             outcome = await asyncio.wait_for(run.follow(), 30)
         assert outcome is not None and not outcome.transient and words in (outcome.error or ""), outcome
     dst.run("umount /mnt")
 
 
-async def test_a_device_written_to_meanwhile_is_noticed(loop: Loop, hosts: Hosts, tmp_path: Path) -> None:
-    """A device has no time of writing: its chunks are asked for again at the proof."""
-    src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    disk = dense(src.path("/srv/disk"), 96 * MIB)
+def partitioned(loop: Loop, disk: Path) -> tuple[str, str]:
+    """A disk of 16 MiB with one partition. Its device, and the partition's numbers."""
+    disk.write_bytes((bytes(446) + ENTRY).ljust(510, b"\0") + b"\x55\xaa")
+    os.truncate(disk, 16 * MIB)
     device = loop(disk)
+    subprocess.run(["partx", "-a", device], check=True)
+    name = Path(device).name
+    return device, Path(f"/sys/block/{name}/{name}p1/dev").read_text().strip().replace(":", " ")
+
+
+@HALVES
+async def test_a_disk_with_a_used_partition_is_refused(
+    python: bool, server: dict[str, Any], loop: Loop, hosts: Hosts, tmp_path: Path
+) -> None:
+    """Nobody has mounted the disk itself, and all of it would be overwritten."""
+    require("partx", "mkswap", "swapon", root=True)
+    src, dst = hosts("src", user="root", **server), hosts("dst", user="root", **server)
+    image, disk = dense(src.path("/srv/image"), 5 * MIB), tmp_path / "disk"
+    device, number = partitioned(loop, disk)
+    assert dst.run(f"mknod /srv/part b {number}").returncode == 0
     async with mover(src, dst, "pull", tmp_path) as moving:
-        run = await moving.start([(device, "/srv/image")], told=b"40000000")
-        following = asyncio.create_task(run.follow())
-        await run.until("copy", 64 * MIB)
-        src.run(f"printf meanwhile | dd of={device} conv=notrunc,fsync")
-        moving.tell(None)
-        outcome = await asyncio.wait_for(following, 30)
-        assert outcome is not None and "was written to while it was copied" in (outcome.error or ""), outcome
+        for take, give in (("mkfs.ext4 -q /srv/part && mount /srv/part /mnt", "umount /mnt"),
+                           ("mkswap -f /srv/part && swapon /srv/part", "swapoff /srv/part")):  # fmt: skip
+            taken = dst.run(take)
+            assert taken.returncode == 0, taken
+            try:
+                for target in (device, "/srv/part"):
+                    run = await moving.start([("/srv/image", target)], python=python)
+                    outcome = await asyncio.wait_for(run.follow(), 30)
+                    assert outcome is not None and "is mounted or in use" in (outcome.error or ""), (take, target, outcome)
+            finally:
+                dst.run(give)
+        await moving.move(("/srv/image", "/srv/part"), python=python)
+    dst.run(f"blockdev --flushbufs {device}")
+    assert disk.read_bytes()[MIB : 6 * MIB] == image.read_bytes()
 
 
 async def copied(hosts: list[Host], place: Path, source: str, target: str, **how: Any) -> tuple[Outcome, Context]:

@@ -10,7 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.copy.loops import loop
 from tests.night.sessions import Cockpit
+
+__all__ = ["loop"]
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ async def test_a_second_pass_moves_only_what_changed(way: Way, hosts: Hosts, tmp
         pair = ("/srv/disk", "/srv/disk")
         await moving.move(pair)
         same_again = await moving.move(pair)
-        assert (same_again.part.moved, same_again.part.detail()["unchanged"]) == (0, 1), "nothing changed: nothing is read"
+        assert (same_again.part.moved, same_again.part.detail()["unchanged"]) == (0, 1), "nothing changed: nothing is moved"
         change(here, 10, 40_000)
         with here.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, 4096)

@@ -81,7 +81,7 @@ def command_line(pid: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("how", ["full", "rewritten"])
+@pytest.mark.parametrize("how", ["full", "rewritten", "grows", "shrinks", "vanishes"])
 async def test_faults_are_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root", **NOTHING), hosts("dst", user="root", small={"/mnt": "30m"})
     here = dense(src.path("/srv/big"), SIZE)
@@ -93,10 +93,24 @@ async def test_faults_are_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
             await run.until("copy", SIZE // 2)
         if how == "rewritten":
             change(here, 2, 1000)
+        elif how == "grows":
+            with here.open("ab") as file:
+                file.write(b"x" * 5000)
+        elif how == "shrinks":
+            os.truncate(here, 40 * MIB)
+        elif how == "vanishes":
+            here.unlink()
         moving.tell(None)
         outcome = await asyncio.wait_for(following, 60)
-    words = {"full": "the target is full", "rewritten": "was rewritten"}
-    assert outcome is not None and words[how] in (outcome.error or ""), (outcome, bytes(run.errors))
+        words = {
+            "full": "the target is full", "rewritten": "/srv/big was rewritten while", "grows": "/srv/big grew from",
+            "shrinks": "/srv/big became shorter|/srv/big shrank from", "vanishes": "the source /srv/big is not there",
+        }[how]  # fmt: skip
+        assert outcome is not None and any(word in (outcome.error or "") for word in words.split("|")), (outcome, run.errors)
+        assert outcome.transient == (how not in ("full", "vanishes"))
+        if outcome.transient:
+            await moving.move(("/srv/big", "/srv/big"), python=False)
+            assert same(here, dst.path("/srv/big"))
 
 
 @pytest.mark.parametrize("how", ["flipped", "zeroed", "emptied", "recreated"])

@@ -20,6 +20,7 @@ VERBS = {
     "source": {"hello", "look", "map", "read", "digest", "holes"},
     "target": {"hello", "job", "prepare", "map", "take", "receipt", "digest", "flush", "settle", "finish"},
 }
+LARGEST = 1 << 50  # bytes of an image: a map has a byte of memory for each of its chunks
 AHEAD = 8  # blocks of a stream that have come and are not yet written
 BYTES = "hex:"  # how bytes stand in JSON
 
@@ -218,6 +219,8 @@ def _check_numbers(verb: str, args: "list[Any]", files: int) -> None:
     i = args[0]
     if not isinstance(i, int) or not 0 <= i < files:
         raise ValueError("file %r" % (i,))
+    if verb == "map" and not (isinstance(args[1], int) and 0 <= args[1] <= LARGEST):
+        raise ValueError("%r bytes" % (args[1],))
     if verb in ("read", "digest", "holes", "take", "receipt"):
         offset, length = args[1:3]
         if not isinstance(offset, int) or not isinstance(length, int) or offset < 0 or offset % CHUNK or not 0 < length <= CHUNK:

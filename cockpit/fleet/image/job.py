@@ -2,6 +2,10 @@
 
 Runs on the servers (Python 3.6). Its order: what there is, what is missing, the chunks over all streams, the disks in sync,
 the proof. A stream that breaks is made again; what a receipt stands for is not moved again. Says done of nothing unproven.
+
+What a receipt says of the source is known to be so still by the source's size, inode and time of writing. A device has no
+time of writing, and of an image that was done before nobody knows what was done to either end since: there the proof reads
+the source too, and moves what is another now. So resuming reads receipts, not data, and believes none that it can't check.
 """
 
 import os
@@ -21,14 +25,20 @@ LOOK = 5.0  # seconds between two looks at whether a source is still the same
 
 
 class Image:
-    """One file of the job. hashed by `name`; `digests`: chunk number -> hex; state as `Target.prepare` says."""
+    """One file of the job. hashed by `name`; `digests`: chunk number -> hex; state as `Target.prepare` says. fresh: numbers of
+    the chunks that this job has read at the source; the other digests are an earlier job's."""
 
     def __init__(self, i: int, look: Facts, plan: Facts) -> None:
         self.i, self.look = i, look
         self.size = look["size"]
         self.state, self.name = plan["state"], plan["hash"]
         self.digests = dict(plan["chunks"])
+        self.fresh = set()  # type: set[int]
         self.seen = time.monotonic()
+
+    def read(self, k: int, digest: str) -> None:
+        self.digests[k] = digest
+        self.fresh.add(k)
 
     def digest(self, k: int, length: int) -> str:
         return self.digests.get(k) or empty(length).hex()
@@ -63,7 +73,7 @@ class Job:
         self._phase("verify", self._prove)
         fact("report", {
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()}, "moved": self.telling.moved,
-            "streams": len(self.streams.all), "unchanged": sum(image.state == "done" for image in self.images),
+            "streams": len(self.streams.all), "unchanged": sum(not self._touched(image) for image in self.images),
             "hashes": sorted({image.name for image in self.images}), "again": len(self.bad),
             "images": [[image.size, image.whole()] for image in self.images],
         })  # fmt: skip
@@ -114,7 +124,7 @@ class Job:
         if image.state == "compare":
             wanted, theirs = self._differing(stream, image, at, length)
             if not any(wanted):
-                image.digests[at // CHUNK] = stream.target.call("receipt", image.i, at, length, theirs)
+                image.read(at // CHUNK, stream.target.call("receipt", image.i, at, length, theirs))
                 self.telling.done(image.i, length)
                 return
         for _ in range(2):
@@ -126,8 +136,7 @@ class Job:
     def _differing(self, stream: Stream, image: Image, at: int, length: int) -> "tuple[bytes, bytes]":
         asked = ("digest", image.i, at, length, image.name)
         theirs, ours = stream.both(asked, asked + (False,))
-        pairs = ((theirs[n : n + DIGEST], ours[n : n + DIGEST]) for n in range(0, len(theirs), DIGEST))
-        return bytes(a != b for a, b in pairs), theirs
+        return _unequal(theirs, ours), theirs
 
     def _move(
         self, stream: Stream, image: Image, at: int, length: int, clean: bool, wanted: "bytes | None", rest: bytes
@@ -140,7 +149,7 @@ class Job:
         finally:
             self.telling.done(image.i, -counted[0])
         if text:
-            image.digests[at // CHUNK] = text
+            image.read(at // CHUNK, text)
             self.telling.done(image.i, length)
         return bool(text)
 
@@ -165,15 +174,17 @@ class Job:
         stream.target.call("settle", image.i, image.size)
 
     def _prove(self) -> None:
-        """All of it, whatever an earlier process proved: nobody knows what was done to the target since."""
+        """All of it, whatever an earlier process proved: nobody knows what was done to the target since. Of a source in use
+        nothing can be proven, and what an earlier pass finished is left as it is."""
         todo = deque()  # type: deque[Chunk]
         for image in self.images:
             for at, length in chunks(image.size):
-                if image.state == "done":
+                if image.state == "done" and self.live:
                     self.telling.proof(length)
                 else:
                     todo.append((image, at, length))
         self.streams.share(todo, self._proof)
+        self.streams.flush()
         for image in self.images:
             self.streams.one(self._finish, image)
             self.telling.file()
@@ -182,18 +193,29 @@ class Job:
         """The chunk as it is on the disk, against what the source said it is; and that the source still says so."""
         self.pace.wait(0, self.streams.stop)
         self._still(stream, image)
-        device = image.look["device"] and not self.live
-        asked = ("digest", image.i, at, length, image.name)
-        said, there = stream.both(asked if device else ("holes", image.i, at, length), asked + (True,))
-        found = whole(there, length).hex()
-        wanted = image.digest(at // CHUNK, length)
-        if device and whole(said, length).hex() != wanted:
-            raise self._changed(image, "was written to")
-        if not device and said and not self.live:
+        doubted = (image.look["device"] or image.state == "done") and not self.live
+        holes, asked = ("holes", image.i, at, length), ("digest", image.i, at, length, image.name)
+        said, there = stream.both(asked if doubted else holes, asked + (True,))
+        if (stream.source.call(*holes) if doubted else said) and not self.live:
             raise Fault("io", "the source %s holds data where its file system tells of a hole" % self._source(image))
-        if found != wanted:
+        if doubted and whole(said, length).hex() != image.digest(at // CHUNK, length):
+            self._renew(stream, image, at, length, said, there)
+            self._proof(stream, image, at, length)
+            return
+        if whole(there, length).hex() != image.digest(at // CHUNK, length):
             self._repair(stream, image, at, length)
         self.telling.proof(length)
+
+    def _renew(self, stream: Stream, image: Image, at: int, length: int, said: bytes, there: bytes) -> None:
+        """The source is not what was read there: by this job, and it was not at rest; by an earlier one, and this is news."""
+        if at // CHUNK in image.fresh:
+            raise self._changed(image, "was written to")
+        self.bad.add((image.i, at))
+        words = "image: %s is at %d not what it was when that was copied before: moved again\n"
+        sys.stderr.write(words % (self._source(image), at))
+        if not self._move(stream, image, at, length, True, _unequal(said, there), there):
+            raise Fault("infrastructure", self._twice(image, at, "came over the network as something else than was sent"))
+        self.telling.done(image.i, -length)
 
     def _repair(self, stream: Stream, image: Image, at: int, length: int) -> None:
         """What lies there is not what came: once more, and a second time is no accident."""
@@ -219,8 +241,12 @@ class Job:
 
     def _finish(self, stream: Stream, image: Image) -> None:
         self._still(stream, image, 0)
-        if image.state != "done":
+        if self._touched(image):
             stream.target.call("finish", image.i, image.look)
+
+    def _touched(self, image: Image) -> bool:
+        """Whether anything of it was not there already."""
+        return image.state != "done" or bool(image.fresh)
 
     def _changed(self, image: Image, how: str) -> Fault:
         return Fault("changed", "the source %s %s while it was copied" % (self._source(image), how))
@@ -233,6 +259,11 @@ class Job:
 
     def _target(self, image: Image) -> str:
         return self.targets[image.i]
+
+
+def _unequal(one: bytes, other: bytes) -> bytes:
+    """For each block, by its two digests: whether they differ."""
+    return bytes(one[n : n + DIGEST] != other[n : n + DIGEST] for n in range(0, len(one), DIGEST))
 
 
 def _how(before: Facts, now: Facts) -> str:

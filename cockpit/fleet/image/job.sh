@@ -3,10 +3,12 @@
 #
 # Given: way, shell, half, streams, live; and src and dst, functions that ask. A chunk: its sum at the source; nothing to do
 # where the target has that sum; else it is read, written, synced, summed at the target, and receipted. The proof sums the
-# target again, past the cache where dd can; what is not on the disk as it was written is moved once more.
+# target again, past the cache where dd can; what is not on the disk as it was written is moved once more. Of a device, which
+# has no time of writing, and of what was done before it sums the source again too: receipts of an earlier job are no word.
 
 CHUNK=16 # MiB
 MIB=1048576
+LOOK=5 # seconds between two looks at whether a source is still the same
 tmp=${TMPDIR:-/tmp}/cockpit-image.$$
 umask 077
 mkdir "$tmp" || exit 1
@@ -29,8 +31,8 @@ kind() {
         *"Read-only file system"*) echo "readonly the target is mounted read-only" ;;
         *"nput/output error"*) echo "io a disk has an input/output error" ;;
         *"is mounted or in use"* | *"is no file"* | *"its source"*) echo "refused $(tail -n 1 "$1")" ;;
-        *"was rewritten while"*) echo "changed $(tail -n 1 "$1")" ;;
-        *"written, twice"*) echo "infrastructure $(tail -n 1 "$1")" ;;
+        *" while it was copied"*) echo "changed $(tail -n 1 "$1")" ;;
+        *", twice"*) echo "infrastructure $(tail -n 1 "$1")" ;;
         *"is not there"*) echo "gone $(tail -n 1 "$1")" ;;
         *"may not be opened"* | *"ermission denied"*) echo "refused $(tail -n 1 "$1")" ;;
         *) echo "broken $(tail -n 1 "$1")" ;;
@@ -65,15 +67,15 @@ pace() {
 
 # WORKER: its share of the chunks in $tmp/todo; lines for `count`: moved BYTES, chunk LENGTH, failed KIND WORDS
 worker() {
-    w=$1 err=$tmp/err.$1 turn=0
+    w=$1 err=$tmp/err.$1 turn=0 looked=$(date +%s)
     while read -r i at long sparse zero state; do
         turn=$((turn + 1))
         [ $((turn % streams)) = "$w" ] || continue
         [ -e "$tmp/stop" ] && return
         pace 0 0
         began=$(date +%s)
-        move || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
-        say "chunk $((long * MIB)) $moved"
+        now_and_then && move || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
+        say "chunk $long $moved"
         pace "$moved" $(($(date +%s) - began))
     done < "$tmp/todo"
 }
@@ -85,7 +87,7 @@ move() {
         if [ "$want" = "$zero" ]; then
             if [ "$state" != write ]; then ask "$err" dst zero "$i" "$at" "$long" || return; fi
         elif [ "$state" = write ] || [ "$state" = again ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
-            moved=$((moved + long * MIB))
+            moved=$((moved + long))
             { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; } | dst take "$i" "$at" "$long" "$sparse" 2> "$err"
             case $(kind "$err") in full* | readonly* | io*) return 1 ;; esac
         fi
@@ -93,6 +95,7 @@ move() {
         if [ "$got" = "$want" ]; then ask "$err" dst have "$i" "$at" "$want"; return; fi
         if [ -e "$err.broke" ]; then rm -f "$err.broke"; sleep 1; fi
         want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+        still "$i" || return
     done
     echo "the data at $at MiB came as something else than was sent, twice" > "$err"
     return 1
@@ -100,28 +103,36 @@ move() {
 
 prover() {
     w=$1 err=$tmp/err.$1 turn=0
-    while read -r i at long want; do
+    looked=$(date +%s)
+    while read -r i at long want whole; do
         turn=$((turn + 1))
         [ $((turn % streams)) = "$w" ] || continue
         [ -e "$tmp/stop" ] && return
         pace 0 0
-        got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
-        if [ "$got" != "$want" ] && ! repair; then
-            : > "$tmp/stop"
-            say "failed $(kind "$err")"
-            return
-        fi
-        say "proved $((long * MIB))"
+        now_and_then && prove || { : > "$tmp/stop"; say "failed $(kind "$err")"; return; }
+        say "proved $long"
     done < "$tmp/proof"
 }
 
-# What lies there is not what came: moved once more; a second time is no accident.
+prove() {
+    got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || return
+    now=$want
+    if [ "$whole" = 1 ]; then now=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return; fi
+    [ "$got" = "$want" ] && [ "$now" = "$want" ] || repair
+}
+
+# What lies there is not what came, or what came before is no more: moved once more; a second time is no accident.
 repair() {
     said=$want sparse=whole zero=$nothing state=again
-    say "image: the target is not on the disk at $at MiB as it was written: moved again" >&2
-    say "$i $at" >> "$tmp/again"
     now=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
-    if [ "$now" != "$said" ] && [ "$live" = 0 ]; then echo "the source was rewritten while it was copied" > "$err"; return 1; fi
+    if [ "$now" != "$said" ] && [ "$live" = 0 ] && { [ "$whole" = 0 ] || grep -q "^$i $at " "$tmp/todo"; }; then
+        say "$(named "$i") was written to while it was copied" > "$err"
+        return 1
+    fi
+    words="the target is not on the disk at $at MiB as it was written"
+    [ "$now" = "$said" ] || words="$(named "$i") is at $at MiB not what it was when that was copied before"
+    say "image: $words: moved again" >&2
+    say "$i $at" >> "$tmp/again"
     move || return
     say "chunk 0 $moved"
     say "$at $want" >> "$tmp/sums.$i" # of a live source it may be another
@@ -169,22 +180,37 @@ look() { # I: what of this file is to be done
     chunks=$(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) k=0
     [ "$state" = done ] && { say "chunk $size 0" >> "$tmp/there"; return; }
     while [ "$k" -lt "$chunks" ]; do
-        at=$((k * CHUNK)) long=$CHUNK zero=$nothing
-        [ $((size - at * MIB)) -lt $((CHUNK * MIB)) ] && long=$(((size - at * MIB + MIB - 1) / MIB)) zero=-
-        if grep -q "^$at " "$tmp/begin.$1"; then say "chunk $((long * MIB)) 0" >> "$tmp/there"
+        at=$((k * CHUNK)) zero=$nothing
+        long=$(length)
+        [ "$long" = $((CHUNK * MIB)) ] || zero=-
+        if grep -q "^$at " "$tmp/begin.$1"; then say "chunk $long 0" >> "$tmp/there"
         else say "$1 $at $long $sparse $zero $state" >> "$tmp/todo"; fi
         k=$((k + 1))
     done
 }
 
-still() { # I: the source is what it was
-    ask "$tmp/err" src look "$1" > "$tmp/now" || refused
-    [ "$live" = 1 ] || cmp -s "$tmp/now" "$tmp/look.$1" && return
-    read -r before _ < "$tmp/look.$1"
-    read -r now _ < "$tmp/now"
+# Of the chunk at `at` of an image of `size` bytes.
+length() { left=$((size - at * MIB)); echo $((left < CHUNK * MIB ? left : CHUNK * MIB)); }
+
+named() { sed -n '2s/^/the source /p' "$tmp/look.$1"; }
+
+still() { # I: the source is what it was; else words in $err
+    [ "$live" = 0 ] || return 0
+    ask "$err" src look "$1" > "$err.now" || return
+    read -r before as _ < "$tmp/look.$1"
+    read -r now who _ < "$err.now"
+    [ "$now $who" = "$before $as" ] && return
     words="was rewritten"
-    [ "$now" = "$before" ] || words="went from $before to $now bytes"
-    fail changed "a source $words while it was copied"
+    [ "$now" -gt "$before" ] && words="grew from $before to $now bytes"
+    [ "$now" -lt "$before" ] && words="shrank from $before to $now bytes"
+    say "$(named "$1") $words while it was copied" > "$err"
+    return 1
+}
+
+now_and_then() {
+    [ $(($(date +%s) - looked)) -lt "$LOOK" ] && return
+    looked=$(date +%s)
+    still "$i"
 }
 
 # SUMS: chunks with their sums, the last word of each
@@ -196,26 +222,24 @@ t0=$(date +%s)
 say "at copy 0 0 0 0 $total"
 choose
 nothing=$(dd if=/dev/zero bs=$MIB count=$CHUNK 2>/dev/null | dst_sum)
-i=0
+i=0 err=$tmp/err
 while [ "$i" -lt "$files" ]; do look "$i"; i=$((i + 1)); done
 count copy < "$tmp/there"
 share copy worker
 t1=$(date +%s)
 i=0
 while [ "$i" -lt "$files" ]; do
-    still "$i"
+    still "$i" || refused
     read -r size who rest < "$tmp/look.$i"
     read -r state < "$tmp/begin.$i"
-    if [ "$state" != done ]; then
-        ask "$tmp/err" dst begin "$i" "$size" "$who" "$tool" | sed 1d | latest > "$tmp/sums.$i"
-        [ $(($(wc -l < "$tmp/sums.$i"))) = $(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) ] ||
-            fail changed "a target was replaced while it was written"
-        while read -r at want; do
-            long=$CHUNK
-            [ $((size - at * MIB)) -lt $((CHUNK * MIB)) ] && long=$(((size - at * MIB + MIB - 1) / MIB))
-            say "$i $at $long $want" >> "$tmp/proof"
-        done < "$tmp/sums.$i"
-    fi
+    ask "$tmp/err" dst begin "$i" "$size" "$who" "$tool" | sed 1d | latest > "$tmp/sums.$i"
+    [ $(($(wc -l < "$tmp/sums.$i"))) = $(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) ] ||
+        fail changed "a target was replaced while it was written"
+    whole=0
+    case $live$state$who in 0done* | 0*device*) whole=1 ;; esac
+    [ "$live$state" = 1done ] || while read -r at want; do
+        say "$i $at $(length) $want $whole" >> "$tmp/proof"
+    done < "$tmp/sums.$i"
     i=$((i + 1))
 done
 say "at sync $total 0 0 0 0"
@@ -223,10 +247,12 @@ t2=$(date +%s)
 share verify prover
 i=0 images='' unchanged=0
 while [ "$i" -lt "$files" ]; do
-    still "$i"
-    read -r size who mode rest < "$tmp/look.$i"
+    still "$i" || refused
+    read -r size who dress < "$tmp/look.$i"
     read -r state < "$tmp/begin.$i"
-    if [ "$state" = done ]; then unchanged=$((unchanged + 1)); else ask "$tmp/err" dst end "$i" "$size" $mode $rest || refused; fi
+    case $who in device*) dress='' ;; esac
+    if [ "$state" = done ] && ! grep -q "^$i " "$tmp/again"; then unchanged=$((unchanged + 1))
+    else ask "$tmp/err" dst end "$i" "$size" $dress || refused; fi
     images="$images${images:+, }[$size, \"$({ latest "$tmp/sums.$i" 2>/dev/null; echo "$size"; } | dst_sum)\"]"
     i=$((i + 1))
 done

@@ -28,9 +28,10 @@ def _names(paths: Sequence[str]) -> Iterator[str]:
 
 
 def half(role: Role, paths: Sequence[str], *, become: bool) -> str:
-    """The forced command of the other side: answers the one question in SSH_ORIGINAL_COMMAND, about these paths."""
+    """The forced command of the other side: answers the one question in SSH_ORIGINAL_COMMAND, if it is one of its role's,
+    about these paths."""
     sudo = "sudo -n " if become else ""
-    return f'{sudo}sh -c {quote(_text("half.sh"))} cockpit "$SSH_ORIGINAL_COMMAND" {" ".join(_names(paths))}'
+    return f'{sudo}sh -c {quote(_text("half.sh"))} cockpit {role} "$SSH_ORIGINAL_COMMAND" {" ".join(_names(paths))}'
 
 
 def job(
@@ -38,11 +39,11 @@ def job(
     live: bool,
 ) -> str:  # fmt: skip
     """The job's own command, for /bin/sh. `bundle.job` says what the words are."""
-    here = {"src": " ".join(_names(sources)), "dst": " ".join(_names(targets))}
+    here = {"src": ("source", " ".join(_names(sources))), "dst": ("target", " ".join(_names(targets)))}
     far = {"pull": "src", "push": "dst"}.get(way, "")
     lines = [f"half={quote(_text('half.sh'))}", f"streams={streams} live={int(live)} files={len(sources)} total={sum(sizes)}"]
-    for end, names in here.items():
-        asked = f'sh {quote(shell)} cockpit "$@"' if end == far and shell else f'sh -c "$half" cockpit "$*" {names}'
+    for end, (role, names) in here.items():
+        asked = f'sh {quote(shell)} cockpit "$@"' if end == far and shell else f'sh -c "$half" cockpit {role} "$*" {names}'
         taken = '[ "$1" = take ] || exec </dev/null; '
         lines.append(f"{end}() {{ ({taken}{asked}); }}")
     lines.append(_SUM)

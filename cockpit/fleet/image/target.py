@@ -221,7 +221,9 @@ def _opened(path: bytes, make: bool) -> Disk:
     try:
         seen = os.stat(path)
     except FileNotFoundError:
-        return Disk(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        if not os.path.islink(path):
+            return Disk(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        seen = os.lstat(path)
     if stat.S_ISBLK(seen.st_mode):
         _unused(path)
     elif not stat.S_ISREG(seen.st_mode) or os.path.islink(path):

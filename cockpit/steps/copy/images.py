@@ -33,7 +33,8 @@ class Large:
 
 class Images:
     """Conforms to `Part`. way: pull (the job is at the target), push (at the source), local. become: of the side that the
-    route's key logs in to. live: the source may change meanwhile (an initial pass); python: both sides have python3."""
+    route's key logs in to. live: the source may change meanwhile (an initial pass), and what was done before is not
+    looked at again; else all of it is proven, and what was done before at both ends. python: both sides have python3."""
 
     name = "images"
 
