@@ -197,6 +197,9 @@ class TablePane(Pane):
         if self._rows:
             self._move((self._index + direction) % len(self._rows))
 
+    def end_row(self, direction: int) -> None:
+        self._move(0 if direction > 0 else len(self._rows) - 1)
+
     # --- mouse: works, never needed
 
     def on_click(self, event: events.Click) -> None:

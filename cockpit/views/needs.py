@@ -15,7 +15,7 @@ from cockpit.state import alarms
 from cockpit.state.model import FAILED, UNKNOWN, Ended, Prompt
 from cockpit.state.standing import dropped
 from cockpit.units import clock, format_duration
-from cockpit.views.logs import clean_lines, one_line
+from cockpit.views.logs import harmless, one_line
 from cockpit.views.model import Cell, Column, Night, Row, Table, Tone
 from cockpit.views.words import plural
 
@@ -49,7 +49,7 @@ class Need:
     def line(self) -> str:
         """Its first line, marked where more follow."""
         first, *more = self.what.split("\n")
-        return f"{first} ..." if more else first
+        return f"{first} …" if more else first
 
     @property
     def sentence(self) -> str:
@@ -93,7 +93,7 @@ def question(night: Night, p: Prompt) -> str:
     """The question, harmless, without the name of its task, which the screen says beside it: in a headless run it stands
     alone. All its lines: who says "done" has to have seen the last one too."""
     task = night.state.tasks.get(p.task or "")
-    text = "\n".join(clean_lines(p.text.strip().encode("utf-8", errors="replace")))
+    text = "\n".join(harmless(p.text))
     for name in (f"{task.id}: ", f"{task.id} ", f"{task.title}: ") if task else ():
         text = text.removeprefix(name)
     return text
