@@ -187,7 +187,7 @@ class Board(Screen[None]):
             return self._on(self.deck.may_act and not self.places.small)
         if action == "item":
             return self._on(not self.places.small)
-        return self._on(self.here.can_filter) if action == "filter" else True
+        return self._on(self.here.can_filter and not self.places.small) if action == "filter" else True
 
     @staticmethod
     def _on(works: bool) -> bool | None:
