@@ -141,12 +141,12 @@ async def test_r_offers_what_the_engine_does_again(tmp_path: Path, state: str) -
 async def test_n_begins_with_the_oldest_and_goes_round_and_big_n_with_the_newest(tmp_path: Path) -> None:
     async with console(tmp_path, (200, 60)) as c:
         board = c.app.board
-        for keys, at in ((("n",), 0), (("n",), 1), (("N",), 0), (("N",), -1), (("n",), 0), (("escape", "N"), -1), (("escape", "n"), 0)):
-            await c.press(*keys)
-            await c.until(lambda at=at: board.here.id == "needs" and board.here.selected == _keys(c)[at], lambda: f"{keys} {at}")
+        for keys, at in (("n", 0), ("n", 1), ("N", 0), ("N", -1), ("n", 0), ("escape N", -1), ("escape n", 0)):
+            await c.press(*keys.split())
+            await c.until(lambda at=at: board.here.id == "needs" and board.here.selected == _keys(c)[at])
 
 
-async def test_a_digit_in_watch_goes_to_what_it_is_about_and_one_about_the_whole_night_says_so(tmp_path: Path) -> None:
+async def test_a_digit_goes_to_what_it_is_about_and_one_about_the_whole_night_says_so(tmp_path: Path) -> None:
     night, clock = await middle(tmp_path)
     async with console(tmp_path, acting=False, night=(night, clock)) as c:
         await c.press("1")
@@ -180,7 +180,8 @@ async def test_the_cursor_stays_on_its_row_by_key_when_the_rows_are_sorted_anew(
         c.app.board.here.select("backup@web01")
         await c.sees(">backup@web01")
         before = [r.key for r in c.app.board.here._rows]  # type: ignore[attr-defined]
-        await night.writer.append(AttemptEnded("backup@fs01", 1, "failed", 1, "broke off"), RetryAsked("backup@fs01", by_plan=True))
+        broke_off = AttemptEnded("backup@fs01", 1, "failed", 1, "broke off")
+        await night.writer.append(broke_off, RetryAsked("backup@fs01", by_plan=True))
         await night.writer.append(TransferPaused("backup@sql01"), who="maria")
         await c.until(lambda: [r.key for r in c.app.board.here._rows] != before)  # type: ignore[attr-defined]
         assert c.app.board.here.selected == "backup@web01"
