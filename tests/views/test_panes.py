@@ -129,7 +129,7 @@ def test_one_transfer_in_prose() -> None:
     assert "Moved: 40.0 GB of 200 GB (copy), stalled 3m10" in said
     said = text(the_night().night(1500), "copy-out@fs01")
     assert re.search(r"\(copy\), 41m1[23] \(–4\dm\) left\nRate: 200 MB/s now, 200 MB/s 1 min, 200 MB/s 10 min", said)
-    assert "Does: copy /srv/data/ to bkp01:/vault/{{ server.name }}/" in said
+    assert "Does: copy /srv/data/ to bkp01:/vault/fs01/" in said
 
 
 def test_a_gate_tells_who_said_what() -> None:
