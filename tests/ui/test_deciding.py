@@ -158,12 +158,17 @@ async def test_holding_goes_at_once_and_releasing_asks(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         await c.press("j", "x")
         assert (await c.asked("hold"))["target"] == "fs02"
-        await c.sees("hold fs02: heard")
+        await c.until(lambda: _held(c, "fs02"))
         text = await _open(c, "x")
         assert "Release fs02?" in text and "starts at once" in text
         assert [r["verb"] for r in c.engine.asked] == ["hold"]
         await c.press("y")
         assert (await c.asked("release"))["target"] == "fs02"
+
+
+def _held(c: Console, target: str) -> bool:
+    """The screen knows that it is held."""
+    return c.app.board.night is not None and target in c.app.board.night.state.held
 
 
 async def test_holding_everything_asks_and_so_does_releasing_it(tmp_path: Path) -> None:
@@ -176,7 +181,7 @@ async def test_holding_everything_asks_and_so_does_releasing_it(tmp_path: Path) 
             assert verb not in [r["verb"] for r in c.engine.asked]
             await c.press("y")
             assert (await c.asked(verb)).get("target", "") == ""
-            await c.sees(f"{verb} : heard")
+            await c.until(lambda verb=verb: _held(c, "") == (verb == "hold"))
 
 
 async def test_a_note_and_an_acknowledgement_carry_the_name(tmp_path: Path) -> None:
