@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from cockpit import __version__, crash
 from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw, decide
+from cockpit.engine.alarms import Alarms
 from cockpit.engine.attempt import Attempt
 from cockpit.engine.claims import Claims
 from cockpit.engine.forecasts import Recorder
@@ -77,6 +78,7 @@ class Engine:
         self.offsets: dict[tuple[str, int, str], int] = {}  # of each attempt's streams, as queued for the journal
         self.lag = LoopLag()
         self.forecasts = Recorder(self)
+        self.alarms = Alarms(self)
         self._heard: dict[str, float] = {}
         self._reader: Reader | None = None
         self._aside: set[asyncio.Task[Any]] = set()
@@ -157,6 +159,7 @@ class Engine:
         self.background(self.lag.watch())
         self.background(self._sample())
         self.background(self.forecasts.run())
+        self.background(self.alarms.run())
         self.leave_dropped()
         await self.fleet.start()
         for task in list(self.state.tasks.values()):

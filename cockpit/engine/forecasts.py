@@ -37,6 +37,7 @@ class Recorder:
         self._newest: dict[str, Sample] = {}  # of each transfer, as it was told since the last look
         self._told: dict[str, tuple[float, tuple[object, ...]]] = {}  # task -> when, and in which phase and past which mark
         self._night_at, self._night_seq, self._rest = 0.0, 0, CHANGE_AFTER
+        self.made: Forecast | None = None  # the newest of the night
 
     def heard(self, task: str, sample: Sample) -> None:
         """A sample of its progress."""
@@ -54,7 +55,7 @@ class Recorder:
         due = [state.tasks[task] for task, sample in self._newest.items() if task in state.tasks and self._due(task, sample, now)]
         self._newest.clear()
         for task in due:
-            moving = self._moving(task, now)
+            moving = self.moving(task, now)
             if moving is not None and task.attempt is not None:
                 self._engine.writer.sample(Sample(now, f"{NIGHT}/{task.id}", _of_transfer(moving, task.attempt.n)))
         if self._night_due(state, now):
@@ -80,14 +81,14 @@ class Recorder:
 
     def _record_night(self, state: State, now: float) -> None:
         began = time.thread_time()
-        moving = {t.id: m for t in state.tasks.values() if t.state in (RUNNING, UNKNOWN) and (m := self._moving(t, now))}
+        moving = {t.id: m for t in state.tasks.values() if t.state in (RUNNING, UNKNOWN) and (m := self.moving(t, now))}
         plan = self._engine.plan
-        made = forecast(plan, state, standings(plan, state, now), moving, now)
+        self.made = made = forecast(plan, state, standings(plan, state, now), moving, now)
         self._engine.writer.sample(Sample(now, NIGHT, _of_night(made)))
         self._night_at, self._night_seq = now, state.seq
         self._rest = max(CHANGE_AFTER, (time.thread_time() - began) / SHARE)
 
-    def _moving(self, task: Task, now: float) -> TransferNow | None:
+    def moving(self, task: Task, now: float) -> TransferNow | None:
         """As a screen sees it; None where nothing was told of it yet."""
         if task.id not in self._told or task.attempt is None:
             return None

@@ -33,12 +33,12 @@ from cockpit.journal.task_events import (
 )
 
 __all__ = [
-    "KINDS", "AlarmAcknowledged", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted", "AttemptUnknown",
-    "BackoutStarted", "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled", "Event", "Fact",
-    "GateAnswered", "Held", "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded", "NoteAdded",
-    "PlanAdopted", "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked", "ServerContacted",
-    "ServerDropped", "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed", "TaskSkipped",
-    "TransferFronted", "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
+    "KINDS", "AlarmAcknowledged", "AlarmEnded", "AttemptEnded", "AttemptFound", "AttemptNoted", "AttemptStarted",
+    "AttemptUnknown", "BackoutStarted", "CancelAsked", "CheckFinished", "EngineStarted", "EngineStopped", "EngineTroubled",
+    "Event", "Fact", "GateAnswered", "Held", "HostKeyAccepted", "HostKeyOffered", "InputGiven", "LimitChanged", "NightEnded",
+    "NoteAdded", "PlanAdopted", "PromptAnswered", "PromptOpened", "PromptWithdrawn", "Released", "RetryAsked",
+    "ServerContacted", "ServerDropped", "ServerLost", "SessionStarted", "StartAsked", "TaskMarkedDone", "TaskMarkedFailed",
+    "TaskSkipped", "TransferFronted", "TransferPaused", "TransferResumed", "UndoAsked", "ValueCaptured", "decode", "encode",
 ]
 
 # --- the session and its engine
@@ -209,5 +209,17 @@ class NoteAdded(Event):
 
 
 @kind
-class AlarmAcknowledged(Event):
+class AlarmEnded(Event):
+    """A trouble that calls a person is over, and no other fact tells of it: a transfer moves again, the night is in time
+    again. alarm: its newest occurrence, as `state.alarms` names it; since: when it began."""
+
     alarm: str
+    since: float
+    text: str  # how it ended: "moves again"
+    task: str | None = None
+    server: str | None = None
+
+
+@kind
+class AlarmAcknowledged(Event):
+    alarm: str  # an occurrence, or a bare name: all of it that has begun

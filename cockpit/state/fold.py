@@ -12,8 +12,8 @@ from typing import Any
 from cockpit.journal import events as e
 from cockpit.journal.events import Event, Fact
 from cockpit.plan.model import LOCAL, split_task
-from cockpit.state import fold_tasks
-from cockpit.state.model import DONE, PENDING, SKIPPED, Note, Prompt, Proof, ServerState, State, Task
+from cockpit.state import alarms, fold_tasks
+from cockpit.state.model import DONE, PENDING, SKIPPED, Ended, Note, Prompt, Proof, ServerState, State, Task
 
 Handler = Callable[[State, Fact, Any], None]
 
@@ -122,6 +122,7 @@ def _contact(server: ServerState, contact: str, at: float) -> None:
 
 def _server_contacted(state: State, fact: Fact, event: e.ServerContacted) -> None:
     server = _server(state, event.server)
+    _back(state, server, fact.at)
     _contact(server, "up", fact.at)
     server.contacted = fact.at
     server.boot_id = event.boot_id or server.boot_id
@@ -130,8 +131,20 @@ def _server_contacted(state: State, fact: Fact, event: e.ServerContacted) -> Non
         server.problem = server.text = None
 
 
+def _back(state: State, server: ServerState, at: float) -> None:
+    """What called a person stays until it is acknowledged; a key that was accepted meanwhile was seen to."""
+    since, worse = server.since, server.worse
+    if since is None or worse is None or not alarms.calls(state, server, at):
+        return
+    if server.accepted is None or server.accepted < since:
+        name = alarms.lost(server.name)
+        _keep(state, Ended(alarms.occurrence(name, worse), since, at, server=server.name))
+
+
 def _server_lost(state: State, fact: Fact, event: e.ServerLost) -> None:
     server = _server(state, event.server)
+    if server.contact != "lost" or event.problem not in (server.problem, "unreachable"):
+        server.worse = fact.at
     _contact(server, "lost", fact.at)
     if server.contact != "dropped":
         server.problem, server.text = event.problem, event.text
@@ -141,6 +154,7 @@ def _server_dropped(state: State, fact: Fact, event: e.ServerDropped) -> None:
     server = _server(state, event.server)
     _contact(server, "dropped", fact.at)
     server.problem, server.text = None, fact.why
+    state.ended = {name: ended for name, ended in state.ended.items() if ended.server != event.server}
     for prompt in list(state.prompts.values()):
         if event.server in (prompt.server, split_task(prompt.task or "")[1]):
             del state.prompts[prompt.id]
@@ -234,8 +248,26 @@ def _note_added(state: State, fact: Fact, event: e.NoteAdded) -> None:
     state.notes.append(Note(fact.seq, fact.at, fact.who, event.text, event.target))
 
 
+def _alarm_ended(state: State, fact: Fact, event: e.AlarmEnded) -> None:
+    _keep(state, Ended(event.alarm, event.since, fact.at, event.text, event.task, event.server))
+
+
+def _keep(state: State, ended: Ended) -> None:
+    """Unless it was acknowledged. What was acknowledged of it is forgotten: the next time it is new."""
+    name, seen = alarms.name_of(ended.alarm), alarms.acknowledged(state, ended.alarm)
+    state.acknowledged = {alarm: at for alarm, at in state.acknowledged.items() if alarms.name_of(alarm) != name}
+    if not seen:
+        before = state.ended.get(name)
+        ended.times += before.times if before else 0
+        state.ended[name] = ended
+
+
 def _alarm_acknowledged(state: State, fact: Fact, event: e.AlarmAcknowledged) -> None:
-    state.acknowledged[event.alarm] = fact.who or ""
+    name = alarms.name_of(event.alarm)
+    ended = state.ended.get(name)
+    if ended is not None and event.alarm in (name, ended.alarm):
+        del state.ended[name]
+    state.acknowledged[event.alarm] = fact.at
 
 
 HANDLERS: dict[type[Event], Handler] = {
@@ -247,6 +279,6 @@ HANDLERS: dict[type[Event], Handler] = {
     e.CheckFinished: _check_finished, e.ValueCaptured: _value_captured, e.PromptOpened: _prompt_opened,
     e.PromptAnswered: _prompt_closed, e.PromptWithdrawn: _prompt_closed, e.GateAnswered: _gate_answered,
     e.LimitChanged: _limit_changed, e.TransferPaused: _paused, e.TransferResumed: _resumed, e.TransferFronted: _fronted,
-    e.NoteAdded: _note_added, e.AlarmAcknowledged: _alarm_acknowledged,
+    e.NoteAdded: _note_added, e.AlarmEnded: _alarm_ended, e.AlarmAcknowledged: _alarm_acknowledged,
     **fold_tasks.HANDLERS,
 }

@@ -64,6 +64,7 @@ class ServerState:
     contact: str = "never"  # never | up | lost | dropped
     since: float | None = None
     problem: str | None = None  # unreachable | key-changed | key-unknown | auth | become | locked | other
+    worse: float | None = None  # when it was lost, or got a problem that waiting does not mend: what an alarm is about
     text: str | None = None
     boot_id: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -99,6 +100,19 @@ class Proof:
     started: float
     at: float
     paths: list[list[str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Ended:
+    """An alarm whose cause went before anybody acknowledged it. `text` says how it ended, where its name does not."""
+
+    alarm: str  # its newest occurrence (`state.alarms`)
+    since: float
+    ended: float
+    text: str = ""
+    task: str | None = None
+    server: str | None = None
+    times: int = 1  # that it began and ended unseen
 
 
 @dataclass(slots=True)
@@ -146,7 +160,8 @@ class State:
     proofs: dict[str, Proof] = field(default_factory=dict)  # "task/check" -> newest verdict
     captured: dict[str, dict[str, str]] = field(default_factory=dict)  # server ("" for none) -> name -> value
     notes: list[Note] = field(default_factory=list)
-    acknowledged: dict[str, str] = field(default_factory=dict)  # alarm -> who
+    ended: dict[str, Ended] = field(default_factory=dict)  # name of an alarm -> that it was, until somebody acknowledges it
+    acknowledged: dict[str, float] = field(default_factory=dict)  # alarm -> when; those that still stand
     decisions: int = 0  # facts that carry a person's name
     illegal: int = 0  # facts that made no sense where they stood (`state.transitions`), ignored
 

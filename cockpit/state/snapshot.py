@@ -9,11 +9,11 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from cockpit.state.model import Attempt, Note, Prompt, Proof, ServerState, State, Task
+from cockpit.state.model import Attempt, Ended, Note, Prompt, Proof, ServerState, State, Task
 
 RULES = 1  # raise it whenever folding the same facts gives another state: older checkpoints are then passed over
 
-_NAMES = {cls: tuple(f.name for f in fields(cls)) for cls in (State, Task, Attempt, ServerState, Prompt, Proof, Note)}
+_NAMES = {cls: tuple(f.name for f in fields(cls)) for cls in (State, Task, Attempt, ServerState, Prompt, Proof, Note, Ended)}
 _VALUES = {cls: attrgetter(*names) for cls, names in _NAMES.items()}
 _SHAPE = hashlib.sha256(repr([(cls.__name__, names) for cls, names in _NAMES.items()]).encode()).hexdigest()[:16]
 
@@ -33,7 +33,8 @@ def from_json(text: str) -> State:
     data = json.loads(text)
     for task in data["tasks"].values():
         task["attempts"] = [Attempt(**attempt) for attempt in task["attempts"]]
-    for name, cls in (("tasks", Task), ("servers", ServerState), ("prompts", Prompt), ("proofs", Proof)):
+    of = (("tasks", Task), ("servers", ServerState), ("prompts", Prompt), ("proofs", Proof), ("ended", Ended))
+    for name, cls in of:
         data[name] = {key: cls(**value) for key, value in data[name].items()}
     data["notes"] = [Note(**note) for note in data["notes"]]
     return State(**data)

@@ -28,7 +28,8 @@ class Action:
     pane: str = ""  # the footer shows it where this pane has the keys; it works everywhere
 
 
-_MOVE, _LOOK, _ACT, _NIGHT, _REPLAY = "Moving", "Looking", "Acting on the selected step or server", "The night", "Replay"
+REPLAYING = "Replay"
+_MOVE, _LOOK, _ACT, _NIGHT, _REPLAY = "Moving", "Looking", "Acting on the selected step or server", "The night", REPLAYING
 
 ACTIONS: tuple[Action, ...] = (
     Action("down", "j,down", "j, Down", "next row", _MOVE),

@@ -6,12 +6,17 @@ a command is allowed: what is refused here only saves the operator a dialog.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cockpit.plan.model import Gate, split_task
-from cockpit.state.model import DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, Prompt, Task
+from cockpit.plan.model import Gate, Manual, Step, split_task
+from cockpit.state.again import stands, why_not_again
+from cockpit.state.model import DONE, PENDING, RUNNING, SKIPPED, UNKNOWN, Prompt, Task
+from cockpit.state.seen import words
+from cockpit.state.standing import undo_failed
 from cockpit.ui.dialogs import Choice, Question, Reason
 from cockpit.units import clock, format_rate
+from cockpit.views.logs import harmless, one_line
 from cockpit.views.model import Night
 from cockpit.views.needs import question
 from cockpit.views.now import proof_counts
@@ -111,14 +116,27 @@ def _start(night: Night, target: Target) -> Proposal:
         return _ask(night, "done", task.id, f"Say that this is done: {name}?", "Its outcome is not known.",
                     yes="it is done: what waits for it goes on", reason="required")
     if task.state == RUNNING and task.kind == "manual":
-        return _ask(night, "done", task.id, f"Done: {name}?", yes="it is done: what waits for it goes on")
+        action = _step(night, task).action
+        said = words(night.plan, night.state, task.server, action.words) if isinstance(action, Manual) else ""
+        return _ask(night, "done", task.id, f"Done: {name}?", *harmless(said), yes="it is done: what waits for it goes on")
     if task.state in (DONE, SKIPPED, RUNNING):
         raise NotNow(f"{name} is {word}: there is nothing to start.")
     if task.state != PENDING:
         raise NotNow(f"{name} is {word}: r runs it again, s skips it.")
     why = _why(night, task)
+    if _step(night, task).start != "manual":
+        raise NotNow(f"{name} starts by itself when its turn comes. It is {word}{why}.")
+    if task.start_asked:
+        raise NotNow(f"{name} was asked to start already. It is {word}{why}.")
     return _ask(night, "start", task.id, f"Start {name}?", f"It is {word}{why}.",
                 yes="start it as soon as nothing else is in its way")
+
+
+def _step(night: Night, task: Task) -> Step:
+    step = next((s for s in (*night.plan.steps, *night.plan.backout) if s.id == task.step), None)
+    if step is None:
+        raise NotNow(f"The plan has no step {task.step} any longer.")
+    return step
 
 
 def _why(night: Night, task: Task) -> str:
@@ -134,16 +152,38 @@ def _retry(night: Night, target: Target) -> Proposal:
     name, word = describe(night, task), _word(night, task)
     if task.state == DONE and task.kind == "verify":
         return _prove_again(night, task)
-    if task.state not in (FAILED, "cancelled", UNKNOWN, "undone", SKIPPED):
+    if stands(night.state, task):
         raise NotNow(f"{name} is {word}: only what failed, was cancelled or skipped, or is unknown can be tried again.")
-    why = (task.attempt.error if task.attempt else None) or (task.why if task.state == SKIPPED else None)
-    body = [f"It is {word}" + (f": {why}" if why else "") + "."]
+    if (why_not := why_not_again(night.state, task)) is not None:
+        raise NotNow(f"{why_not[0].upper()}{why_not[1:]}.")
+    return _ask(night, "retry", task.id, f"Run again: {name}?", *_before_again(night, task), yes=_again(task),
+                reason="required" if task.state == UNKNOWN or _half_undone_once(night, task) else "none")
+
+
+def _again(task: Task) -> str:
+    return f"run it again, attempt {len(task.attempts) + 1}"
+
+
+def _before_again(night: Night, task: Task) -> Iterator[str]:
+    """How it stands, and what a second run means there."""
+    half_undone = undo_failed(night.state, task)
+    if half_undone is not None:
+        yield f"It was done, and its undo failed: {one_line(half_undone)}."
+    elif task.state == DONE:
+        yield "It is done. What was copied is compared with its source again, and what differs is copied."
+    else:
+        why = (task.attempt.error if task.attempt else None) or (task.why if task.state == SKIPPED else None)
+        yield f"It is {_word(night, task)}" + (f": {one_line(why)}" if why else "") + "."
     if task.state == SKIPPED:
-        body.append("What waited for it may have gone on without it.")
+        yield "What waited for it may have gone on without it."
     if task.state == UNKNOWN:
-        body.append("Its outcome is not known: it may have run. Say why a second run is safe.")
-    return _ask(night, "retry", task.id, f"Run again: {name}?", *body, yes=f"run it again, attempt {len(task.attempts) + 1}",
-                reason="required" if task.state == UNKNOWN else "none")
+        yield "Its outcome is not known: it may have run. Say why a second run is safe."
+    elif _half_undone_once(night, task):
+        yield "It must not run twice. Say why a second run is safe."
+
+
+def _half_undone_once(night: Night, task: Task) -> bool:
+    return _step(night, task).once and undo_failed(night.state, task) is not None
 
 
 def _prove_again(night: Night, task: Task) -> Proposal:
@@ -223,20 +263,23 @@ def _cancel(night: Night, target: Target) -> Proposal:
 
 
 def _hold(night: Night, target: Target) -> Proposal:
+    """Holding one place changes nothing there and is taken back by the same key: it goes at once. Letting go starts work."""
     place = target.task or target.server
     if place is None:
         raise NotNow("Select a step or a server first.")
-    return _hold_place(night, place, place)
+    if place in night.state.held:
+        return _release(night, place, place)
+    return Proposal(place, at_once="hold")
 
 
 def _hold_all(night: Night, target: Target) -> Proposal:
-    return _hold_place(night, "", "everything")
+    if "" in night.state.held:
+        return _release(night, "", "everything")
+    return _ask(night, "hold", "", "Hold everything?", "All servers: nothing new starts anywhere. What runs goes on.",
+                yes="hold everything")
 
 
-def _hold_place(night: Night, place: str, name: str) -> Proposal:
-    """Holding is the safe direction and goes at once; letting go starts work, and asks."""
-    if place not in night.state.held:
-        return Proposal(place, at_once="hold")
+def _release(night: Night, place: str, name: str) -> Proposal:
     return _ask(night, "release", place, f"Release {name}?", "What is ready there starts at once.", yes="release it")
 
 
@@ -255,9 +298,10 @@ def _gate(night: Night, target: Target) -> Proposal:
 
 def _undo(night: Night, target: Target) -> Proposal:
     task = _task(night, target)
-    undo = next((s.undo for s in (*night.plan.steps, *night.plan.backout) if s.id == task.step), None)
+    undo = _step(night, task).undo
     if not undo:
         raise NotNow(f"The plan has no undo for {task.step}.")
+    undo = words(night.plan, night.state, task.server, undo)
     return _ask(night, "undo", task.id, f"Undo {describe(night, task)}?", f"Runs there: {undo}",
                 yes="run its rollback", reason="required")
 
@@ -295,7 +339,7 @@ def answer(night: Night, prompt_id: str) -> Proposal:
     place = f" for {prompt.server}" if prompt.server else ""
     title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + place
     since = f"Asked since {clock(prompt.since, night.state.utc_offset)}."
-    body = [question(night, prompt) if task else prompt.text, *_gate_lines(night, prompt), since]
+    body = [question(night, prompt), *_gate_lines(night, prompt), since]
     if prompt.choices:
         choices = _choices(prompt)
     else:

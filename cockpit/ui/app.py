@@ -120,6 +120,9 @@ class CockpitApp(InTurn):
 
     # --- actions of the app
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if action == "who" and not self.board.deck.works(BY_ID["who"]) else True
+
     def action_leave(self) -> None:
         self.save()
         if self.source.controls is not None:
@@ -142,7 +145,7 @@ class CockpitApp(InTurn):
 
     def action_help(self) -> None:
         if isinstance(self.screen, Board):
-            self.push_screen(Help(self.board.deck.may_act, self.source.controls is not None))
+            self.push_screen(Help(self.board.deck))
 
     def action_palette(self) -> None:
         def chosen(command: Command | None) -> None:

@@ -13,7 +13,7 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 
 from cockpit.journal.reader import JournalProblem
-from cockpit.ui.actions import ACTING, bindings
+from cockpit.ui.actions import ACTING, Action, bindings
 from cockpit.ui.acts import Target
 from cockpit.ui.alarms import Bell
 from cockpit.ui.deck import Deck
@@ -112,6 +112,7 @@ class Board(Screen[None]):
         if first and self.server is None and night.plan.servers:
             self._speak_of(next(iter(night.plan.servers)))
         self.query_one(Header).show(night)
+        self._say_what_is_off()
         for pane in self.panes:
             if pane.display:
                 pane.show(night)
@@ -119,6 +120,9 @@ class Board(Screen[None]):
             bar.show(night)
         if self._bell.rings(night) and self.source.controls is None:
             self.app.bell()
+
+    def _say_what_is_off(self) -> None:
+        self.query_one(Footer).label(f"{self.deck.off}: acting keys are off" if self.deck.off else "")
 
     def show_log(self) -> None:
         """Lines come between two facts, too."""
@@ -151,6 +155,8 @@ class Board(Screen[None]):
 
     def open_need(self, target: Target) -> None:
         """What needs a person is opened: a question in its dialog, else the step or the server that it is about."""
+        if self.places.small:
+            return
         if target.prompt and self.deck.may_act:
             self.deck.answer(target.prompt)
         elif target.task:
@@ -158,6 +164,10 @@ class Board(Screen[None]):
             self.go_to("detail")
         elif target.server:
             self.go_to_server(target.server)
+        else:
+            self.go_to("needs")
+            off = self.deck.off
+            self.say(f"It can't be answered here: {off}." if off else "It is about the whole night: a acknowledges it.")
 
     def action_item(self, number: int) -> None:
         """The numbered item of row 2."""
@@ -173,7 +183,19 @@ class Board(Screen[None]):
     # --- acting
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if action == "act" and not self.deck.may_act else True
+        if action == "act":
+            return self._on(self.deck.may_act and not self.places.small)
+        if action == "item":
+            return self._on(not self.places.small)
+        return self._on(self.here.can_filter and not self.places.small) if action == "filter" else True
+
+    @staticmethod
+    def _on(works: bool) -> bool | None:
+        return True if works else None
+
+    def has(self, action: Action) -> bool:
+        """Whether this action does anything on this screen; where nothing can be seen, nothing is decided."""
+        return self.deck.works(action) and not (action.acts and self.places.small)
 
     def action_act(self, name: str) -> None:
         self.deck.act(name, self.target())
@@ -182,8 +204,7 @@ class Board(Screen[None]):
 
     def on_mount(self) -> None:
         self.restore(self._remembered)
-        if not self.deck.may_act:
-            self.query_one(Footer).label("only looking: acting keys are off")
+        self._say_what_is_off()
         self.call_next(self.look)  # before the first layout: panes that know their night are measured and drawn once
         self.set_interval(DRAW_EVERY, self.look)
 
@@ -263,9 +284,13 @@ class Board(Screen[None]):
 
     def _next(self, direction: int) -> None:
         """The next match of this pane's filter; without one, the next thing that needs a person."""
-        if not self.here.step_match(direction):
-            self.go_to("needs")
+        if self.here.step_match(direction):
+            return
+        if self.here.id == "needs":
             self.here.step_row(direction)
+        else:
+            self.go_to("needs")
+            self.here.end_row(direction)
 
     def action_copy(self) -> None:
         text = self.here.copied()

@@ -22,7 +22,7 @@ def commands(app: CockpitApp) -> list[Command]:
 
 def _actions(app: CockpitApp) -> Iterator[Command]:
     for action in sorted(ACTIONS, key=lambda a: not a.acts):
-        if action.id not in _KEYS_ONLY and _works(app, action.id):
+        if action.id not in _KEYS_ONLY and app.board.has(action):
             key = f" ({action.shown})" if action.shown else ""
             yield Command(action.id.replace("_", " ") + key, action.words, partial(_run, app, action.id))
 
@@ -37,13 +37,6 @@ def _places(app: CockpitApp) -> Iterator[Command]:
         yield Command(f"layout {layout.name}", f"from {layout.columns}x{layout.rows}", partial(board.want_layout, layout.name))
     for theme in app.available_themes:
         yield Command(f"theme {theme}", "colours", partial(setattr, app, "theme", theme))
-
-
-def _works(app: CockpitApp, name: str) -> bool:
-    action = BY_ID[name]
-    if action.group == "Replay":
-        return app.source.controls is not None
-    return app.board.deck.may_act or not action.acts
 
 
 def _run(app: CockpitApp, name: str) -> None:

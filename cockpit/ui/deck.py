@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cockpit.ui import acts
+from cockpit.ui.actions import REPLAYING, Action
 from cockpit.ui.acts import NotNow, Proposal, Target
 from cockpit.ui.commander import Reply
 from cockpit.ui.dialogs import Answer, Dialog
@@ -24,7 +25,23 @@ class Deck:
 
     @property
     def may_act(self) -> bool:
-        return self._source.commander is not None
+        return not self.off
+
+    @property
+    def off(self) -> str:
+        """Why the acting keys are off; "" where they work."""
+        if self._source.commander is None:
+            return "only looking"
+        night = self._board.night
+        return "the night has ended" if night is not None and night.state.outcome is not None else ""
+
+    def works(self, action: Action) -> bool:
+        """Whether this screen has it at all, whatever is selected."""
+        if action.group == REPLAYING:
+            return self._source.controls is not None
+        if action.id == "who":
+            return self._source.commander is not None
+        return self.may_act or not action.acts
 
     def act(self, name: str, target: Target) -> None:
         """Begin what this key means for this target; returns at once."""
@@ -50,13 +67,13 @@ class Deck:
             self._board.say(str(why), "warn")
 
     def _acknowledge(self, target: Target) -> None:
-        """The selected alarm, else the oldest that nobody has acknowledged."""
+        """The selected alarm, else the oldest. A decision is answered, it is nothing to be acknowledged."""
         night = self._board.night
         assert night is not None
-        open_ones = [n.key for n in needs.items(night) if n.key not in night.state.acknowledged]
-        alarm = target.alarm if target.alarm in open_ones else next(iter(open_ones), None)
+        alarms = [n.key for n in needs.items(night) if n.alarm]
+        alarm = target.alarm if target.alarm in alarms else next(iter(alarms), None)
         if alarm is None:
-            self._board.say("Nothing to acknowledge.")
+            self._board.say("No alarm stands: nothing to acknowledge.")
             return
         self._board.run_worker(self._send("ack", alarm), exit_on_error=False)
 

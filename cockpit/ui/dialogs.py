@@ -16,6 +16,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+FRAME, MOST_BELOW = 6, 9  # rows around the body: border, margin and title; what was chosen, its fields and the hint
+SCROLLS = {"down": 1, "up": -1, "pagedown": 5, "pageup": -5}  # lines; letters are answers
 SETTLE = 0.25  # seconds that a dialog stands before it listens: a key typed at the screen before may still be on its way
 ALWAYS = frozenset({"ctrl+c", "ctrl+q"})  # leaving the screen is never in doubt
 Reason = Literal["none", "optional", "required"]
@@ -60,7 +62,7 @@ class Dialog(ModalScreen[Answer | None]):
         border: solid $warning; padding: 0 1; margin: 2 0 1 0; background: $background;
     }
     Dialog #title { text-style: bold; }
-    Dialog #body { height: auto; max-height: 14; scrollbar-size: 0 0; }
+    Dialog #body { height: auto; scrollbar-size: 0 0; }
     Dialog Static { height: auto; }
     Dialog Input { height: 1; margin: 0; background: $panel; color: $foreground; }
     Dialog #hint { margin-top: 1; color: $text-muted; }
@@ -97,6 +99,12 @@ class Dialog(ModalScreen[Answer | None]):
             self._choose(only)
         self.call_after_refresh(self.set_timer, SETTLE, self._listen)
 
+    def on_resize(self) -> None:
+        """However long the body, what can be answered below it is seen."""
+        below = max(len(self.question.choices) + 3, MOST_BELOW)
+        self.query_one("#body").styles.max_height = max(3, self.size.height - FRAME - below)
+        self.call_after_refresh(self._hint)
+
     def accepts(self, event: events.Key) -> bool:
         """Whether this key was pressed at the dialog, and not at what stood there before it."""
         return event.key in ALWAYS or (self.listens_from is not None and event.time >= self.listens_from)
@@ -112,15 +120,23 @@ class Dialog(ModalScreen[Answer | None]):
         if self.chosen is None:
             lines = [f"  {c.key}  {c.words}" for c in self.question.choices]
             self.query_one("#choices", Static).update("\n".join(["", *lines]))
-            self.query_one("#hint", Static).update("Esc  leave it as it is")
+            self.query_one("#hint", Static).update("Esc  leave it as it is" + self._more())
         else:
             self.query_one("#choices", Static).update(f"\n{self.chosen.words}")
             several = len([i for i in self.query(Input) if not i.has_class("-off")]) > 1
             tab = "Tab  next field      " if several else ""
-            self.query_one("#hint", Static).update(f"Enter  do it      {tab}Esc  leave it as it is")
+            self.query_one("#hint", Static).update(f"Enter  do it      {tab}Esc  leave it as it is{self._more()}")
+
+    def _more(self) -> str:
+        """That there is more to read than is seen."""
+        hidden = round(self.query_one("#body").max_scroll_y)
+        return f"      Up, Down  {hidden} more line{'s' if hidden != 1 else ''}" if hidden > 0 else ""
 
     def on_key(self, event: events.Key) -> None:
-        if event.key == "escape":
+        if event.key in SCROLLS:
+            event.stop()
+            self.query_one("#body").scroll_relative(y=SCROLLS[event.key], animate=False)
+        elif event.key == "escape":
             event.stop()
             self.dismiss(None)
         elif self.chosen is None:

@@ -39,8 +39,9 @@ class Footer(Painted):
 
     def label(self, text: str) -> None:
         """Words at the right end: why the acting keys are off."""
-        self._label = text
-        self.paint()
+        if text != self._label:
+            self._label = text
+            self.paint()
 
     def lines(self, width: int, height: int) -> list[Drawn]:
         if self._said is not None:

@@ -8,6 +8,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from cockpit.ui.actions import ACTIONS, Action, bindings
+from cockpit.ui.deck import Deck
 
 
 class Help(ModalScreen[None]):
@@ -21,9 +22,9 @@ class Help(ModalScreen[None]):
     """
     BINDINGS = bindings("down", "up", "top", "bottom", "page_down", "page_up", "back")
 
-    def __init__(self, may_act: bool, replays: bool) -> None:
+    def __init__(self, deck: Deck) -> None:
         super().__init__()
-        self._may_act, self._replays = may_act, replays
+        self._deck = deck
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="box"):
@@ -38,13 +39,13 @@ class Help(ModalScreen[None]):
         return lines
 
     def _here(self, action: Action) -> bool:
-        return action.group != "Replay" or self._replays
+        return action.acts or self._deck.works(action)
 
     def _off(self, action: Action) -> str:
-        return "  (off: this screen only looks)" if action.acts and not self._may_act else ""
+        return f"  (off: {self._deck.off})" if action.acts and self._deck.off else ""
 
     def _line(self, action: Action) -> str:
-        off = "  (off)" if action.acts and not self._may_act else ""
+        off = "  (off)" if action.acts and self._deck.off else ""
         return f"  {action.shown or ':':<11}{action.words}{off}"
 
     @property

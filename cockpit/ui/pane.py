@@ -92,6 +92,9 @@ class Pane(Painted):
     def step_row(self, direction: int) -> None:
         """The next or previous row, going round."""
 
+    def end_row(self, direction: int) -> None:
+        """The first row (1), or the last (-1)."""
+
     def step_match(self, direction: int) -> bool:
         """Go to the next (1) or previous (-1) match of the filter. False: there is none, the key means something else."""
         return False

@@ -31,6 +31,11 @@ class Places:
     def zoomed(self) -> bool:
         return self._zoomed is not None
 
+    @property
+    def small(self) -> bool:
+        """Too small for any layout: nothing but rows 1 and 2 is seen."""
+        return self._board.has_class("-small")
+
     # --- layouts
 
     def choose(self) -> None:

@@ -17,6 +17,7 @@ from cockpit.state.model import State
 from cockpit.state.tail import Tail
 from cockpit.ui.commander import Commander
 from cockpit.ui.pulse import Pulse
+from cockpit.units import clock_seconds
 from cockpit.views.model import Engine, Night
 from cockpit.views.night import NightBuilder
 
@@ -116,13 +117,18 @@ class Source:
 
 
 def moment(text: str, start: float, end: float, utc_offset: float) -> float:
-    """The epoch at which the night's clock showed this: the first such time not before `start` (else the last before `end`)."""
+    """The epoch at which the night's clock showed this, the first such time not before `start`. ValueError, in words, for what
+    is no time of day and for one that the night does not have."""
     found = _CLOCK.fullmatch(text)
-    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 59:
         raise ValueError(f"{text!r} is no time of day: write HH:MM or HH:MM:SS, as in 03:12")
     seconds = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
     midnight = (start + utc_offset) // DAY * DAY - utc_offset
     at = midnight + seconds
-    while at + 60 <= start:
+    lasts = 1 if found[3] else 60  # "03:12" is the whole minute: the night may begin within it
+    while at + lasts <= start:
         at += DAY
+    if at > end:
+        span = f"{clock_seconds(start, utc_offset)} to {clock_seconds(end, utc_offset)}"
+        raise ValueError(f"{text} is not in this night, which goes from {span}")
     return at

@@ -30,6 +30,7 @@ class TablePane(Pane):
         self._key: str | None = None
         self._index = 0  # where the key stood last, for when its row goes
         self._top = 0
+        self._stood: int | None = None  # the first row seen where this person left off, until the cursor is moved
 
     def table(self, night: Night, width: int) -> Table:
         """What to show now, in so many cells."""
@@ -45,7 +46,7 @@ class TablePane(Pane):
         """Put the cursor on this row; a key that is not there is kept until its row comes."""
         if key is None or key == self._key:
             return
-        self._key = key
+        self._key, self._stood = key, None
         self._settle()
         self._reveal()
         self.paint()
@@ -64,7 +65,7 @@ class TablePane(Pane):
 
     def restore(self, place: dict[str, Any]) -> None:
         self._key = place.get("key") or self._key
-        self._top = int(place.get("top") or 0)
+        self._stood = int(place.get("top") or 0)
         super().restore(place)
 
     def _row(self) -> Row | None:
@@ -136,7 +137,9 @@ class TablePane(Pane):
         return max(1, self.size.height - 1 - bool(any(c.title for c in self._table.columns)))
 
     def _reveal(self) -> None:
-        self._top = min(self._top, self._index, max(0, len(self._rows) - self._room))
+        """The cursor is seen. Panes find their heights in several steps: each begins anew from where a person left off."""
+        top = self._top if self._stood is None else self._stood
+        self._top = min(top, self._index, max(0, len(self._rows) - self._room))
         self._top = max(self._top, self._index - self._room + 1, 0)
 
     def lines(self, width: int, height: int) -> list[Drawn]:
@@ -196,6 +199,9 @@ class TablePane(Pane):
     def step_row(self, direction: int) -> None:
         if self._rows:
             self._move((self._index + direction) % len(self._rows))
+
+    def end_row(self, direction: int) -> None:
+        self._move(0 if direction > 0 else len(self._rows) - 1)
 
     # --- mouse: works, never needed
 

@@ -3,14 +3,15 @@ rollback."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Copy, Gate, Manual, Place, Run, Script, Step
 from cockpit.state.model import Attempt, Task
+from cockpit.state.seen import words
 from cockpit.units import clock_seconds, format_duration, format_rate, format_size, percent
 from cockpit.views.glyphs import task_mark
-from cockpit.views.logs import one_line
+from cockpit.views.logs import harmless, one_line
 from cockpit.views.model import Cell, Line, Night, Tone
 from cockpit.views.now import believed, number, word
 from cockpit.views.proofs import all_checks, mark
@@ -133,17 +134,21 @@ def _planned(night: Night, task: Task) -> Iterator[Said]:
         step = night.plan.step(task.step)
     except KeyError:
         return
-    yield from _step(step)
+    yield from _step(step, lambda text: words(night.plan, night.state, task.server, text))
     for note in night.state.notes:
         if note.target in (task.id, task.step):
             yield f"Note by {note.who or 'nobody'} at {_at(night, note.at)}: {note.text}", ""
 
 
-def _step(step: Step) -> Iterator[Said]:
-    yield f"Does: {_does(step)}", ""
+def _step(step: Step, filled: Callable[[str], str]) -> Iterator[Said]:
+    """As it is on this server: `filled` puts in what is known of the templates."""
+    first, *more = harmless(filled(_does(step)))
+    yield f"Does: {first}", ""
+    for line in more:
+        yield f"    {line}", ""
     for name, value in (("Owner", step.owner), ("Only where", step.when), ("Probe", step.probe), ("Undo", step.undo)):
         if value:
-            yield f"{name}: {value}", "dim"
+            yield f"{name}: {filled(value)}", "dim"
     rules = [f"retries {step.retries}"] if step.retries else []
     rules += ["must not run twice"] if step.once else []
     rules += [f"limit {format_duration(step.timeout)}"] if step.timeout else []
@@ -151,7 +156,7 @@ def _step(step: Step) -> Iterator[Said]:
     if rules:
         yield f"Rules: {', '.join(rules)}", "dim"
     if step.note:
-        yield step.note, ""
+        yield filled(step.note), ""
 
 
 def _does(step: Step) -> str:

@@ -38,6 +38,7 @@ _SIMPLE: dict[str, str] = {
     "PromptWithdrawn": "question {id} withdrawn: {reason}",
     "GateAnswered": "{task}: {answer}",
     "BackoutStarted": "BACKING OUT: {reason}",
+    "AlarmEnded": "alarm {alarm} over: {text}",
     "AlarmAcknowledged": "alarm {alarm} seen",
     "TransferPaused": "{task}: paused",
     "TransferResumed": "{task}: unpaused",

@@ -52,10 +52,10 @@ def _last_name(night: Night) -> str:
 def _texts(night: Night) -> list[str]:
     state, offset = night.state, night.state.utc_offset
     needs = items(night)
-    found = [f"Open ({len(needs)}):" if needs else "Nothing is open:"]
+    found = [f"Open ({len(needs)}):" if needs else "Nothing is open."]
     for need in needs:
         age = f", for {format_duration(night.now - need.since)}" if need.since is not None else ""
-        found.append(f"[{need.number}] {need.sentence}{age}")
+        found.append(f"[{need.number}] {need.sentence.rstrip('.') if age else need.sentence}{age}")
     found.append("Under way:")
     found += _under_way(night)
     if state.held:

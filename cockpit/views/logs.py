@@ -56,6 +56,11 @@ def clean_lines(data: bytes) -> list[str]:
     return [clean(line) for line in data.split(b"\n")]
 
 
+def harmless(text: str) -> list[str]:
+    """All lines of what came from a server or a plan, for a person who has to read the last one too."""
+    return clean_lines(text.strip().encode("utf-8", errors="replace"))
+
+
 def one_line(text: str) -> str:
     """What came from a server inside a sentence of ours (an error, an evidence, a prompt): its first line,
     harmless."""

@@ -1,8 +1,8 @@
 """What needs a person, numbered, oldest first: the only place from which row 2, its pane and `status` take it.
 
 Two sorts: decisions (open prompts, and tasks that wait for a person even where no prompt stands open) and alarms (a
-server lost, a transfer stalled, the business opening late), which need a look and an `a`, and go when their cause
-does.
+server lost, a transfer stalled, the business opening late), which need a look and an `a`: until then they stay, also
+when their cause has gone. Which occurrence of a trouble was seen is `state.alarms`'.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cockpit.plan.model import split_task
-from cockpit.state.model import FAILED, UNKNOWN, Prompt
-from cockpit.state.standing import dropped, on_failure
-from cockpit.units import format_duration
-from cockpit.views.logs import one_line
+from cockpit.state import alarms
+from cockpit.state.model import FAILED, UNKNOWN, Ended, Prompt
+from cockpit.state.standing import chart, dropped, on_failure
+from cockpit.units import clock, format_duration
+from cockpit.views.logs import harmless, one_line
 from cockpit.views.model import Cell, Column, Night, Row, Table, Tone
 from cockpit.views.words import plural
 
-LOST_ALARM = 30.0  # s without contact until it needs a person; keepalive and reconnection mend shorter ones
-STALL_ALARM = 60.0  # s without a byte
-VERBS = ("failed", "was ")  # how a text goes on that has the task for its subject
+VERBS = ("failed", "was ", "stood ")  # how a text goes on that has the task for its subject
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """`key` is a prompt's id, or names an alarm for `ack`. `since` None: it has no beginning that was seen."""
+    """`key` is a prompt's id, or names an alarm for `ack`. `what` is the whole of it, of several lines where it has them.
+    `since` None: it has no beginning that was seen."""
 
     key: str
     kind: str
@@ -46,10 +46,16 @@ class Need:
         return " ".join(filter(None, [self.server or server, step]))
 
     @property
+    def line(self) -> str:
+        """Its first line, marked where more follow."""
+        first, *more = self.what.split("\n")
+        return f"{first} …" if more else first
+
+    @property
     def sentence(self) -> str:
         """Where and what in one: "fs02 prove failed: 3 files differ", "fs02: host key changed"."""
-        between = " " if self.what.startswith(VERBS) else ": "
-        return between.join(filter(None, [self.where, self.what]))
+        between = " " if self.line.startswith(VERBS) else ": "
+        return between.join(filter(None, [self.where, self.line]))
 
 
 HINTS = {
@@ -84,9 +90,10 @@ def _prompts(night: Night) -> Iterator[Need]:
 
 
 def question(night: Night, p: Prompt) -> str:
-    """The question without the name of its task, which the screen says beside it: in a headless run it stands alone."""
+    """The question, harmless, without the name of its task, which the screen says beside it: in a headless run it stands
+    alone. All its lines: who says "done" has to have seen the last one too."""
     task = night.state.tasks.get(p.task or "")
-    text = one_line(p.text)
+    text = "\n".join(harmless(p.text))
     for name in (f"{task.id}: ", f"{task.id} ", f"{task.title}: ") if task else ():
         text = text.removeprefix(name)
     return text
@@ -120,41 +127,57 @@ def _unasked(night: Night) -> Iterator[Need]:
                        task.started, task_id, task.server, ("done", "retry", "skip"), HINTS["unknown"])
 
 
-def _holds(night: Night, step: str) -> bool:
-    return any(s.id == step and on_failure(s, night.state) != "continue" for s in (*night.plan.steps, *night.plan.backout))
+def _holds(night: Night, step_id: str) -> bool:
+    step = chart(night.plan).steps.get(step_id)
+    return step is not None and on_failure(step, night.state) != "continue"
 
 
 def _alarms(night: Night) -> Iterator[Need]:
     if night.state.outcome is not None:
         return
     for need in (*_lost(night), *_stalled(night), *_late(night)):
-        if need.key not in night.state.acknowledged:
+        if not alarms.acknowledged(night.state, need.key):
             yield need
+    yield from (_ended(night, name, ended) for name, ended in night.state.ended.items())
 
 
 def _lost(night: Night) -> Iterator[Need]:
     asked = {p.server for p in night.state.prompts.values()}
     for name, server in night.state.servers.items():
-        if server.contact != "lost" or name in asked or server.since is None:
-            continue
-        if night.now - server.since >= LOST_ALARM or server.problem != "unreachable":
-            yield Need(f"lost:{name}", "lost", one_line(server.text or "") or f"no contact ({server.problem})", server.since,
+        if name not in asked and server.worse is not None and alarms.calls(night.state, server, night.now):
+            key = alarms.occurrence(alarms.lost(name), server.worse)
+            yield Need(key, "lost", one_line(server.text or "") or f"no contact ({server.problem})", server.since,
                        server=name, choices=("retry", "drop"), hint="r retry now  a seen", alarm=True)
 
 
 def _stalled(night: Night) -> Iterator[Need]:
     for task, moving in night.forecast.transfers.items():
         since = moving.stalled_since
-        if since is not None and night.now - since >= STALL_ALARM and task not in night.state.paused:
-            yield Need(f"stalled:{task}", "stalled", "no byte has moved", since, task, split_task(task)[1],
+        if since is not None and night.now - since >= alarms.STALLED_AFTER and task not in night.state.paused:
+            key = alarms.occurrence(alarms.stalled(task), since)
+            yield Need(key, "stalled", "no byte has moved", since, task, split_task(task)[1],
                        hint="enter look  a seen", alarm=True)
 
 
 def _late(night: Night) -> Iterator[Need]:
+    """One that was acknowledged calls again when it has passed a further step; getting better is no news."""
     slack = night.forecast.slack
     if slack is not None and slack < 0:
+        steps = [s for s in alarms.LATE_STEPS if s >= alarms.late_step(-slack)]
+        seen = [key for s in steps if alarms.acknowledged(night.state, key := alarms.occurrence(alarms.LATE, s))]
+        key = seen[0] if seen else alarms.occurrence(alarms.LATE, steps[0])
         because = f", held up by {night.forecast.critical[0]}" if night.forecast.critical else ""
-        yield Need("late", "late", f"opening {format_duration(-slack)} late{because}", None, hint="a seen", alarm=True)
+        yield Need(key, "late", f"opening {format_duration(-slack)} late{because}", None, hint="a seen", alarm=True)
+
+
+def _ended(night: Night, name: str, ended: Ended) -> Need:
+    """What called a person and went before anybody said that it was seen."""
+    kind, lasted = name.partition(":")[0], format_duration(ended.ended - ended.since)
+    how, at = one_line(ended.text), clock(ended.ended, night.state.utc_offset)
+    words = {"lost": f"was away {lasted}, back {at}", "stalled": f"stood still {lasted}, {how} {at}"}
+    often = f", {ended.times} times" if ended.times > 1 else ""
+    what = words.get(kind, f"was {kind} for {lasted}, {how} {at}") + often
+    return Need(ended.alarm, "ended", what, ended.since, ended.task, ended.server, hint="a seen", alarm=True)
 
 
 def table(night: Night, width: int) -> Table:
@@ -171,6 +194,6 @@ def table(night: Night, width: int) -> Table:
 def _cells(need: Need, night: Night, *, wide: bool) -> tuple[Cell, ...]:
     tone: Tone = "bad" if need.kind in ("failed", "undo", "lost", "host-key", "late", "no-go") else "warn"
     age = format_duration(night.now - need.since) if need.since is not None else ""
-    cells = [Cell(f"[{need.number}]", "strong"), Cell(age), Cell(need.where), Cell(need.what, tone)]
+    cells = [Cell(f"[{need.number}]", "strong"), Cell(age), Cell(need.where), Cell(need.line, tone)]
     return (*cells, Cell(" / ".join(need.choices) or need.hint, "dim")) if wide else tuple(cells)
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
 
+from cockpit.journal import events as e
 from cockpit.journal.clock import ReplayClock
-from cockpit.journal.events import AlarmAcknowledged, Event, NoteAdded, PromptAnswered, TaskSkipped
+from cockpit.journal.events import Event
 from cockpit.journal.reader import Reader
+from cockpit.state.tail import state_of
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.commander import Commander
 from cockpit.ui.memory import Memory
@@ -27,7 +30,8 @@ PATIENCE = 20.0  # seconds that a test waits for something to be seen
 
 @dataclass
 class EngineEnd:
-    """The other end of the control socket: keeps what was asked, and journals what the engine would."""
+    """The other end of the control socket: keeps what was asked, and journals what the engine would. A verb that no engine
+    knows is refused, and so is a target that is no server, task or question of the night."""
 
     night: Recorded
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -46,14 +50,24 @@ class EngineEnd:
         writer.close()
 
     async def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
-        target, why = request.get("target") or "", request.get("why")
-        events: dict[str, Event] = {
-            "ack": AlarmAcknowledged(target), "note": NoteAdded(request.get("value") or "", target),
-            "skip": TaskSkipped(target, False, why or ""), "answer": PromptAnswered(target),
+        verb, target, why = request["verb"], request.get("target") or "", request.get("why")
+        state = state_of(self.night.session.journal_path)
+        if verb not in ("ack", "note") and target not in ("", *state.tasks, *state.servers, *state.prompts):
+            return {"ok": False, "text": f"no task {target!r}"}
+        makes: dict[str, Event | None] = {
+            "ack": e.AlarmAcknowledged(target), "note": e.NoteAdded(request.get("value") or "", target),
+            "skip": e.TaskSkipped(target, False, why or ""), "answer": e.PromptAnswered(target),
+            "hold": e.Held(target), "release": e.Released(target), "start": e.StartAsked(target),
+            "done": e.TaskMarkedDone(target), "cancel": e.CancelAsked(target), "undo": e.UndoAsked(target),
+            "pause": e.TransferPaused(target), "unpause": e.TransferResumed(target), "front": e.TransferFronted(target),
+            "drop": e.ServerDropped(target), "backout": e.BackoutStarted(why or ""),
+            "retry": e.RetryAsked(target) if target in state.tasks else None, "limit": None,
         }  # fmt: skip
-        if event := events.get(request["verb"]):
+        if verb not in makes:
+            return {"ok": False, "text": f"no verb {verb!r}"}
+        if event := makes[verb]:
             await self.night.writer.append(event, who=request.get("as"), why=why)
-        return {"ok": True, "text": f"{request['verb']} {target}: heard"}
+        return {"ok": True, "text": f"{verb} {target}: heard"}
 
 
 class Console:
@@ -73,6 +87,13 @@ class Console:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+
+    def burst(self, *keys: str) -> None:
+        """All at once, as a paste or a slow link brings them: each was pressed before any of them is looked at."""
+        named = {"enter": "\r", "escape": "\x1b"}
+        pressed = [events.Key(key, key if len(key) == 1 else named.get(key)) for key in keys]
+        for event in pressed:
+            self.app.post_message(event)
 
     async def type(self, text: str) -> None:
         names = {" ": "space", "/": "slash", ".": "full_stop", "@": "at", ":": "colon"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.journal.events import AttemptEnded, AttemptStarted, CheckFinished, PromptOpened, RetryAsked
+from cockpit.journal.events import AttemptEnded, AttemptStarted, CheckFinished, Held, PromptOpened, RetryAsked
 from cockpit.ui.dialogs import Dialog
 from tests.ui.console import Console, console, middle
 
@@ -34,7 +34,8 @@ async def test_skip_names_step_and_server_and_asks_for_a_reason(tmp_path: Path) 
 async def test_keys_typed_before_the_dialog_was_drawn_decide_nothing(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         await c.press("j", "j", "tab")
-        await c.press("r", "y", "y", "enter", "r", "y")  # one burst: what was typed at the screen before
+        await c.sees("━━ dc01")
+        c.burst("r", "y", "y", "enter", "r", "y")  # what was typed at the screen before
         await c.sees("run it again, attempt 2")
         assert isinstance(c.app.screen, Dialog)
         assert c.engine.asked == []
@@ -42,19 +43,30 @@ async def test_keys_typed_before_the_dialog_was_drawn_decide_nothing(tmp_path: P
         assert (await c.asked("retry"))["target"] == "prove@dc01"
 
 
-@pytest.mark.parametrize("key", ["space", "r", "s", "c", "o"])
-async def test_no_trigger_is_its_own_confirmation(tmp_path: Path, key: str) -> None:
-    """Holding a key down, or a bouncing keyboard, decides nothing."""
+@pytest.mark.parametrize(("key", "pane", "row"), [
+    ("space", "steps", "groundwork@fs01"), ("r", "steps", "prove@dc01"), ("s", "steps", "prove@dc01"),
+    ("c", "steps", "backup@fs01"), ("o", "steps", "go-wipe"), ("x", "servers", "fs02"), ("m", "steps", "prove@dc01"),
+    ("b", "transfers", "backup@fs01"), ("p", "transfers", "backup@fs01"),
+])  # fmt: skip
+async def test_no_trigger_is_its_own_confirmation(tmp_path: Path, key: str, pane: str, row: str) -> None:
+    """Holding a key down, or a bouncing keyboard, decides nothing: a dialog stands after it, and stays."""
     night, clock = await middle(tmp_path)
-    await night.writer.append(PromptOpened("gate-go-wipe", "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]))
+    gate, again = "gate-go-wipe", "start-groundwork@fs01"
+    await night.writer.append(
+        PromptOpened(gate, "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]), Held("fs02"),
+        PromptOpened(again, "start", "Groundwork: start it?", "groundwork@fs01", "fs01", ["start"]),
+    )
     async with console(tmp_path, night=(night, clock)) as c:
-        await c.press("j", "j", "tab")
-        if key == "c":
-            await c.press("k")
-        await c.press(key)
-        if isinstance(c.app.screen, Dialog):
-            await c.sees("leave it as it is")
-            await c.press(*[key] * 5)
+        board = c.app.board
+        board.go_to_server(row.partition("@")[2] or "fs02")
+        board.go_to(pane)
+        await c.until(lambda: board.here.id == pane and bool(board.night and board.night.state.held))
+        board.here.select(row)
+        await _open(c, key)
+        await c.press(*[key] * 5)
+        assert isinstance(c.app.screen, Dialog) and c.engine.asked == []
+        await c.press("escape")
+        await c.sees("Nothing was changed")
         assert c.engine.asked == []
     await night.writer.close()
 
@@ -146,6 +158,30 @@ async def test_holding_goes_at_once_and_releasing_asks(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         await c.press("j", "x")
         assert (await c.asked("hold"))["target"] == "fs02"
+        await c.until(lambda: _held(c, "fs02"))
+        text = await _open(c, "x")
+        assert "Release fs02?" in text and "starts at once" in text
+        assert [r["verb"] for r in c.engine.asked] == ["hold"]
+        await c.press("y")
+        assert (await c.asked("release"))["target"] == "fs02"
+
+
+def _held(c: Console, target: str) -> bool:
+    """The screen knows that it is held."""
+    return c.app.board.night is not None and target in c.app.board.night.state.held
+
+
+async def test_holding_everything_asks_and_so_does_releasing_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        for title, verb in (("Hold everything?", "hold"), ("Release everything?", "release")):
+            await c.press("colon")
+            await c.type("hold all")
+            await c.press("enter")
+            assert title in await c.sees("leave it as it is", title)
+            assert verb not in [r["verb"] for r in c.engine.asked]
+            await c.press("y")
+            assert (await c.asked(verb)).get("target", "") == ""
+            await c.until(lambda verb=verb: _held(c, "") == (verb == "hold"))
 
 
 async def test_a_note_and_an_acknowledgement_carry_the_name(tmp_path: Path) -> None:
@@ -162,7 +198,9 @@ async def test_a_note_and_an_acknowledgement_carry_the_name(tmp_path: Path) -> N
         note = await c.asked("note")
         assert (note["value"], note["target"], note["as"]) == ("mail may come last", "fs01", "anna")
         await c.press("a")
-        assert (await c.asked("ack"))["as"] == "anna"
+        ack = await c.asked("ack")
+        assert ack["as"] == "anna"
+        assert ack["target"].startswith("stalled:backup@fs02#"), "two decisions are older, and no alarms"
 
 
 async def test_without_a_commander_every_acting_key_is_off_and_says_so(tmp_path: Path) -> None:
@@ -172,7 +210,7 @@ async def test_without_a_commander_every_acting_key_is_off_and_says_so(tmp_path:
         await c.press("tab", "space", "r", "s", "c", "x", "o", "a", "m")
         assert not isinstance(c.app.screen, Dialog) and c.engine.asked == []
         await c.press("question_mark")
-        await c.sees("off: this screen only looks")
+        await c.sees("(off: only looking)")
 
 
 async def test_without_an_engine_a_command_says_what_to_do(tmp_path: Path) -> None:
@@ -180,8 +218,6 @@ async def test_without_an_engine_a_command_says_what_to_do(tmp_path: Path) -> No
         c.night.session.socket_path.unlink()
         await c.press("x")
         await c.sees("No engine listens", "cockpit resume")
-
-
 
 
 async def test_a_gate_shows_what_its_proofs_say(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cockpit.ui import layouts
 from cockpit.ui.board import Board
-from tests.ui.console import console, middle
+from tests.ui.console import Console, console, middle
 
 
 def test_layouts_are_found_and_say_for_which_terminal_they_are() -> None:
@@ -109,4 +109,25 @@ async def test_coming_back_finds_server_filter_pane_and_scroll_place(tmp_path: P
         assert "Groundwork" not in text
     async with console(tmp_path, remembers=True, night=night, who="anna") as c:
         await c.sees("fs01: 4 of 17")  # another person stands elsewhere
+    await night[0].writer.close()
+
+
+def _shown(c: Console) -> list[str]:
+    """The pane that has the keys, below its title."""
+    return ["".join(cell.text for cell in line.cells) for line in c.app.board.here._painted[1:]]
+
+
+@pytest.mark.parametrize("pane", ["steps", "log"])
+async def test_coming_back_finds_what_was_scrolled_to(tmp_path: Path, pane: str) -> None:
+    """The rows that stood there, with the cursor where it was among them, and not merely the pane."""
+    night = await middle(tmp_path)
+    async with console(tmp_path, (80, 23), remembers=True, night=night) as c:
+        await c.press("j", "j", "j", *["tab"] * (1 if pane == "steps" else 3))
+        await c.sees("━━ sql01: 4 of 17" if pane == "steps" else "━━ log sql01")
+        await c.press(*(("G", "k", "k", "k") if pane == "steps" else ("pageup",)))
+        await c.sees(">. 14" if pane == "steps" else " of 40 lines")
+        there = _shown(c)
+        await c.press("q")
+    async with console(tmp_path, (80, 23), remembers=True, night=night) as c:
+        await c.until(lambda: c.app.board.here.id == pane and _shown(c) == there, lambda: f"{there} is not\n{c.text()}")
     await night[0].writer.close()

@@ -58,6 +58,30 @@ async def test_every_binding_stands_in_the_help_and_every_footer_key_is_bound(tm
             assert ("q", "leave") in shown and ("?", "help") in shown
 
 
+@pytest.mark.parametrize("pane", ["servers", "transfers"])
+async def test_every_key_of_the_footer_does_something_or_says_why_not(tmp_path: Path, pane: str) -> None:
+    async with console(tmp_path, (200, 60)) as c:
+        board = c.app.board
+        await c.press("j", "j", "tab", "j")  # something is selected in each
+        board.go_to(pane)
+        await c.until(lambda: board.here.id == pane and board.here.has_focus)
+        offered = [a for a in ACTIONS if a.rank and (a.shown, a.short) in board.query_one(Footer)._keys() and a.id != "leave"]
+        assert len(offered) > 12
+        for action in offered:
+            before = c.rows()
+            await c.press(action.keys.split(",")[0])
+            await c.until(lambda before=before: c.rows() != before, lambda action=action: f"{action.id} did nothing")
+            while not isinstance(c.app.screen, Board):
+                await c.press("escape")
+            await c.press("escape")
+            board.places.zoom(None)
+            board.want_layout("wall")
+            board.go_to(pane)
+            await c.until(lambda: board.here.id == pane and board.here.has_focus)
+            board.hush()
+            await c.pilot.pause()
+
+
 def test_no_essential_key_is_one_that_tmux_swallows() -> None:
     for action in ACTIONS:
         for key in filter(None, action.keys.split(",")):

@@ -2,32 +2,77 @@
 
 from __future__ import annotations
 
+from difflib import unified_diff
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cockpit.journal.events import AttemptEnded, NoteAdded
+from cockpit.journal.events import AttemptEnded, Event, NoteAdded
 from cockpit.ui.dialogs import Dialog
 from cockpit.ui.source import moment
-from tests.ui.console import OPENS, console, middle, replay
+from tests.ui.console import OPENS, Console, console, middle, replay
+from tests.ui.journals import Recorded, SteppedClock, begin, to_the_middle
 
 
-def _body(rows: list[str]) -> list[str]:
-    """Row 2, the servers and what stands beside them: row 1 says what it is, and the replay bar takes a row from the log."""
-    return [row.rstrip() for row in rows[1:12]]
+def _body(c: Console) -> list[str]:
+    """All but row 1, which says what it is, and the last rows: the keys that work, in a replay above them its bar."""
+    return [row.rstrip() for row in c.rows()[1 : -2 if c.app.source.controls else -1]]
+
+
+async def _live(root: Path, size: tuple[int, int], every: int) -> tuple[Recorded, SteppedClock, dict[float, list[str]]]:
+    """A night told in front of a live screen, and what stood there at each `every`-th of its moments, before the next one."""
+    night, clock = await begin(root, opens=OPENS)
+    seen: dict[float, list[str]] = {}
+    async with console(root, size, acting=False, who="", night=(night, clock)) as c:
+        append, moments = night.writer.append, [clock.at]
+
+        async def look() -> None:
+            now, clock.at = clock.at, moments[-1]
+            await _settled(c)
+            seen[clock.at], clock.at = _body(c), now
+
+        async def watched(*events: Event, **said: Any) -> Any:
+            if clock.at != moments[-1]:
+                if len(moments) % every == 0:
+                    await look()
+                moments.append(clock.at)
+            return await append(*events, **said)
+
+        night.writer.append = watched  # type: ignore[method-assign]
+        await to_the_middle(night, clock)
+        moments.append(clock.at)
+        await look()
+        night.writer.append = append  # type: ignore[method-assign]
+    return night, clock, seen
+
+
+async def _settled(c: Console) -> None:
+    """All that is journaled is on the screen, and the panes have found their heights."""
+    last = c.app.source.reader.last_seq()
+    await c.until(lambda: bool(c.app.board.night and c.app.board.night.state.seq == last and c.app.board.night.now == c.clock.at))
+    before: list[str] = []
+    while before != c.rows():
+        before = c.rows()
+        c.app.redraw()
+        await c.pilot.pause(0.05)
 
 
 @pytest.mark.parametrize("size", [(80, 23), (120, 40), (200, 60)])
-async def test_replay_shows_at_a_moment_what_was_live_then(tmp_path: Path, size: tuple[int, int]) -> None:
-    night, clock = await middle(tmp_path)
-    async with console(tmp_path, size, acting=False, night=(night, clock)) as c:
-        live = (await c.sees(" ALL  ")).split("\n")  # the panes have found their heights
-    at = clock.at
+async def test_replay_shows_at_each_moment_what_was_live_then(tmp_path: Path, size: tuple[int, int]) -> None:
+    night, clock, seen = await _live(tmp_path, size, every=4)
+    assert len(seen) >= 6
     clock.at += 300  # the night goes on
     await night.writer.append(AttemptEnded("backup@fs01", 1, "done", 0), NoteAdded("later", ""), who="anna")
-    async with replay(night, clock, at=at, size=size) as r:
-        assert "REPLAY" in r.rows()[0] and "REPLAY" not in live[0]
-        await r.until(lambda: _body(r.rows()) == _body(live), lambda: "\n".join(["", *_body(r.rows()), "is not", *_body(live)]))
+    taller = size[0], size[1] + 1  # the bar has a row of its own
+    async with replay(night, clock, at=OPENS + 60, size=taller) as r:
+        for at, live in [*seen.items(), *reversed(seen.items())]:  # forwards, and back again
+            assert r.app.source.controls is not None
+            r.app.source.controls.seek(at)
+            r.app.source.stale()
+            words = partial(unified_diff, live, n=0)
+            await r.until(lambda live=live: _body(r) == live, lambda words=words: "\n".join(["", *words(b=_body(r))]))
     await night.writer.close()
 
 
@@ -79,7 +124,43 @@ def test_a_time_of_day_is_the_first_such_time_of_the_night(text: str, hours: flo
     assert moment(text, OPENS, OPENS + 86_400, 0.0) == pytest.approx(OPENS + hours * 3600, abs=1)
 
 
-@pytest.mark.parametrize("text", ["", "25:00", "3.12", "03:61", "noon"])
+@pytest.mark.parametrize("text", ["03:59", "09:13", "04:30:20", "03:59:59", "23:00"])
+def test_a_time_that_the_night_does_not_have_is_refused_with_its_span(text: str) -> None:
+    with pytest.raises(ValueError, match="04:30:30 to 09:12:00"):
+        moment(text, OPENS + 1830, OPENS + 5.2 * 3600, 0.0)
+
+
+def test_the_minutes_in_which_a_night_begins_and_ends_are_of_it() -> None:
+    assert moment("04:30", OPENS + 1830, OPENS + 5.2 * 3600, 0.0) == OPENS + 1800
+    assert moment("09:12", OPENS + 1830, OPENS + 5.2 * 3600, 0.0) == OPENS + 5.2 * 3600
+
+
+async def test_t_for_a_time_outside_the_night_stays_where_it_is_and_says_why(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    async with replay(night, clock, at=OPENS + 3600) as r:
+        await r.press("t")
+        await r.sees("HH:MM", "Enter  do it")
+        await r.type("23:00")
+        await r.press("enter")
+        await r.sees("23:00 is not in this night, which goes from 04:00:00 to 05:45:40", "05:00:00")
+    await night.writer.close()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+async def test_the_replay_bar_names_all_its_keys_at_every_width(tmp_path: Path, width: int) -> None:
+    night, clock = await middle(tmp_path)
+    async with replay(night, clock, at=OPENS + 3600, size=(width, 24)) as r:
+        assert r.app.source.controls is not None
+        r.app.source.controls.speed = 3600
+        r.app.source.stale()
+        await r.sees("3600x")
+        row = next(row for row in r.rows()[-3:] if "|| 3600x" in row)
+        for key in ("Space play", "mark", "speed", "t time"):
+            assert key in row
+    await night.writer.close()
+
+
+@pytest.mark.parametrize("text", ["", "25:00", "3.12", "03:61", "noon", "03:12:60"])
 def test_what_is_no_time_of_day_is_refused_with_the_form_wanted(text: str) -> None:
     with pytest.raises(ValueError, match="HH:MM"):
         moment(text, OPENS, OPENS + 86_400, 0.0)

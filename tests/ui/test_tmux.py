@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,10 +19,12 @@ import pytest_asyncio
 from rich.color import Color
 from rich.console import Console as RichConsole
 from rich.text import Text
+from textual.keys import key_to_character
 
-from cockpit.journal.events import EngineStarted, EngineStopped, PromptOpened
+from cockpit.journal.events import EngineStarted, EngineStopped, NoteAdded, ServerContacted, ServerLost
+from cockpit.ui.actions import ACTIONS
 from tests.ui.journals import Recorded, begin, to_the_middle
-from tests.ui.terminal import terminal, ui
+from tests.ui.terminal import ROOT, Terminal, terminal, ui
 
 
 @pytest_asyncio.fixture
@@ -91,6 +94,34 @@ async def test_keys_arrive_through_tmux_with_its_default_settings(night: Recorde
         t.sees("Who is at the keys?")
 
 
+NAMES = {
+    "down": "Down", "up": "Up", "left": "Left", "right": "Right", "home": "Home", "end": "End", "pagedown": "NPage",
+    "pageup": "PPage", "tab": "Tab", "shift+tab": "BTab", "enter": "Enter", "escape": "Escape", "space": "Space", "at": "@",
+    "slash": "/",
+}  # fmt: skip
+
+
+def _sent(key: str) -> str:
+    """A key of the registry as tmux's send-keys names it."""
+    return NAMES.get(key) or (f"C-{key[-1]}" if key.startswith("ctrl+") else key_to_character(key) or key)
+
+
+async def test_every_key_of_the_registry_arrives_through_tmux_with_its_default_settings(night: Recorded, tmp_path: Path) -> None:
+    notes = tmp_path / "arrived"
+    notes.touch()
+    keys = sorted({key for action in ACTIONS for key in action.keys.split(",") if key})
+    with terminal() as t:
+        command = shlex.join([sys.executable, "-m", "tests.ui.arrivals", str(night.session.journal_path), str(notes)])
+        t.start(f"cd {shlex.quote(str(ROOT))} && {command}", (120, 40))
+        t.sees("servers, critical")
+        for key in keys:
+            before = notes.read_text()
+            t.keys(_sent(key))
+            t.until(lambda before=before: notes.read_text() != before, f"{key} never arrived")
+            assert notes.read_text().removeprefix(before).split() == [key]
+    assert len(keys) > 60
+
+
 async def test_resizing_through_every_size_keeps_the_selection(night: Recorded) -> None:
     with terminal() as t:
         t.start(ui(night.path), (80, 23))
@@ -110,8 +141,24 @@ async def test_a_new_alarm_rings_once(night: Recorded) -> None:
         t.tmux("new-window", "-d", "-t", "night", "cat")
         t.tmux("select-window", "-t", "night:1")
         assert t.tmux("display-message", "-p", "-t", "night:0", "#{window_bell_flag}").strip() == "0"
-        await night.writer.append(PromptOpened("new", "manual", "Look here", "groundwork@fs01", "fs01", ["done"]))
-        t.until(lambda: t.tmux("display-message", "-p", "-t", "night:0", "#{window_bell_flag}").strip() == "1", "no bell rang")
+        await night.writer.append(ServerLost("bkp01", "auth", "no such user"))
+        t.until(lambda: _rang(t), "no bell rang")
+        t.tmux("select-window", "-t", "night:0")
+        t.sees("!4 NEED YOU")
+        t.tmux("select-window", "-t", "night:1")
+        assert not _rang(t), "looking at it takes the flag away"
+        await night.writer.append(ServerContacted("bkp01", "boot-bkp01"), NoteAdded("bkp01 was away", ""))
+        before = t.tmux("capture-pane", "-p", "-J", "-t", "night:0")
+        t.until(lambda: "lost" in before and t.tmux("capture-pane", "-p", "-J", "-t", "night:0") != before, "nothing was drawn")
+        t.tmux("select-window", "-t", "night:0")
+        t.keys("n", "N", "N")
+        t.sees("bkp01", "was away", "!4 NEED YOU")
+        t.tmux("select-window", "-t", "night:1")
+        assert not _rang(t), "it rang again for what it had rung for"
+
+
+def _rang(t: Terminal) -> bool:
+    return t.tmux("display-message", "-p", "-t", "night:0", "#{window_bell_flag}").strip() == "1"
 
 
 async def test_killed_and_started_again_it_stands_where_it_stood(night: Recorded) -> None:

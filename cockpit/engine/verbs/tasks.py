@@ -14,6 +14,7 @@ from cockpit.journal.events import (
     UndoAsked,
 )
 from cockpit.plan.model import Gate, Manual
+from cockpit.state.again import stands, why_not_again
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNDONE, UNKNOWN
 from cockpit.state.standing import dropped, kept, undo_failed, undoing
 
@@ -54,16 +55,13 @@ async def retry(desk: Desk, command: Command) -> Answer:
         desk.engine.fleet.retry(command.target)
         return Answer(f"{command.target} is tried again now")
     task = desk.task(command)
-    again = task.state == DONE and desk.step(task).kind in ("verify", "copy")  # its data changed since, or a proof of it failed
-    half_undone = undo_failed(desk.engine.state, task) is not None
-    if task.state not in (FAILED, CANCELLED, UNKNOWN, UNDONE, SKIPPED) and not (again or half_undone):
+    if stands(desk.engine.state, task):
         raise desk.refuse(task, "retried")
-    if dropped(desk.engine.state, task.server):
-        raise Refused(f"{task.server} was dropped from this night")
-    if undoing(task) or task.undo_asked:
-        raise Refused(f"{task.id} is being undone: wait for that, or cancel it")
+    if (why_not := why_not_again(desk.engine.state, task)) is not None:
+        raise Refused(why_not)
     if task.state == UNKNOWN and task.id in desk.engine.attempts:
         raise Refused(f"{task.id} is still being asked about: wait, or say done or failed if you know")
+    half_undone = undo_failed(desk.engine.state, task) is not None
     if desk.step(task).once and (task.state == UNKNOWN or half_undone) and not command.why:
         raise Refused(f"{task.id} must not run twice and may have run: say why it is safe (--why)")
     await desk.say(command, RetryAsked(task.id))
