@@ -14,7 +14,6 @@ from textual.screen import Screen
 
 from cockpit.journal.reader import JournalProblem
 from cockpit.ui.actions import ACTING, Action, bindings
-from cockpit.ui.acts import Target
 from cockpit.ui.alarms import Bell
 from cockpit.ui.deck import Deck
 from cockpit.ui.filterbar import FilterBar
@@ -25,6 +24,7 @@ from cockpit.ui.logpane import LogPane
 from cockpit.ui.pane import Pane
 from cockpit.ui.panes import DetailPane, compose_panes, target_of
 from cockpit.ui.places import Places
+from cockpit.ui.proposals import Target
 from cockpit.ui.replaybar import ReplayBar
 from cockpit.ui.source import Source
 from cockpit.ui.toosmall import TooSmall

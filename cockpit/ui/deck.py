@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from cockpit.ui import acts
 from cockpit.ui.actions import REPLAYING, Action
-from cockpit.ui.acts import NotNow, Proposal, Target
+from cockpit.ui.answers import answer
 from cockpit.ui.commander import Reply
 from cockpit.ui.dialogs import Answer, Dialog
+from cockpit.ui.proposals import NotNow, Proposal, Target
 from cockpit.ui.source import Source
 from cockpit.views import needs
 
@@ -62,7 +63,7 @@ class Deck:
         if night is None:
             return
         try:
-            self._put(acts.answer(night, prompt))
+            self._put(answer(night, prompt))
         except NotNow as why:
             self._board.say(str(why), "warn")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from cockpit.plan.model import task_id
 from cockpit.ui.actions import bindings
-from cockpit.ui.acts import Target
 from cockpit.ui.painting import Drawn
+from cockpit.ui.proposals import Target
 from cockpit.ui.tablepane import TablePane
 from cockpit.views import matrix
 from cockpit.views.model import Cell, Night, Row, Table

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from textual.geometry import Size
 from textual.message import Message
 
-from cockpit.ui.acts import Target
 from cockpit.ui.painting import Drawn, Painted
+from cockpit.ui.proposals import Target
 from cockpit.views.model import Cell, Night
 from cockpit.views.words import pad
 from cockpit.views.words import width as cells

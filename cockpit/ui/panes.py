@@ -7,11 +7,11 @@ from typing import Any
 
 from cockpit.journal.reader import Reader
 from cockpit.plan.model import split_task
-from cockpit.ui.acts import Target
 from cockpit.ui.logpane import LogPane
 from cockpit.ui.matrixpane import MatrixPane
 from cockpit.ui.painting import Drawn
 from cockpit.ui.pane import Pane
+from cockpit.ui.proposals import Target
 from cockpit.ui.prosepane import ProsePane
 from cockpit.ui.source import Source
 from cockpit.ui.tablepane import TablePane

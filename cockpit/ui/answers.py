@@ -1,0 +1,114 @@
+"""The dialog of a question that stands open: its words, its choices by letter, and what a gate wants known before a go.
+
+Knows the night; refuses to know the screen and the socket. Pure; sends nothing.
+"""
+
+from __future__ import annotations
+
+from cockpit.plan.model import Gate, split_task
+from cockpit.state.model import Prompt, Task
+from cockpit.ui.dialogs import Choice, Question, Reason
+from cockpit.ui.proposals import NotNow, Proposal, Target, describe, why_of, word_of
+from cockpit.units import clock
+from cockpit.views.model import Night
+from cockpit.views.needs import question
+from cockpit.views.now import proof_counts
+from cockpit.views.words import plural
+
+_PROMPT_WORDS = {
+    "done": "it is done: what waits for it goes on",
+    "failed": "it failed: its server is held until you retry or skip",
+    "retry": "run it again from its start",
+    "undo": "undo it again",
+    "keep": "keep it: it counts as done, as its undo left it",
+    "skip": "leave it out: what waits for it goes on without it",
+    "start": "start it now",
+    "go": "go: what waits for this gate starts",
+    "no-go": "no-go: nothing new starts behind this gate",
+    "hold": "hold: nothing new starts, what runs goes on",
+    "backout": "back the night out: the backout steps start",
+    "accept": "accept: believe this from now on",
+    "refuse": "refuse: the server stays held",
+    "without": "go on without it: it stays behind",
+}
+_ASKED = {"input": "Something the night has to know", "secret": "A secret", "sudo": "Password for sudo", "password": "Password",
+          "passphrase": "Passphrase of a key", "host-key": "Host key", "lock": "Another session's lock"}
+_REASONED = {"skip", "no-go", "backout", "drop", "accept"}
+_NAMED = {"go", "no-go", "backout"}
+
+
+def answer(night: Night, prompt_id: str) -> Proposal:
+    """The dialog of an open question: its choices by letter, or a field to type in (hidden where it is a secret)."""
+    prompt = night.state.prompts.get(prompt_id)
+    if prompt is None:
+        raise NotNow("That question is answered already, or no longer asked.")
+    task = night.state.tasks.get(prompt.task or "")
+    place = f" for {prompt.server}" if prompt.server else ""
+    title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + place
+    since = f"Asked since {clock(prompt.since, night.state.utc_offset)}."
+    body = [question(night, prompt), *_gate_lines(night, prompt), since]
+    if prompt.choices:
+        choices = _choices(prompt)
+    else:
+        hidden = prompt.secret or prompt.kind in ("passphrase", "password", "sudo", "secret")
+        choices = (Choice("e", "", "", asks="hidden while typed, never recorded:" if hidden else "answer:", secret=hidden),)
+    verbs = {"backout": "backout"} if prompt.kind in ("gate", "no-go") else {}
+    return Proposal(prompt.id, Question(title, tuple(body), choices, night.who), verbs)
+
+
+def open_prompt(night: Night, task: Task) -> Prompt | None:
+    return next((p for p in night.state.prompts.values() if p.task == task.id), None)
+
+
+def gate(night: Night, target: Target) -> Proposal:
+    task = night.state.tasks.get(target.task or "")
+    if task is None or task.kind != "gate":
+        asked = [p for p in night.state.prompts.values() if p.kind in ("gate", "no-go")]
+        if not asked:
+            raise NotNow("No gate asks now. Gates are asked when everything before them is done.")
+        return answer(night, asked[0].id)
+    prompt = open_prompt(night, task)
+    if prompt is None:
+        raise NotNow(f"{describe(night, task)} is not asked now: it is {word_of(night, task)}{why_of(night, task)}.")
+    return answer(night, prompt.id)
+
+
+def _choices(prompt: Prompt) -> tuple[Choice, ...]:
+    values = [*prompt.choices]
+    if prompt.kind == "gate" and "backout" not in values:
+        values.append("backout")
+    taken: set[str] = set()
+    made: list[Choice] = []
+    for value in values:
+        key = next((c for c in value.lower() if c.isalnum() and c not in taken and c not in "oq"), None)
+        key = key or next(c for c in "abcdefghijklmnprstuvwxyz" if c not in taken)
+        taken.add(key)
+        made.append(Choice(key, value, _PROMPT_WORDS.get(value, value), _reason(prompt, value), names=value in _NAMED))
+    return tuple(made)
+
+
+def _reason(prompt: Prompt, value: str) -> Reason:
+    if value in _REASONED or prompt.kind == "unknown":
+        return "required"
+    return "optional" if value in _NAMED or prompt.kind == "undo" else "none"
+
+
+def _gate_lines(night: Night, prompt: Prompt) -> list[str]:
+    """Who has said what at this gate, and until when one can still turn back."""
+    if prompt.kind not in ("gate", "no-go"):
+        return []
+    said = [f"{who} said {what}" for who, what in night.state.gates.get(prompt.task or "", [])]
+    lines = [*_proven(night, prompt.task or ""), *(["; ".join(said) + "."] if said else [])]
+    if night.forecast.backout_latest is not None:
+        lines.append(f"Turn back by {clock(night.forecast.backout_latest, night.state.utc_offset)}.")
+    return lines
+
+
+def _proven(night: Night, task: str) -> list[str]:
+    """What the proofs say that this gate requires."""
+    action = next((s.action for s in (*night.plan.steps, *night.plan.backout) if s.id == split_task(task)[0]), None)
+    found = []
+    for step in action.requires if isinstance(action, Gate) else ():
+        good, wanted = proof_counts(night, [t.id for t in night.state.tasks.values() if t.step == step])
+        found.append(f"{step}: {good} of {plural(wanted, 'check')} pass and are fresh.")
+    return found
