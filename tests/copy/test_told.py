@@ -86,7 +86,7 @@ async def test_a_source_that_shrank_never_passes_its_total() -> None:
     ctx: Any = Context(None, None, None, "src")  # type: ignore[arg-type]
     ctx.last = Reached(900, 1000, 9, 10)
     done = {"files": {"size": 700, "files": 7, "detail": {"moved": 500}}}
-    part = Settle(300, 3)
+    part = Settle(size=300, files=3)
     begun = Begun(
         "j", "dst", False, "pull", 2, "/srv/d", False, 10, 1000, 1000, {}, "settle", {}, done, total=(800, 8), largest=70
     )
@@ -128,7 +128,7 @@ async def test_the_largest_file_is_told_until_it_is_there(hosts: Hosts, tmp_path
 
 
 def test_a_job_that_is_found_again_knows_its_largest_file() -> None:
-    for part in (Settle(300, 3, biggest=200), Files(300, 3, biggest=("a", 200, 250))):
+    for part in (Settle(size=300, files=3, biggest=200), Files(size=300, files=3, biggest=("a", 200, 250))):
         again = direct.REVIVED[part.name](json.loads(json.dumps(part.memory())))
         assert again.largest == part.largest == 200
     again.feed(b"at a  90  30%  1.00MB/s  0:00:09\n")

@@ -81,7 +81,10 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
         options = replace(options, exclude=options.exclude + settled_later(last.large, source.path))
     size, files = survey.size - sum(part.size for part in parts), survey.files - sum(part.files for part in parts)
     biggest = 0 if parts else ground.counted.seen.largest
-    settle = Settle(max(0, size), max(0, files), action.pass_, options, source.path, target.path, way, half, biggest)
+    settle = Settle(
+        size=max(0, size), files=max(0, files), options=options, source=source.path, target=target.path, way=way, half=half,
+        pass_=action.pass_, biggest=biggest,
+    )  # fmt: skip
     return [*parts, settle]
 
 
@@ -118,9 +121,11 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
         part = _needed(replace(options, part=True, delete=False, exclude=(), itemize=False), ground.counted.seen)
         half = await _half(part, replace(source, path=above), replace(target, path=landing), ground)
         ctx.say(f"{len(shards.shards)} shards over {streams} streams, then one pass over all")
-        way, most = ground.route.way, max(shards.shards, key=lambda shard: shard.largest)
-        biggest = (most.id, most.largest, most.size)
-        parts.append(Files(shards.size, shards.files, streams, part, above, landing, directory, way, half, biggest))
+        most = max(shards.shards, key=lambda shard: shard.largest)
+        parts.append(Files(
+            size=shards.size, files=shards.files, options=part, source=above, target=landing, way=ground.route.way, half=half,
+            streams=streams, directory=directory, biggest=(most.id, most.largest, most.size),
+        ))  # fmt: skip
     if shards.large:
         large = [Large(above + name, landing + name, size) for name, size in
                  ((os.fsdecode(path), size) for path, size in shards.large)]  # fmt: skip
