@@ -188,6 +188,8 @@ class Engine:
             for task in self._aside:
                 task.cancel()
             await self.fleet.close()
+            if self._reader is not None:  # open, it would keep the journal's last pages out of its file
+                self._reader.close()
 
     async def _last_words(self, event: Event) -> None:
         await self.append(event)

@@ -78,7 +78,8 @@ async def night(session: SessionDir, secrets: dict[str, str] | None = None) -> A
         await there.until(lambda s: s.engine_running)
         yield there
     finally:
-        with suppress(OSError):  # a night that has ended closes its socket, and is not yet done
+        # A night that has ended closes its socket, and is not yet done; who connects at that very moment is never answered.
+        with suppress(OSError, TimeoutError):
             if not running.done():
-                await there.do("stop")
+                await asyncio.wait_for(there.do("stop"), 5)
         await asyncio.wait_for(running, 20)

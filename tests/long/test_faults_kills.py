@@ -3,14 +3,14 @@
 What stands where, of the faults that a copy must survive ("parts": without the engine):
 | fault | image | tree |
 |---|---|---|
-| SIGKILL of sender, receiver | here; pull and push: test_images_faults (parts) | here; test_trees, test_resume (parts) |
-| either sshd | here; test_images_faults (parts) | here; test_trees, test_resume (parts) |
-| the engine | here | here; test_resume, test_trees (parts); tests/night/test_crash |
-| a stale second engine | here | here; of a run: tests/night/test_faults |
-| a server reboots | - | tests/night/test_faults |
+| SIGKILL of sender, receiver | here; pull and push: test_images_faults (parts) | here; test_copy_trees, test_resume (parts) |
+| either sshd | here; test_images_faults (parts) | here; test_copy_trees, test_resume (parts) |
+| the engine | here | here; test_resume, test_copy_trees (parts); tests/night/test_crash |
+| a stale second engine | here | here; of a run: test_night_faults |
+| a server reboots | - | test_night_faults |
 | the network cut | test_faults_network, tests/long/test_copy_faults | the same |
 | disk full, read-only | test_faults_disks; test_images_faults (parts) | test_faults_disks |
-| the source written to, passes | test_faults_sources; test_images_faults (parts) | test_faults_sources; test_trees (parts) |
+| the source written to, passes | test_faults_sources; test_images_faults (parts) | test_faults_sources; test_copy_trees (parts) |
 | a flipped byte at the target | test_faults_sources; before the proof: test_images_faults (parts) | test_faults_sources |
 """
 
@@ -25,9 +25,9 @@ import pytest
 
 from tests.hosts import Hosts
 from tests.long.faulty import BOTH, Pair
+from tests.long.test_night_faults import wait_gone
 from tests.night.conftest import cockpit, place
 from tests.night.sessions import Cockpit
-from tests.night.test_faults import wait_gone
 
 __all__ = ["cockpit", "place"]
 

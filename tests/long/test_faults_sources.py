@@ -1,7 +1,7 @@
 """The source is written to while two copies of it run, an image's and a tree's; and the target is, after they have run.
 
 Passes: an initial one against live data, another that carries only the difference, a final one that is done only when
-nothing changes any more. Of an image without the engine: test_images_faults; of a tree: test_trees.
+nothing changes any more. Of an image without the engine: test_images_faults; of a tree: test_copy_trees.
 """
 
 from __future__ import annotations

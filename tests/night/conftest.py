@@ -1,30 +1,7 @@
-"""The command line, and an end for every engine that a test started."""
+"""What nights get."""
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator
-from pathlib import Path
+from tests.night.fixtures import cockpit, place
 
-import psutil
-import pytest
-
-from tests.night.sessions import Cockpit
-
-
-@pytest.fixture
-def cockpit() -> Iterator[Cockpit]:
-    yield Cockpit()
-    state = os.environ["XDG_STATE_HOME"]
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "cockpit.engine" in words and any(w.startswith(state) for w in words):
-            process.send_signal(signal.SIGKILL)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    path = tmp_path / "plans"
-    path.mkdir()
-    return path
+__all__ = ["cockpit", "place"]

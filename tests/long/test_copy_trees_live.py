@@ -17,9 +17,9 @@ from cockpit.steps import copy
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.copy.disks import failing
-from tests.copy.test_trees import EACH, kept, many, small_is_large
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
+from tests.long.test_copy_trees import EACH, kept, many, small_is_large
 
 __all__ = ["small_is_large"]
 
