@@ -44,3 +44,9 @@ def failing(host: Host, place: str, room: str = "12M") -> None:
     subprocess.run([find("mkfs.ext4"), "-q", "-F", "-O", "^has_journal", str(image)], check=True)
     done = host.run(f"mount -o loop /mnt/thin/img {place}")
     assert done.returncode == 0, done
+
+
+def mended(host: Host) -> None:
+    """What is written to it from now on can be written back; what could not be is lost."""
+    done = host.run("mount -o remount,size=96M /mnt/thin")
+    assert done.returncode == 0, done

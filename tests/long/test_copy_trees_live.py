@@ -16,7 +16,7 @@ import pytest
 from cockpit.steps import copy
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.disks import failing
+from tests.copy.disks import failing, mended, seen
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 from tests.long.test_copy_trees import EACH, kept, many, small_is_large
@@ -147,12 +147,31 @@ async def test_what_the_shards_leave_out_comes_in_the_end(hosts: Hosts, tmp_path
     assert trees.listing(dst.path("/srv/d")) == trees.listing(source)
 
 
-async def test_what_the_disk_could_not_write_back_is_never_done(hosts: Hosts, tmp_path: Path) -> None:
-    """Each write went well, and all of it can be read again, from memory."""
+@pytest.mark.parametrize("later", ["retried", "found again"])
+async def test_what_the_disk_could_not_write_back_is_never_done(later: str, hosts: Hosts, tmp_path: Path) -> None:
+    """Each write went well, and all of it can be read again, from memory; the kernel tells of it once."""
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    src.path("/srv/d").mkdir()
-    (src.path("/srv/d/f")).write_bytes(os.urandom(24 << 20))
+    source = src.path("/srv/d")
+    source.mkdir()
+    (source / "f").write_bytes(os.urandom(24 << 20))
     failing(dst, "/srv/d")
-    outcome, ctx = await run(src, dst, tmp_path)
-    assert (outcome.result, outcome.transient) == ("failed", False), (outcome, ctx.said, ctx.errors)
-    assert "Input/output error" in (outcome.error or "") and "empty the target" in (outcome.error or "")
+    there = seen(dst, "/srv/d")
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        plan = plan_of(fleet, [src, dst], step)
+        ctx = Context(fleet, plan, step, "src")
+        outcome = await copy.run(ctx)
+        assert (outcome.result, outcome.transient) == ("failed", False), (outcome, ctx.said, ctx.errors)
+        assert "Input/output error" in (outcome.error or "") and "empty the target" in (outcome.error or "")
+        again = Context(fleet, plan, step, "src", detail=ctx.detail, resumed=True, errors=ctx.errors)
+        if later == "retried":
+            again = Context(fleet, plan, step, "src", n=2, before=[{**ctx.detail, **outcome.detail}])
+        outcome = await copy.run(again)
+        assert (outcome.result, outcome.transient) == ("failed", False), (outcome, again.said, again.errors)
+        assert "empty the target" in (outcome.error or "")
+        mended(dst)
+        (there / "f").unlink()
+        last = Context(fleet, plan, step, "src", n=3)
+        outcome = await copy.run(last)
+        assert outcome.result == "done", (outcome, last.said, last.errors)
+    assert (there / "f").read_bytes() == (source / "f").read_bytes()

@@ -22,6 +22,7 @@ from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
+from cockpit.steps.copy.ondisk import refuse_lost
 from cockpit.steps.copy.places import End, Refused, among_devices, as_file, device_size, ends, look_at_source, look_at_target
 from cockpit.steps.copy.told import scan
 
@@ -72,6 +73,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
     scan(ctx)
+    await refuse_lost(ctx, target)
     ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
     if "sftp" in (action.method, action.route):
         return await _relay(ctx, source, target, "the plan says sftp")

@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from posixpath import dirname
-from shlex import quote
 from typing import Any
 
 from cockpit import crash
@@ -23,6 +21,7 @@ from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup, keep_valid
+from cockpit.steps.copy.ondisk import mend, synced
 from cockpit.steps.copy.onejob import pace_of, pacing
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
@@ -195,10 +194,11 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     assert isinstance(action, Copy)
     ctx.progress("sync", size, size, files, files)
     began = time.monotonic()
-    refused = await _synced(target, begun.landing)
+    refused = await synced(ctx, target, begun.landing)
     detail["sync_s"] = round(time.monotonic() - began, 3)
     if refused:
-        text = f"{target.server} could not write all of it to its disk ({refused}): mend that, empty the target, copy again"
+        whose = "by this copy or by something else that writes there"
+        text = f"{target.server} did not get all to its disk that was written to it {whose} ({refused}): {mend(target)}"
         return Outcome("failed", error=text, detail=detail)
     ctx.progress("verify", size, size, files, files)
     await leftovers.remove(ctx, source, target, begun.landing)
@@ -216,19 +216,6 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
                 return Outcome("failed", 0, text, True, detail)
             ctx.say(f"{text}: the source is in use, and the final pass settles it")
     return Outcome("done", 0, detail=detail)
-
-
-async def _synced(target: End, landing: str) -> str:
-    """Everything written, on disk: "", or what the server says. sync alone ends well whatever became of it; an error in writing
-    back is told once, to who syncs that file system (syncfs(2)), by a sync that passes it on: GNU's does, busybox' does not."""
-    there = landing.rstrip("/") or "/"
-    script = f"""sync || exit
-for p in {quote(there)} {quote(dirname(there))}; do [ -r "$p" ] && break; done
-[ -r "$p" ] || exit 0
-case $(sync --help 2>&1) in *-f*) sync -f -- "$p" ;; esac"""
-    done = await target.remote.run(script, become=target.become)
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return (said[-1] if said else f"exit {done.exit}") if done.exit else ""
 
 
 def _counted(survey: Survey) -> str:
