@@ -277,6 +277,11 @@ def pool(options: Options, source: str, target: str, directory: str, streams: in
     )
 
 
+_HAD = re.compile(rb"had ([0-9a-f]+) (\d+) (\d+)")
+_RUN = re.compile(rb"(at|again) ([0-9a-f]+) (.*)")
+_DONE = re.compile(rb"done ([0-9a-f]+) (\d+) (\d+) (\d+) (.*)")
+
+
 class Tally:
     """What a pool prints, as numbers. bytes_done and files_done only grow; moved is what was really sent, each run's. biggest,
     its_largest, its_size: id, largest file and size of the shard that has the largest of all."""
@@ -313,24 +318,24 @@ class Tally:
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-4096:]
         for line in lines:
-            what, _, rest = line.partition(b" ")
-            id, _, rest = rest.partition(b" ")
-            match what:
-                case b"had":
-                    size, files = rest.split(b" ")
-                    self.had += 1
-                    self._ended(id, size, files)
-                case b"at":
-                    self._counted(id, rest)
-                case b"again":
-                    self._counted(id, rest)
-                    self._run_over(id)
-                case b"done":
-                    size, files, matched, counter = rest.split(b" ", 3)
-                    self._counted(id, counter)
-                    self._run_over(id, int(matched))
-                    self._ended(id, size, files)
+            self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        """Anything else is passed over: where the job's disk was full for a moment, a line may lack its end."""
+        if had := _HAD.fullmatch(line):
+            self.had += 1
+            self._ended(*had.groups())
+        elif run := _RUN.fullmatch(line):
+            self._counted(run[2], run[3])
+            if run[1] == b"again":
+                self._run_over(run[2])
+        elif done := _DONE.fullmatch(line):
+            id, size, files, matched, counter = done.groups()
+            self._counted(id, counter)
+            self._run_over(id, int(matched))
+            self._ended(id, size, files)
 
     def _counted(self, id: bytes, counter: bytes) -> None:
         if counted := PROGRESS.fullmatch(counter):

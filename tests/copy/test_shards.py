@@ -293,3 +293,14 @@ def test_what_was_sent_counts_each_run_and_not_what_lay_there() -> None:
     assert (tally.moved, tally.moved_files, tally.bytes_done) == (700, 2, 600)
     tally.feed(b"done a 1000 3 580  900 100%  1.00MB/s  0:00:09 (xfr#1, to-chk=0/9)\nhad b 50 1\n")
     assert (tally.moved, tally.moved_files, tally.bytes_done, tally.files_done, tally.had) == (920, 3, 1050, 4, 1)
+
+
+def test_lines_that_are_none_are_passed_over() -> None:
+    """The job's disk was full for a moment and lines ran together; a server's older words."""
+    tally = Tally()
+    tally.feed(b"had\nhad a\nhad a 500had b 50 1\nhad a 500 x\ndone a 1000 3 58at a 700 70%  1.00MB/s  0:00:09\n")
+    tally.feed(b"done a 1000 3\n\nwhat\n")
+    assert (tally.had, tally.bytes_done, tally.files_done, tally.moved) == (0, 0, 0, 0)
+    tally.feed(b"at a  500  10%  1.00MB/s  0:00at a  600  10%  1.00MB/s  0:00:09\nat \xff 5\nhad b 50 1\n")
+    tally.feed(b"done a 1000 3 0 1000 100%  1.00MB/s  0:00:09 (xfr#3, to-chk=0/9)\n")
+    assert (tally.had, tally.bytes_done, tally.files_done, tally.moved) == (1, 1050, 4, 1000)
