@@ -193,10 +193,12 @@ class Job:
         """The chunk as it is on the disk, against what the source said it is; and that the source still says so."""
         self.pace.wait(0, self.streams.stop)
         self._still(stream, image)
-        doubted = (image.look["device"] or image.state == "done") and not self.live
+        device = image.look["device"]
+        doubted = (device or image.state == "done") and not self.live
         holes, asked = ("holes", image.i, at, length), ("digest", image.i, at, length, image.name)
         said, there = stream.both(asked if doubted else holes, asked + (True,))
-        if (stream.source.call(*holes) if doubted else said) and not self.live:
+        wrong = (not device and stream.source.call(*holes)) if doubted else said  # a device is read whole: it tells of no holes
+        if wrong and not self.live:
             raise Fault("io", "the source %s holds data where its file system tells of a hole" % self._source(image))
         if doubted and whole(said, length).hex() != image.digest(at // CHUNK, length):
             self._renew(stream, image, at, length, said, there)
