@@ -113,6 +113,26 @@ async def test_faults_are_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
             assert same(here, dst.path("/srv/big"))
 
 
+@pytest.mark.parametrize(("words", "told"), [
+    ("File too large", "came as something else than was sent, twice: dd: error writing '/srv/records/x': File too large"),
+    ("No space left on device", "the target is full"),
+])  # fmt: skip
+def test_what_dd_says_is_passed_on(words: str, told: str, tmp_path: Path) -> None:
+    """Also of a file whose name holds the words by which dd tells that all is well."""
+    here, there = dense(tmp_path / "here", 3 * MIB), tmp_path / "there"
+    broken = tmp_path / "bin/dd"
+    broken.parent.mkdir()
+    broken.write_text(f"""#!/bin/sh
+case "$*" in *obs=*) cat >/dev/null; echo "dd: error writing '/srv/records/x': {words}" >&2; exit 1 ;; esac
+exec {shutil.which("dd")} "$@"
+""")
+    broken.chmod(0o755)
+    job = posix.job("local", [str(here)], [str(there)], [3 * MIB], shell=None, streams=1, live=False)
+    path = {"PATH": f"{broken.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", job], env=path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode and told in done.stderr, (done.stdout, done.stderr)
+
+
 @pytest.mark.parametrize("how", ["flipped", "zeroed", "emptied", "recreated"])
 async def test_a_target_that_is_not_what_was_receipted_is_mended(how: str, hosts: Hosts, tmp_path: Path) -> None:
     """As after a job that ended between the proof and the word that it was done."""

@@ -52,8 +52,8 @@ sum() {
     esac | { read -r a b rest; case $a$b in *-) echo "$a" ;; *) echo "$a$b" ;; esac; } | tr -cd 'a-z0-9'
 }
 
-# Without what dd tells when all is well.
-quiet() { { "$@" 2>&1 >&3 3>&- | { grep -v -e records -e copied -e ' bytes' >&2 || :; }; } 3>&1; }
+# Without what dd tells when all is well. By whole lines: the name of a file may hold the same words.
+quiet() { { LC_ALL=C "$@" 2>&1 >&3 3>&- | { grep -v -e '^[0-9]*+[0-9]* records ' -e '^[0-9]* bytes* ' >&2 || :; }; } 3>&1; }
 
 piece() { quiet dd if="$path" bs=$MIB skip="$at" count=$(((long + MIB - 1) / MIB)); }
 

@@ -81,7 +81,7 @@ worker() {
 }
 
 move() {
-    moved=0
+    moved=0 heard=
     want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
     for try in 1 2; do
         if [ "$want" = "$zero" ]; then
@@ -90,6 +90,7 @@ move() {
             moved=$((moved + long))
             { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; } | dst take "$i" "$at" "$long" "$sparse" 2> "$err"
             case $(kind "$err") in full* | readonly* | io*) return 1 ;; esac
+            heard=$(cat "$err.2" "$err" | tail -n 1)
         fi
         got=$(ask "$err" dst sum "$i" "$at" "$long" "$tool") || return
         if [ "$got" = "$want" ]; then ask "$err" dst have "$i" "$at" "$want"; return; fi
@@ -97,7 +98,7 @@ move() {
         want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
         still "$i" || return
     done
-    echo "the data at $at MiB came as something else than was sent, twice" > "$err"
+    echo "the data at $at MiB came as something else than was sent, twice${heard:+: $heard}" > "$err"
     return 1
 }
 
