@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import inf
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost, Remote
@@ -14,6 +15,8 @@ COMMAND = """read -r b < /proc/sys/kernel/random/boot_id
 [ "$b" != "$BOOT" ] || systemctl reboot || reboot || shutdown -r now"""
 LIMIT = 1800.0  # seconds until we say that it did not come back
 STILL_THERE = 60.0  # seconds of unbroken contact after which it is not going down, unless it says that it is
+UNTOLD = 300.0  # the same where nothing says whether it is: other inits stop their services one after another, and tell nobody
+STAYS = ("initializing", "starting", "running", "degraded", "maintenance")  # systemctl(1), is-system-running
 PAUSE = 2.0
 LOOK = 20.0  # seconds that one look may take
 
@@ -57,7 +60,7 @@ async def _come_back(ctx: StepContext, before: str, said: str) -> Outcome:
         if now and now != before:
             return Outcome("done", detail={"boot_id_after": now})
         here = here and now == before
-        if here and waited > STILL_THERE and not await _going_down(ctx.remote()):
+        if here and waited > STILL_THERE and waited > await _patience(ctx.remote()):
             why = f"it has not gone down in {waited:.0f} s; asked to reboot, it said: {said or 'nothing'}"
             return Outcome("failed", error=why)
         await asyncio.sleep(PAUSE)
@@ -72,9 +75,12 @@ async def _boot(remote: Remote) -> str | None:
         return None
 
 
-async def _going_down(remote: Remote) -> bool:
-    """A service that takes minutes to stop keeps the server up, and contact with it."""
+async def _patience(remote: Remote) -> float:
+    """Seconds of unbroken contact after which it is not going down, by what it says of itself now. A service that takes minutes
+    to stop keeps the server up, and contact with it."""
     try:
-        return (await remote.run("systemctl is-system-running", become=False, timeout=LOOK)).stdout.strip() == b"stopping"
+        done = await remote.run("systemctl is-system-running 2>/dev/null", become=False, timeout=LOOK)
     except (FleetError, TimeoutError):
-        return True
+        return inf
+    state = done.stdout.decode(errors="replace").strip()
+    return inf if state == "stopping" else STILL_THERE if state in STAYS else UNTOLD

@@ -35,11 +35,21 @@ async def test_sudos_refusal_is_said_at_once(hosts: Hosts, tmp_path: Path, own_h
     assert host.boot_count == 1
 
 
+def says(host: Host, state: str) -> None:
+    """Of itself, where somebody asks systemctl; which does nothing else."""
+    tool = host.root / ".sbin/systemctl"
+    tool.write_text(f"#!/bin/sh\n[ $1 != is-system-running ] || echo {state}\nexit 1\n")
+    tool.chmod(0o755)
+
+
+@pytest.mark.parametrize(("state", "bound"), [("degraded", "STILL_THERE"), ("offline", "UNTOLD")])
 async def test_a_server_that_stays_says_why(
-    hosts: Hosts, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+    state: str, bound: str, hosts: Hosts, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reboot, "STILL_THERE", 1.0)
+    monkeypatch.setattr(reboot, "STILL_THERE", 0.5)
+    monkeypatch.setattr(reboot, bound, 1.0)
     host = hosts("fs01", user="root")
+    says(host, state)
     for tool in ("reboot", "shutdown"):
         (host.root / ".sbin" / tool).write_text(f"#!/bin/sh\necho {tool}: a backup runs, ask otto >&2; exit 1\n")
     said = told(await restarted(host, tmp_path, own_home, section(host)))
@@ -59,3 +69,16 @@ async def test_one_that_reboots_is_found_in_its_new_boot(hosts: Hosts, tmp_path:
     before = host.boot_id
     task = await restarted(host, tmp_path, own_home, section(host))
     assert task.state == "done" and host.boot_id != before and host.boot_count == 2
+
+
+@pytest.mark.parametrize("state", ["", "stopping"])
+async def test_one_that_takes_its_time_and_is_not_known_to_stay_is_waited_for(
+    state: str, hosts: Hosts, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host without systemd, or in the middle of its shutdown."""
+    monkeypatch.setattr(reboot, "STILL_THERE", 0.5)
+    host = hosts("fs01", user="root")
+    says(host, state)
+    (host.root / ".sbin/reboot").write_text("#!/bin/sh\n(sleep 3; exec busybox reboot -f) </dev/null >/dev/null 2>&1 &\n")
+    task = await restarted(host, tmp_path, own_home, section(host))
+    assert task.state == "done" and host.boot_count == 2, told(task)
