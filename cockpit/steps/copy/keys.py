@@ -30,15 +30,20 @@ async def hold_route(ctx: StepContext) -> None:
 
 async def keep_valid(ctx: StepContext, on: str) -> None:
     """While a job runs on that server, the other one goes on to let its key in: a connection that breaks on the third day is made
-    anew. For as long as it is not cancelled. Where the engine was away too long, the job fails and the next try has a new key."""
-    noted = ctx.detail["route"]
-    others = [name for name, _ in (noted["source"], noted["target"]) if name != on]
+    anew. Renewed at once, for an engine that comes late may find it about to expire, and then for as long as it is not cancelled.
+    Where the engine was away too long, the job fails and the next try has a new key."""
+    noted: Mapping[str, Any] = ctx.detail.get("route") or {}
+    others = [noted[side][0] for side in ("source", "target") if noted and noted[side][0] != on]
+    said = False
     while others:
-        await asyncio.sleep(RENEW)
         try:
             await renew(noted["tag"], ctx.remote(others[0]))
-        except (FleetError, TimeoutError):
-            continue  # valid for many times as long as until the next time
+        except (FleetError, TimeoutError) as problem:  # valid for many times as long as until the next time
+            if not said:
+                why = str(problem) or "no answer in time"
+                ctx.say(f"the key {noted['tag']} could not be renewed on {others[0]}, and it is tried again: {why}")
+            said = True
+        await asyncio.sleep(RENEW)
 
 
 async def cleanup(ctx: StepContext, detail: Mapping[str, Any]) -> None:
