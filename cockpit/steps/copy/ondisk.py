@@ -17,7 +17,7 @@ from cockpit.steps.copy.places import End, Refused
 
 # Among the session's jobs, with which it is forgotten; the mark holds the path of what is to be emptied.
 _MARK = """marked() {
-  for b in __BASES__; do m=$b/jobs/__PLACE__; if [ -O "$b" ] && [ -f "$m" ]; then return; fi; done
+  for b in __BASES__; do m=$b/jobs/__PLACE__; if [ -O "$b" ] && [ -s "$m" ]; then return; fi; done
   return 1
 }
 leave() {
