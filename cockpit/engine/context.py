@@ -87,7 +87,7 @@ class Context:
         return self.engine.output_offsets(self.task, self.n)
 
     def say(self, text: str) -> None:
-        data = self.engine.vault.masked(text).encode() + b"\n"
+        data = self.engine.vault.masked(text).encode("utf-8", "surrogateescape") + b"\n"
         offset, self._note_offset = self._note_offset, self._note_offset + len(data)
         output = Output(time.time(), self.task, self.n, "note", offset, data)
         self.engine.background(self.engine.writer.output(output))
