@@ -1,8 +1,9 @@
 """Where in a shell text a value can stand as a word of its own. Knows no templates.
 
-A value is handed to the shell in a variable, set before the text and named where it is meant: no shell ever parses the
-value itself, wherever that is. What is asked here is only whether `"$variable"` gives the value, whole, at that place; where
-that would take a shell's own parser to say (POSIX sh, 2.2 to 2.6), the answer is no.
+A value is handed to the shell in a variable, set before the text and named where it is meant: no shell parses it as it
+parses the text. What is asked here is whether `"$variable"` gives the value, whole, at that place, and whether anything in
+the text has sh or bash evaluate what a variable holds; where that would take a shell's own parser to say (POSIX sh, 2.2 to
+2.6), the answer is no.
 """
 
 from __future__ import annotations
