@@ -171,12 +171,18 @@ class Attempt(Context):
 
     async def _before(self) -> Outcome | None:
         """What may make the attempt needless: `when`, a probe that says it has been done, a dry run. No effect so far."""
-        needless = await self._needless() if self.purpose == "do" else None
+        dry = self.engine.state.dry
+        try:
+            needless = await self._needless() if self.purpose == "do" else None
+        except TemplateProblem:
+            if not dry:
+                raise
+            needless = None  # it names what a command before it would have printed
         if needless is not None:
             return needless
         changes = self.purpose == "undo" or not only_looks(self.step)
-        if self.engine.state.dry and not runs_dry(self.step, self.purpose):
-            self.say(in_words(self.step, self.render, self.purpose))
+        if dry and not runs_dry(self.step, self.purpose):
+            self.say(in_words(self.step, self.for_people, self.purpose))
             return Outcome("done", detail={"dry_run": True})
         wanted = [self.engine.claim(server) for server in sorted(self._changes())] if changes else []
         early = await self._unless_cancelled(*wanted, *(self.engine.secret(name) for name in self.step.secrets))
@@ -267,6 +273,8 @@ class Attempt(Context):
         what no command could be given, would mislead them: then it has failed."""
         action = self.step.action
         if outcome.result != "done" or self.purpose != "do" or not isinstance(action, Run) or not action.capture:
+            return outcome, []
+        if self.engine.state.dry or "skip" in outcome.detail:  # nothing was run: "" would be a value like any other
             return outcome, []
         crash.point("before capture")
         data = await self.engine.read_output(self.task, self.n, CAPTURE_LIMIT + 1)

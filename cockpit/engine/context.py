@@ -19,7 +19,7 @@ from cockpit.plan.model import LOCAL, Step
 from cockpit.plan.templates import render
 from cockpit.plan.values import Into
 from cockpit.state.model import UNKNOWN, Task
-from cockpit.state.seen import seen
+from cockpit.state.seen import seen, words
 from cockpit.steps.api import Pace, Reached
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ class Context:
 
     def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         return render(text, seen(self.plan, self.engine.state, self.server), into=into, path=path)
+
+    def for_people(self, text: str) -> str:
+        return words(self.plan, self.engine.state, self.server, text)
 
     def remote(self, server: str | None = None) -> Remote:
         return self.engine.fleet.remote(server or self.server or LOCAL)
@@ -87,7 +90,7 @@ class Context:
         return self.engine.output_offsets(self.task, self.n)
 
     def say(self, text: str) -> None:
-        data = self.engine.vault.masked(text).encode() + b"\n"
+        data = self.engine.vault.masked(text).encode("utf-8", "surrogateescape") + b"\n"
         offset, self._note_offset = self._note_offset, self._note_offset + len(data)
         output = Output(time.time(), self.task, self.n, "note", offset, data)
         self.engine.background(self.engine.writer.output(output))

@@ -27,6 +27,7 @@ def once_only(step: Step) -> Step:
 
 
 def in_words(step: Step, render: Callable[[str], str], purpose: str = "do") -> str:
+    """What a person is told instead. `render` fills in what is known, and leaves the plan's words where that can't be done."""
     if purpose == "undo":
         return f"would undo: {render(step.undo or '')}"
     action = step.action
@@ -34,7 +35,7 @@ def in_words(step: Step, render: Callable[[str], str], purpose: str = "do") -> s
         case Run():
             return f"would run: {render(action.command)}"
         case Script():
-            return f"would upload and run: {action.path} {' '.join(action.args)}".rstrip()
+            return f"would upload and run: {action.path} {' '.join(map(render, action.args))}".rstrip()
         case Copy(pipe=(producer, consumer)):
             ends = (f"on {place.server or 'this server'}" for place in (action.source, action.target))
             return f"would pipe {render(producer)} {next(ends)} into {render(consumer)} {next(ends)}"

@@ -26,6 +26,11 @@ def _lines(value: str) -> list[str]:
     return [line.strip() for line in value.splitlines()]
 
 
+def _bytes(text: str) -> bytes:
+    """Paths, and errors about them, hold bytes that are no UTF-8 as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 class Vault:
     """Names and values of secret inputs, in memory only. Asked again after an engine restart, and in place of a value that
     is too short."""
@@ -59,13 +64,13 @@ class Vault:
         """What must not be stored: every value, and every line of one that has several (but for a bracket on its own)."""
         found: set[bytes] = set()
         for value in self._values.values():
-            found.update(line.encode() for line in [value, *_lines(value)] if len(line) >= SHORTEST)
+            found.update(_bytes(line) for line in [value, *_lines(value)] if len(line) >= SHORTEST)
         return sorted(found, key=len, reverse=True)
 
     def masked(self, text: str) -> str:
         """The text with every secret in it starred out, for what is journaled whole: evidence, errors, notes."""
         masker = Masker(self.literals(), 0)
-        return b"".join((masker.feed(text.encode())[1], masker.finish()[1])).decode(errors="replace")
+        return b"".join((masker.feed(_bytes(text))[1], masker.finish()[1])).decode("utf-8", "surrogateescape")
 
 
 class Masker:

@@ -1,8 +1,9 @@
 """Where in a shell text a value can stand as a word of its own. Knows no templates.
 
-A value is handed to the shell in a variable, set before the text and named where it is meant: no shell ever parses the
-value itself, wherever that is. What is asked here is only whether `"$variable"` gives the value, whole, at that place; where
-that would take a shell's own parser to say (POSIX sh, 2.2 to 2.6), the answer is no.
+A value is handed to the shell in a variable, set before the text and named where it is meant: no shell parses it as it
+parses the text. What is asked here is whether `"$variable"` gives the value, whole, at that place, and whether anything in
+the text has sh or bash evaluate what a variable holds; where that would take a shell's own parser to say (POSIX sh, 2.2 to
+2.6), the answer is no.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ from shlex import quote
 
 VARIABLE = "cockpit_captured_"
 
-_AGAIN = re.compile(r"(?<![\w-])eval(?![\w-])|\(\(")
+_AGAIN = re.compile(r"""
+    (?<![\w/.=:@-]) (?: eval | let | declare | typeset | local ) (?![\w/.=:@-])
+  | \(\( | \$\[ | \[\[\s                                              # numbers; [ and test know none but plain ones
+  | \$\{!?\w+\[ (?! \d+\] | [@*]\] ) | (?<![\w.])\w+\[.*\]\+?= | =\(     # subscripts are numbers, and so run too
+  | \$\{!\w | \$\{\w+@ | \$\{[\w@*]+:(?![-+=?])                      # another variable, a prompt, an offset
+  | >&(?! \s* (?:\d+|-) (?:[\s;|&)]|\Z) )                            # bash expands the file's name twice
+  | (?<!\w)(?: BASH_ENV | HISTCMD | OPTIND | PS4 | RANDOM )\+?=
+  | (?<!\S)(?:\[|test)\s[^\];|&\n]*(?<!\S)-v\s | printf\s+-v\s        # names of variables: with subscripts
+""", re.VERBOSE)
 _LOST = "lost"  # beyond what is understood here: it stays so to the end of the text
-_OPENS = re.compile(r"(?P<known>['\"]|(?<=[\s;&|()])(?<!\\\n)#)|<<|`|\$'|(?:^|(?<=\\\n))#")
+_OPENS = re.compile(r"(?P<known>['\"]|(?<=[\s;&|()])(?<!\\\n)#)|<<|`|\$'|\$\{(?![^{}'\"\s]*\})|(?:^|(?<=\\\n))#")
 _IN_DOUBLE = re.compile(r"(?P<known>\")|`|\$\(|\$\{(?!\w+\})")
 
 
@@ -28,8 +37,10 @@ def word(name: str) -> str:
 
 
 def runs_again(text: str) -> bool:
-    """Whether the text itself has the shell evaluate values: eval, and arithmetic, where bash runs a[$(command)]."""
-    return _AGAIN.search(text) is not None
+    """Whether the text itself has the shell evaluate values: eval, and what bash takes for a number or for a variable's name,
+    where it runs a[$(command)]. POSIX sh has few of these, but /bin/sh may be bash. (What other commands make of a word is
+    theirs: `sh -c`, `trap`, `read`.)"""
+    return _AGAIN.search(text.replace("\\\n", "")) is not None
 
 
 def open_after(text: str, state: str = "") -> str:

@@ -17,7 +17,7 @@ from cockpit.plan.fields import Sink, Table
 from cockpit.plan.model import Limits, Moment, Plan, Window
 from cockpit.plan.positions import Positions, locate
 from cockpit.plan.problems import PlanProblems, Problem
-from cockpit.plan.relative import TABLE, origin, servers_from, step_from
+from cockpit.plan.relative import TABLE, can_be_said, origin, servers_from, step_from
 from cockpit.plan.servers import read_inputs, read_servers
 from cockpit.plan.steps import Read, read_steps
 from cockpit.plan.times import MOMENT_FORMS, moment, offset_of
@@ -105,7 +105,10 @@ def _plan(root: Table, text: str, path: str, folder: str | None = None) -> tuple
         read = servers, steps, backout
         servers = servers_from(folder, servers)
         steps, backout = (_anchored(reads, folder) for reads in (steps, backout))
-        text = text if written or read == (servers, steps, backout) else origin(text, folder)
+        if not written and read != (servers, steps, backout):
+            if not can_be_said(folder):
+                root.problem(None, f"relative paths begin in {folder!r}, which TOML can't say", "move the plan to another folder")
+            text = origin(text, folder)
     plan = Plan(
         name, window or Window(Moment(offset=0.0), Moment(offset=86400.0)), servers,
         tuple(read.step for read in steps), tuple(read.step for read in backout),

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from cockpit.plan.model import LOCAL, Copy, Place, Server, Step, Verify
 
 TABLE = "origin"
+
+
+def can_be_said(folder: str) -> bool:
+    """Whether TOML has a way to say it: not with DEL in it, or with bytes that are no UTF-8."""
+    return re.search(r"[\x7f\ud800-\udfff]", folder) is None
 
 
 def origin(text: str, folder: str) -> str:

@@ -32,6 +32,15 @@ MADE = ""  # no name that can be written: one that an expression makes
 
 _BRACES = "where the braces are the command's own, write {{ '{{' }} for each opening pair"
 _SIMPLER = "write something simpler"
+_NO_WORD = (
+    "a captured value inside quotes, a comment or ${…}, or after <<, a backquote or \"$(: it is a word of its own",
+    'put it into a variable first: v={{ captured.NAME }}; then write "$v"',
+)
+_RUNS_AGAIN = (
+    "a captured value in one text with what may run what it says: eval, let, declare, local, (( )), [[ ]], arrays, ${v:1},"
+    " ${v@P}, ${!v}, >&file, test -v",
+    "write it without these ([ ], case, export and readonly are safe), or put them into a script that is given the value",
+)
 
 
 class _Missing(StrictUndefined):
@@ -193,19 +202,19 @@ def _taken(expression: nodes.Node) -> tuple[str | None, str | None]:
     return expression.node.name, str(expression.arg.value) if isinstance(expression.arg, nodes.Const) else None
 
 
-def misplaced_capture(text: str) -> str | None:
-    """Why a captured value can't stand where this shell text has it, None where it can."""
+def misplaced_capture(text: str) -> tuple[str, str] | None:
+    """Why a captured value can't stand where this shell text has it, and what to write; None where it can."""
     if not uses_captured(text):
         return None
     if runs_again(text):
-        return "a captured value beside eval or (( )), which may run what it says"
+        return _RUNS_AGAIN
     state, line_end = "", "\n"
     for output in _ENVIRONMENTS["shell"].parse(text).find_all(nodes.Output):
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 state = open_after(line_end + node.data, state)
             elif _captured(node) and state:
-                return "a captured value inside quotes or a comment, or after <<, a backquote or \"$(: it is a word of its own"
+                return _NO_WORD
             line_end = ""
     return None
 

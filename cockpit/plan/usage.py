@@ -103,7 +103,7 @@ def _check(read: Read, path: Path, text: str, use: Use, scopes: Scopes) -> None:
         _say(table, path, "a template, where all servers share one text", "write plain words")
         return
     if use == "shell" and (misplaced := misplaced_capture(text)):
-        _say(table, path, misplaced, 'put it into a variable first: v={{ captured.NAME }}; then write "$v"')
+        _say(table, path, *misplaced)
         return
     servers: Sequence[str | None] = step.servers or (None,)
     if "server" not in text and not uses_captured(text):

@@ -37,9 +37,10 @@ def late_step(seconds: float) -> int:
 
 
 def acknowledged(state: State, alarm: str) -> bool:
-    """Whether this occurrence was seen; who acknowledges a bare name has seen all of it that had begun by then."""
+    """Whether this occurrence was seen; who acknowledges a bare name has seen all of it that had begun by then. Not of `late`,
+    whose marks are no times."""
     name, _, mark = alarm.partition("#")
-    at = state.acknowledged.get(name)
+    at = state.acknowledged.get(name) if name != LATE else None
     return alarm in state.acknowledged or (at is not None and at >= (int(mark) if mark.isdigit() else 0))
 
 

@@ -143,8 +143,11 @@ def _back(state: State, server: ServerState, at: float) -> None:
 
 def _server_lost(state: State, fact: Fact, event: e.ServerLost) -> None:
     server = _server(state, event.server)
-    if server.contact != "lost" or event.problem not in (server.problem, "unreachable"):
-        server.worse = fact.at
+    if server.contact != "lost":
+        server.problems, server.worse = [event.problem], fact.at
+    elif event.problem not in server.problems:  # one that comes and goes while a host boots is told once
+        server.problems.append(event.problem)
+        server.worse = server.worse if event.problem == "unreachable" else fact.at
     _contact(server, "lost", fact.at)
     if server.contact != "dropped":
         server.problem, server.text = event.problem, event.text

@@ -64,6 +64,7 @@ class ServerState:
     contact: str = "never"  # never | up | lost | dropped
     since: float | None = None
     problem: str | None = None  # unreachable | key-changed | key-unknown | auth | become | locked | other
+    problems: list[str] = field(default_factory=list)  # all that this loss has had
     worse: float | None = None  # when it was lost, or got a problem that waiting does not mend: what an alarm is about
     text: str | None = None
     boot_id: str | None = None

@@ -151,9 +151,8 @@ def _undo(night: Night, target: Target) -> Proposal:
     undo = step_of(night, task).undo
     if not undo:
         raise NotNow(f"The plan has no undo for {task.step}.")
-    undo = words(night.plan, night.state, task.server, undo)
-    return ask(night, "undo", task.id, f"Undo {describe(night, task)}?", f"Runs there: {undo}",
-                yes="run its rollback", reason="required")
+    runs = harmless(f"Runs there: {words(night.plan, night.state, task.server, undo)}")
+    return ask(night, "undo", task.id, f"Undo {describe(night, task)}?", *runs, yes="run its rollback", reason="required")
 
 
 def _drop(night: Night, target: Target) -> Proposal:

@@ -134,21 +134,21 @@ def _planned(night: Night, task: Task) -> Iterator[Said]:
         step = night.plan.step(task.step)
     except KeyError:
         return
-    yield from _step(step, lambda text: words(night.plan, night.state, task.server, text))
+    yield from _step(step, lambda text: harmless(words(night.plan, night.state, task.server, text)))
     for note in night.state.notes:
         if note.target in (task.id, task.step):
             yield f"Note by {note.who or 'nobody'} at {_at(night, note.at)}: {note.text}", ""
 
 
-def _step(step: Step, filled: Callable[[str], str]) -> Iterator[Said]:
-    """As it is on this server: `filled` puts in what is known of the templates."""
-    first, *more = harmless(filled(_does(step)))
+def _step(step: Step, filled: Callable[[str], list[str]]) -> Iterator[Said]:
+    """As it is on this server: `filled` puts in what is known of the templates, and gives harmless lines."""
+    first, *more = filled(_does(step))
     yield f"Does: {first}", ""
     for line in more:
         yield f"    {line}", ""
     for name, value in (("Owner", step.owner), ("Only where", step.when), ("Probe", step.probe), ("Undo", step.undo)):
         if value:
-            yield f"{name}: {filled(value)}", "dim"
+            yield f"{name}: " + "\n".join(filled(value)), "dim"
     rules = [f"retries {step.retries}"] if step.retries else []
     rules += ["must not run twice"] if step.once else []
     rules += [f"limit {format_duration(step.timeout)}"] if step.timeout else []
@@ -156,7 +156,7 @@ def _step(step: Step, filled: Callable[[str], str]) -> Iterator[Said]:
     if rules:
         yield f"Rules: {', '.join(rules)}", "dim"
     if step.note:
-        yield filled(step.note), ""
+        yield "\n".join(filled(step.note)), ""
 
 
 def _does(step: Step) -> str:

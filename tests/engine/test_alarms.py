@@ -1,4 +1,4 @@
-"""What the engine journals of alarms: that a stall or a lateness that has called a person is over, once."""
+"""What the engine journals of alarms: that a stall or a lateness that has called a person is over, once, and who has seen it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 
 from cockpit.engine.alarms import Alarms
 from cockpit.engine.forecasts import Recorder
+from cockpit.engine.verbs.desk import Command, Desk, Refused
+from cockpit.engine.verbs.night import ack
 from cockpit.forecast.model import Forecast
-from cockpit.journal.events import AlarmEnded, TransferPaused
+from cockpit.journal.events import AlarmAcknowledged, AlarmEnded, TransferPaused
 from cockpit.journal.reader import Reader
 from cockpit.journal.writer import Writer
 from cockpit.state.fold import fold
@@ -84,3 +86,31 @@ async def test_a_night_is_in_time_again_only_with_some_slack(slacks: tuple[int, 
         engine.forecasts.made = Forecast(slack=slack)
         await watch.look(OPENS + 60 * i)
     assert [f.alarm for f in facts] == alarms
+
+
+@pytest.mark.parametrize(("slack", "seen"), [
+    (None, ["late"]), (100, ["late"]), (-5, ["late", "late#0"]), (-2000, ["late", "late#30"]),
+])  # fmt: skip
+async def test_who_acknowledges_lateness_by_its_name_has_seen_the_one_that_stands(slack: int | None, seen: list[str]) -> None:
+    assert await acknowledged("late", slack) == seen
+
+
+async def test_only_what_can_be_an_alarm_of_this_night_is_acknowledged() -> None:
+    for alarm in ("lost:mail1", "lost:mail1#7", f"stalled:{COPY}", f"stalled:{COPY}#7", "late#15"):
+        assert await acknowledged(alarm, -5) == [alarm]
+    for wrong in ("lost:nobody", "lost:mail", "stalled:copy-out", "later", "late@x", "mail1"):
+        with pytest.raises(Refused, match="there can be lost:SERVER"):
+            await acknowledged(wrong, -5)
+
+
+async def acknowledged(alarm: str, slack: int | None) -> list[str]:
+    """What `ack` journals in a night with so many seconds of slack."""
+    facts, story = list[AlarmAcknowledged](), Story()
+
+    async def append(*events: AlarmAcknowledged, **_: object) -> None:
+        facts.extend(events)
+
+    engine: Any = SimpleNamespace(state=fold(story.facts), plan=story.plan, append=append)
+    engine.forecasts = SimpleNamespace(made=Forecast(slack=slack))
+    await ack(Desk(engine), Command("ack", alarm, who="ana"))
+    return [f.alarm for f in facts]

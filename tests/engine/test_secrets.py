@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.engine.secrets import Masker, Vault, too_short
+from cockpit.journal.events import AttemptUnknown
+from cockpit.journal.writer import Writer
 
 SECRET = b"opensesame"
 
@@ -42,3 +47,18 @@ def test_a_secret_is_starred_without_the_spaces_around_it_too() -> None:
 
 def test_without_secrets_a_text_stays_as_it_is() -> None:
     assert Vault({}).masked("nothing to hide") == "nothing to hide"
+
+
+def test_a_path_that_is_no_utf_8_is_masked_like_any_text() -> None:
+    name = os.fsdecode(b"/srv/caf\xe9")
+    assert Vault({}).masked(name) == name
+    assert Vault({"key": name}).literals() == [b"/srv/caf\xe9"]
+    assert Vault({"key": "opensesame"}).masked(f"no {name} for opensesame") == f"no {name} for **********"
+
+
+async def test_an_error_that_names_such_a_path_is_journaled(tmp_path: Path) -> None:
+    error = f"no such file: {os.fsdecode(b'caf' + bytes([0xe9]))}"
+    writer = Writer.open(tmp_path / "journal.db")
+    (fact,) = await writer.append(AttemptUnknown("a@local", 1, Vault({}).masked(error)))
+    await writer.close()
+    assert fact.event == AttemptUnknown("a@local", 1, error)

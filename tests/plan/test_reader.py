@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,25 @@ def test_relative_paths_are_relative_to_the_plan_wherever_its_text_goes(tmp_path
         assert run.cwd == f"{tmp_path}/files"
         assert [place.path for place in compare.action.checks[0].places] == [f"{tmp_path}/files", "{{ inputs.there }}", "/srv"]
         assert plan.text == read.text and plan.text.startswith(HEAD + RELATIVE)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\x7fb"])
+def test_a_folder_that_no_toml_can_name_is_refused_where_the_text_has_to_name_it(tmp_path: Path, name: bytes) -> None:
+    plan = tmp_path / os.fsdecode(name) / "night.toml"
+    plan.parent.mkdir()
+    plan.write_text(HEAD + '[[steps]]\nid = "a"\nmanual = "x"\n')
+    load(plan)
+    plan.write_text(HEAD + '[servers.a]\nkey = "id"\n[[steps]]\nid = "a"\nmanual = "x"\n')
+    with pytest.raises(PlanProblems, match="move the plan"):
+        load(plan)
+
+
+@pytest.mark.parametrize("name", ["a\nb", 'a"\\b', "a\x1bb\x9b", "caf\xe9 \U0001f600"])
+def test_any_other_folder_is_said_and_read_again(tmp_path: Path, name: str) -> None:
+    plan = tmp_path / name / "night.toml"
+    plan.parent.mkdir()
+    plan.write_text(HEAD + '[servers.a]\nkey = "id"\n[[steps]]\nid = "a"\nmanual = "x"\n')
+    assert adopted(load(plan).text, "/").servers["a"].key == str(plan.parent / "id")
 
 
 def test_a_relative_path_on_a_server_has_nothing_to_be_relative_to(tmp_path: Path) -> None:

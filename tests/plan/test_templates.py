@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -100,6 +101,9 @@ def test_a_captured_value_is_refused_in_paths_and_on_this_machine() -> None:
     "echo {{ captured.x }}", "echo \"a\" {{ captured.x }} 'b'", "# don't\necho {{ captured.x }}", "echo it\\'s {{ captured.x }}",
     'echo "\\"" {{ captured.x }}', "a=${x#y} {{ captured.x }}",
     'mkdir "${dir}" "$x" {{ captured.x }}', "v=$(cat {{ captured.x }})",
+    "export X={{ captured.x }}; readonly Y={{ captured.x }}", "/usr/local/bin/let.sh {{ captured.x }} >/dev/null 2>&1",
+    "[ 1 -eq {{ captured.x }} ] || test {{ captured.x }} -gt 2", "grep -v '[[:space:]]' {{ captured.x }} 2>&1 | awk '{n[$1]++}'",
+    "echo ${x:-y} ${#x} ${VAR%%.*} ${x[0]} {{ captured.x }}", "scp --mode=local {{ captured.x }}",
     'v={{ captured.x }}\ncat <<END\n$v "$(date)"\nEND', "echo {{ captured.x }} | grep -q {{ captured.x }} # it's",
 ])
 def test_where_a_captured_value_is_a_word_of_its_own_it_may_stand(text: str) -> None:
@@ -119,10 +123,40 @@ def test_a_shell_sees_a_captured_value_as_it_is() -> None:
     'x="$(echo "{{ captured.x }}")"', 'echo "`echo {{ captured.x }}`"', "echo `echo {{ captured.x }}`",
     'x{{ captured.x }}# "{{ captured.x }}"', 'x{{ captured.x }}# "\n{{ captured.x }}"', 'a\\\n# "\n{{ captured.x }}"',
     "# {{ captured.x }}", "eval echo {{ captured.x }}", "v={{ captured.x }}\neval echo $v", "echo $(( {{ captured.x }} ))",
-    'echo "${X:-{{ captured.x }}}"', "echo \\{{ captured.x }}", "echo ${{ captured.x }}", "echo $'\\'' {{ captured.x }}",
+    'echo "${X:-{{ captured.x }}}"', "echo ${X:-{{ captured.x }}}",
+    "echo \\{{ captured.x }}", "echo ${{ captured.x }}", "echo $'\\'' {{ captured.x }}",
 ])
 def test_elsewhere_a_captured_value_is_refused(text: str) -> None:
     assert misplaced_capture(text)
+
+
+EVALUATED = [
+    '[[ 1 -eq "$v" ]]', '[\\\n[ 1 -eq "$v" ]]', 'let x="$v"', 'declare -i y="$v"', 'typeset "$v=1"',
+    'f() { local -i x="$v"; }; f',
+    'x=${PATH:"$v"}', "x=${PATH:v}", "x=${@:v}", "x=$[ $v ]", "x=$((v))", '((x = "$v"))', 'a["$v"]=1', "a[v]+=1", 'x="${a[v]}"',
+    'x=(["$v"]=1)', "x=${v@P}", "x=${!v}", 'echo x >&"$v"', 'RANDOM="$v"', "OPTIND=$v", 'PS4="$v"; set -x; :', '[ -v "$v" ]',
+    'test a -a -v "$v"', 'printf -v "$v" x', 'eval "$v"',
+]
+
+
+@pytest.mark.parametrize("text", EVALUATED)
+def test_what_bash_evaluates_stands_in_no_text_with_a_captured_value(text: str) -> None:
+    """Each of these runs a command that stands in a value, under bash."""
+    assert misplaced_capture("v={{ captured.x }}\n" + text)
+    assert misplaced_capture(text + "\n: {{ captured.x }}")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("text", [
+    'export X="$v"', 'readonly X="$v"', '[ 1 -eq "$v" ]', 'test "$v" -gt 2', "[ 1 -eq v ]", "echo ${v:-x} ${v#a} ${#v}",
+    'echo x >"$v"', 'case 1 in "$v") ;; esac', "printf %d $v", "for i in $v; do :; done",
+])
+def test_what_is_called_safe_runs_nothing(text: str, shell: str, tmp_path: Path) -> None:
+    made = "v={{ captured.x }}\n" + text
+    assert misplaced_capture(made) is None
+    made = render(made, on(x="a[$(touch PWNED)]"))
+    subprocess.run([shell, "-c", made], check=False, cwd=tmp_path, capture_output=True, timeout=20)
+    assert not (tmp_path / "PWNED").exists()
 
 
 def test_only_captured_values_are_asked_where_they_stand() -> None:
@@ -132,7 +166,9 @@ def test_only_captured_values_are_asked_where_they_stand() -> None:
 PIECES = st.lists(st.sampled_from([
     "{{ captured.x }}", "{{ inputs.ticket }}", "{{ server.data }}", "'", '"', "`", "$(", ")", "$((", "))", "${v:-", "}", "\\",
     "$", "#", " ", "\n", ";", "|", "&&", "<<EOF\n", "\nEOF\n", "<<'EOF'\n", "echo ", "v=", "$v", '"$v"', "eval ", "x", 
-    "case x in ", "esac", "(", "[ -n ", " ]",
+    "case x in ", "esac", "(", "[ -n ", " ]", "[[ 1 -eq ", " ]]", "let x=", "declare -i y=", "f() { local -i z=", "; }; f",
+    "$[", "]", "a[", "]=1", "${a[", "${PATH:", "${PATH:v}", "${v@P}", "${!v}", "[ 1 -eq ", "[ -v ", "export z=", "readonly z=",
+    ">&", ">", "=(", "RANDOM=", "\\\n",
 ]), max_size=5).map("".join)
 HOSTILE = st.sampled_from([
     "$(touch PWNED)", "`touch PWNED`", "; touch PWNED;", "'; touch PWNED; '", '"; touch PWNED; "', "\nEOF\ntouch PWNED\n",
@@ -153,7 +189,7 @@ def test_what_a_server_said_never_runs_in_a_text_that_is_accepted(before: str, a
     with tempfile.TemporaryDirectory() as place:
         for shell in ("dash", "bash"):
             subprocess.run([shell, "-c", made], check=False, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
-        assert not [name for name in os.listdir(place) if "PWNED" in name], made
+        assert "PWNED" not in os.listdir(place), made  # a file that has the whole value for its name was only written
 
 
 @pytest.mark.parametrize("text", ["/", "//", "/.", "/a/..", "{{ server.empty }}", "/{{ server.empty }}", "  ", "..", "/../"])

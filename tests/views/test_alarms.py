@@ -46,6 +46,22 @@ def test_a_problem_that_gets_worse_calls_again() -> None:
     assert again.since == OPENS + 100
 
 
+def test_a_problem_that_comes_and_goes_within_one_loss_calls_once() -> None:
+    story = the_night()
+    lost(story, 100)
+    lost(story, 150, "key-changed")
+    seen(story, 151, *of(story, 151))
+    for at in range(160, 400, 20):
+        lost(story, at, "unreachable" if at % 40 else "key-changed")
+        assert of(story, at + 1) == []
+    lost(story, 400, "auth")
+    assert [n.since for n in of(story, 401)] == [OPENS + 100]
+    seen(story, 402, *of(story, 402))
+    story.tell(410, e.ServerContacted("mail1", "boot"))
+    lost(story, 420, "key-changed")
+    assert of(story, 421), "another loss"
+
+
 def test_an_alarm_that_ended_stays_until_it_is_acknowledged_and_tells_how_long_it_was() -> None:
     story = the_night()
     lost(story, 100)
@@ -166,3 +182,10 @@ def test_a_bare_name_acknowledges_what_has_begun_and_nothing_later(name: str) ->
         story.tell(1410, e.ServerContacted("mail1", "boot"))
         lost(story, 1420)
         assert of(story, 1460)
+
+
+def test_the_bare_name_of_lateness_silences_no_later_one() -> None:
+    story = Story()
+    first = next(at for at in range(30_000, 47_000, 60) if _late(story, at))
+    story.tell(first, e.AlarmAcknowledged("late"), who="ana")
+    assert [n.key for n in _late(story, first + 960)] == ["late#15"]

@@ -7,10 +7,12 @@ import re
 import pytest
 
 from cockpit.journal import events as e
+from cockpit.ui.acts import propose
+from cockpit.ui.proposals import Target
 from cockpit.views import detail, handover, needs, proofs, timeline, transfers
 from cockpit.views.model import Night
 from cockpit.views.words import draw, text_of, width
-from tests.views.story import OPENS, Story, the_night
+from tests.views.story import HEAD, OPENS, Story, the_night
 
 WIDTHS = (60, 80, 120, 200)
 
@@ -240,3 +242,34 @@ def test_a_proof_says_how_far_it_is_and_is_no_stall() -> None:
     assert re.search(r">verify 39% +99% ", line), line
     assert "copy-out" not in " ".join(need.where for need in needs.items(night) if need.server == "fs01" and need.alarm)
     assert any("verify 39%" in text_of(line) for line in detail.lines(night, "copy-out@fs01", 100))
+
+
+CAPTURING = HEAD + """
+[servers.one]
+host = "one.example"
+[[steps]]
+id = "look"
+on = "one"
+run = "uname -a"
+capture = "os"
+[[steps]]
+id = "use"
+on = "one"
+when = "test {{ captured.os }}"
+run = "use {{ captured.os }}"
+probe = "used {{ captured.os }}"
+undo = "back {{ captured.os }}"
+note = "it is {{ captured.os }}"
+"""
+
+
+def test_what_a_server_printed_reaches_the_terminal_harmless_wherever_a_step_names_it() -> None:
+    story = Story(CAPTURING)
+    story.tell(10, e.ValueCaptured("look@one", "os", "Li\x1b[2Jnux\x07\x9b"))
+    night = story.night(20)
+    asked = propose("undo", night, Target(task="use@one", server="one")).question
+    assert asked is not None
+    for said in (text(night, "use@one"), "\n".join(asked.body)):
+        assert "back Li" in said and "nux^G<9b>" in said
+        assert said.replace("\n", "").isprintable()
+    assert all(f"{word} Li" in text(night, "use@one") for word in ("use", "used", "back", "test", "is"))

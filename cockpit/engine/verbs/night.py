@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
 from cockpit.engine.amend import amend as adopt
 from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused
 from cockpit.journal.events import AlarmAcknowledged, NoteAdded
+from cockpit.state import alarms
 
 ALARMS = "lost:SERVER, stalled:STEP@SERVER, late; `cockpit status` lists the ids of those that are open"
 
@@ -22,20 +23,24 @@ async def note(desk: Desk, command: Command) -> Answer:
 async def ack(desk: Desk, command: Command) -> Answer:
     if not command.target:
         raise Refused(f"say what you have seen: {ALARMS}")
-    if not _alarm(desk, command.target):
+    if alarms.name_of(command.target) not in _names(desk):
         raise Refused(f"no alarm {command.target!r}: there can be {ALARMS}")
-    await desk.say(command, AlarmAcknowledged(command.target))
+    await desk.say(command, *map(AlarmAcknowledged, _seen(desk, command.target)))
     return Answer("acknowledged")
 
 
-def _alarm(desk: Desk, key: str) -> bool:
-    """Whether this can be an alarm of this night. Whether it is open is not asked: a person may have seen one that has just
-    gone. What may follow its name tells its occurrences apart."""
-    kind, _, about = key.partition(":")
-    names = {"lost": desk.engine.plan.servers, "stalled": desk.engine.state.tasks}.get(kind)
-    if names is None:
-        return re.split("[@#]", key)[0] == "late"
-    return any(about.startswith(name) and about[len(name) : len(name) + 1] in ("", "@", "#") for name in names)
+def _names(desk: Desk) -> set[str]:
+    """Of all alarms that this night can have. Whether one is open is not asked: a person may have seen one that has just gone."""
+    engine = desk.engine
+    return {alarms.LATE, *map(alarms.lost, engine.plan.servers), *map(alarms.stalled, engine.state.tasks)}
+
+
+def _seen(desk: Desk, alarm: str) -> Iterator[str]:
+    """With `late` alone, the lateness is meant that stands now, besides one that has ended."""
+    yield alarm
+    made = desk.engine.forecasts.made
+    if alarm == alarms.LATE and made is not None and made.slack is not None and made.slack < 0:
+        yield alarms.occurrence(alarms.LATE, alarms.late_step(-made.slack))
 
 
 async def amend(desk: Desk, command: Command) -> Answer:
