@@ -20,8 +20,8 @@ from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.settle import Settle
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.test_resume import SLOW, big, rsyncs
 from tests.hosts.factory import Hosts
+from tests.long.test_copy_resume import SLOW, big, rsyncs
 
 MIB = 1 << 20
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.copy.images import MIB, dense
-from tests.copy.test_resume import rsyncs
 from tests.hosts import Host, Hosts
+from tests.long.test_copy_resume import rsyncs
 from tests.long.test_images_faults import running
 from tests.night.sessions import Cockpit, brief, write_plan
 

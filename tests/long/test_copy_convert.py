@@ -15,9 +15,9 @@ from cockpit.steps import copy
 from cockpit.steps.copy.convert import Heard, format_of, result_of
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.test_resume import through_losses
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
+from tests.long.test_copy_resume import through_losses
 
 
 def image(host: Host, size: int = 24 << 20) -> Path:

@@ -14,10 +14,10 @@ from cockpit.fleet.api import Remote
 from cockpit.steps.copy import keys
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.test_resume import through_losses
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 from tests.hosts.space import until
+from tests.long.test_copy_resume import through_losses
 from tests.long.test_copy_trees import SLOW, done_shards, many, small_is_large
 
 __all__ = ["small_is_large"]

@@ -15,9 +15,9 @@ from cockpit.plan.model import Estimate
 from cockpit.steps import copy
 from tests.copy import trees
 from tests.copy.context import Context, fleet_of, piping, plan_of
-from tests.copy.test_resume import through_losses
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
+from tests.long.test_copy_resume import through_losses
 
 
 def tool(name: str) -> Callable[[int], bool]:

@@ -16,10 +16,10 @@ from cockpit.steps import copy
 from cockpit.steps.copy import trees as parts
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.test_resume import rsyncs, through_losses
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 from tests.hosts.space import until
+from tests.long.test_copy_resume import rsyncs, through_losses
 
 MANY, EACH = 120, 200_000
 SLOW = 4_000_000  # bytes per second: six seconds for all

@@ -58,7 +58,7 @@ def test_a_night_with_people(cockpit: Cockpit, hosts: Hosts, place: Path) -> Non
 
     # A proof fails: that server is held and asked about, the gate does not open by skipping it silently.
     cockpit.needs("failed-look@web01")
-    assert cockpit.task("look@fs01")["state"] == "done"
+    cockpit.until_state("look@fs01", "done")
     assert "not asked yet" in cockpit.do("go", "gate", as_="maria", code=2)
     two.path("/srv/good").touch()
     cockpit.do("retry", "look@web01", as_="maria")
