@@ -34,7 +34,7 @@ class LogPane(Pane):
         self._reader, self._clock = reader, clock
         self._view: LogView = reader.log(LogFilter())
         self._count = 0
-        self._first = 0  # number of the line on top
+        self._first = 0  # number of the line on top, where nothing is followed
         self._left = 0  # cells cut at the left
         self._following = True
         self._seen = 0  # lines there were when following ended
@@ -47,9 +47,6 @@ class LogPane(Pane):
     def show(self, night: Night) -> None:
         self.night = night
         self._count = self._view.count(self._clock.until())
-        if self._following:
-            self._first = self._last_first()
-        self._first = min(self._first, self._last_first())
         self.paint()
 
     def speak_of(self, server: str | None) -> None:
@@ -83,6 +80,11 @@ class LogPane(Pane):
         return max(0, self._count - self._room)
 
     @property
+    def _top(self) -> int:
+        """Number of the line on top. Asked each time: it hangs on the room, and a pane gets its room after it was shown."""
+        return self._last_first() if self._following else min(self._first, self._last_first())
+
+    @property
     def _room(self) -> int:
         return max(1, self.size.height - 1)
 
@@ -94,14 +96,14 @@ class LogPane(Pane):
         if self._following:
             return f"{total} (follow)"
         new = self._count - self._seen
-        return f"line {self._first + 1:,} of {total}" + (f", +{new:,} new, G resumes" if new else "")
+        return f"line {self._top + 1:,} of {total}" + (f", +{new:,} new, G resumes" if new else "")
 
     def lines(self, width: int, height: int) -> list[Drawn]:
         out = [self.title_line(width)]
         if self.night is None:
             return out
         offset, several = self.night.state.utc_offset, self._view.filter.task is None
-        for n, line in enumerate(self._view.lines(self._first, self._room, self._clock.until()), start=self._first):
+        for n, line in enumerate(self._view.lines(self._top, self._room, self._clock.until()), start=self._top):
             cells = logs.line(line, offset, task=several)
             out.append(Drawn((Cell(" "), *_from(cells, self._left)), "resting" if n == self._found else ""))
         if len(out) == 1:
@@ -117,7 +119,7 @@ class LogPane(Pane):
         """Puts the next line that holds the wanted text on the screen; says so when there is none near."""
         if not self._wanted:
             return False
-        start = (self._found if self._found is not None else self._first) + direction
+        start = (self._found if self._found is not None else self._top) + direction
         found = self._search(start, direction)
         if found is not None:
             self._found = found
@@ -150,16 +152,16 @@ class LogPane(Pane):
         self.paint()
 
     def action_down(self) -> None:
-        self._go(self._first + 1)
+        self._go(self._top + 1)
 
     def action_up(self) -> None:
-        self._go(self._first - 1)
+        self._go(self._top - 1)
 
     def action_page_down(self) -> None:
-        self._go(self._first + self._room - 1)
+        self._go(self._top + self._room - 1)
 
     def action_page_up(self) -> None:
-        self._go(self._first - self._room + 1)
+        self._go(self._top - self._room + 1)
 
     def action_top(self) -> None:
         self._go(0)
@@ -171,6 +173,7 @@ class LogPane(Pane):
 
     def action_follow(self) -> None:
         if self._following:
+            self._first = self._top
             self._following, self._seen = False, self._count
             self.paint()
         else:
@@ -185,15 +188,15 @@ class LogPane(Pane):
         self.paint()
 
     def on_mouse_scroll_down(self) -> None:
-        self._go(self._first + 3)
+        self._go(self._top + 3)
 
     def on_mouse_scroll_up(self) -> None:
-        self._go(self._first - 3)
+        self._go(self._top - 3)
 
     # --- coming back
 
     def place(self) -> dict[str, Any]:
-        where = {"first": self._first, "seen": self._seen, "following": self._following, "server": self._server}
+        where = {"first": self._top, "seen": self._seen, "following": self._following, "server": self._server}
         return {**super().place(), **where}
 
     def restore(self, place: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 What stands where, of the faults that a copy must survive ("parts": without the engine):
 | fault | image | tree |
 |---|---|---|
-| SIGKILL of sender, receiver | here; pull and push: test_images_faults (parts) | here; test_copy_trees, test_copy_resume (parts) |
+| SIGKILL of an end | here; pull and push: test_images_faults (parts) | here; test_copy_trees, test_copy_resume (parts) |
 | either sshd | here; test_images_faults (parts) | here; test_copy_trees, test_copy_resume (parts) |
 | the engine | here | here; test_copy_resume, test_copy_trees (parts); tests/night/test_crash |
 | a stale second engine | here | here; of a run: test_night_faults |
