@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-WORKERS = "5"  # on two cores: most of a test's time is a server's, a network's or a clock's
+WORKERS = "4"  # on two cores: most of a test's time is a server's, a network's or a clock's
 TOP = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent  # the tools stand beside the interpreter; Path.resolve would leave the venv
 

@@ -12,9 +12,11 @@ from tests.ui.console import Console, console, middle
 
 
 async def _open(c: Console, *keys: str) -> str:
-    """Press, and wait until the dialog listens: it says so by showing its keys."""
+    """Press, and wait until the dialog listens (it says so by showing its keys) and all of it is drawn."""
     await c.press(*keys)
-    return await c.sees("leave it as it is")
+    await c.sees("leave it as it is")
+    await c.pilot.pause()
+    return c.text()
 
 
 async def test_skip_names_step_and_server_and_asks_for_a_reason(tmp_path: Path) -> None:
