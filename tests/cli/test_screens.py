@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
-from cockpit.journal.lease import SessionDir
 from tests.cli.test_two import shown
 from tests.night.sessions import Cockpit
 from tests.ui.terminal import terminal
@@ -46,7 +44,7 @@ def test_a_replay_begins_where_it_is_told_and_plays_as_fast(cockpit: Cockpit, ni
     cockpit.needs("manual-bye")
     cockpit("do", night, "done", "bye")
     cockpit.ended()
-    at = time.strftime("%H:%M:%S", time.gmtime(SessionDir.find(night).journal_path.stat().st_ctime))
+    at = max(task["started"] for task in cockpit.status(night)["tasks"])[11:19]  # in UTC, as the night's clock is here
     with terminal() as screen:
         shown(screen, "replay", night, "--at", at, "--speed", "60")
         screen.sees("REPLAY 60x", "3/3 tasks")
