@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import click
@@ -138,13 +138,10 @@ def _where(row: dict[str, Any]) -> str:
 
 def status_of(session: SessionDir) -> dict[str, Any]:
     """What `cockpit status --json` says of it."""
-    reader = Reader.open(session.journal_path)
-    try:
+    with closing(Reader.open(session.journal_path)) as reader:
         tail = Tail(reader)
         tail.seek()
         return status(NightBuilder(tail, reader, LiveClock()).night(Engine(False)))
-    finally:
-        reader.close()
 
 
 def _stop_engine(session: SessionDir) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import click
 
@@ -29,8 +30,11 @@ def verdict(outcome: str | None) -> int:
 
 def follow(session: SessionDir, *, wait: bool) -> int:
     """Print the night's events until it ends; the exit code. Stopping this command changes nothing."""
-    reader = Reader.open(session.journal_path)
-    tail = Tail(reader)
+    with closing(Reader.open(session.journal_path)) as reader:
+        return _followed(session, Tail(reader), wait=wait)
+
+
+def _followed(session: SessionDir, tail: Tail, *, wait: bool) -> int:
     waited = None
     while True:
         running = session.running()

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 
@@ -72,15 +73,15 @@ def _row(session: SessionDir) -> dict[str, object]:
 def status(session: str | None, as_json: bool) -> None:
     """Where a session stands."""
     found = SessionDir.find(session)
-    reader = Reader.open(found.journal_path)
-    tail = Tail(reader)
-    tail.seek()
-    night = NightBuilder(tail, reader, LiveClock()).night(_engine(found, tail.state.outcome))
-    if as_json:
-        document(status_of(night))
-        return
-    for text in status_lines(night):
-        click.echo(text)
+    with closing(Reader.open(found.journal_path)) as reader:
+        tail = Tail(reader)
+        tail.seek()
+        night = NightBuilder(tail, reader, LiveClock()).night(_engine(found, tail.state.outcome))
+        if as_json:
+            document(status_of(night))
+            return
+        for text in status_lines(night):
+            click.echo(text)
 
 
 def _engine(session: SessionDir, outcome: str | None) -> Engine:
@@ -106,18 +107,18 @@ def log(
     facts, printed = {"--json": as_json, "--follow": follow}, {"--stream": stream, "--attempt": attempt}
     _fit_together(facts, printed, output)
     found = SessionDir.find(session)
-    reader = Reader.open(found.journal_path)
-    if output is not None:
-        _print_output(found, reader, output, stream or "out", attempt)
-        return
-    tail, after = Tail(reader), 0
-    tail.poll(1)  # the session's own fact, with the clock that the plan was written for
-    for fact in exported(reader):
-        _print(fact, as_json, tail.state)
-        after = fact.seq
-    if follow:
-        tail.seek(seq=after)
-        _follow(found, tail, as_json)
+    with closing(Reader.open(found.journal_path)) as reader:
+        if output is not None:
+            _print_output(found, reader, output, stream or "out", attempt)
+            return
+        tail, after = Tail(reader), 0
+        tail.poll(1)  # the session's own fact, with the clock that the plan was written for
+        for fact in exported(reader):
+            _print(fact, as_json, tail.state)
+            after = fact.seq
+        if follow:
+            tail.seek(seq=after)
+            _follow(found, tail, as_json)
 
 
 def _fit_together(facts: Mapping[str, object], printed: Mapping[str, object], output: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -49,13 +50,10 @@ def report(session: str | None, output: Path | None) -> None:
 
 def read_report(session: SessionDir) -> Report:
     """From the journal alone, as it is now. JournalProblem."""
-    reader = Reader.open(session.journal_path)
-    try:
+    with closing(Reader.open(session.journal_path)) as reader:
         night = NightBuilder(Tail(reader), reader, LiveClock()).night()
         series = [foretold.NIGHT, *(f"{foretold.NIGHT}/{t.id}" for t in night.state.tasks.values() if t.kind == "copy")]
         return report_of(night, exported(reader), {name: reader.samples(name, 0.0, night.now) for name in series})
-    finally:
-        reader.close()
 
 
 def markdown(report: Report) -> str:

@@ -5,6 +5,7 @@ Knows no clock: how far to read is told to it.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from cockpit.journal.events import Fact
@@ -18,13 +19,10 @@ PAGE = 5_000  # facts read at a time
 
 def state_of(journal: Path) -> State:
     """What a journal says now. JournalProblem when it cannot be read."""
-    reader = Reader.open(journal)
-    try:
+    with closing(Reader.open(journal)) as reader:
         tail = Tail(reader)
         tail.seek()
         return tail.state
-    finally:
-        reader.close()
 
 
 class Tail:
