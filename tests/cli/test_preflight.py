@@ -39,9 +39,9 @@ def data(host: Host, size: int) -> None:
     host.path("/srv/data/one").write_bytes(os.urandom(size))
 
 
-def test_seven_servers_each_of_its_sort(cockpit: Cockpit, seven: dict[str, Host], place: Path) -> None:
+def test_seven_servers_each_of_its_sort(apart: Cockpit, seven: dict[str, Host], place: Path) -> None:
     plan = write_plan(place, seven.values(), LOOK.replace('"all"', str([n for n in seven if n != "nas01"]).replace("'", '"')))
-    found = asked(cockpit, plan, 0, COCKPIT_SECRET_SUDO_PASSWORD=seven["fs01"].password or "")
+    found = asked(apart, plan, 0, COCKPIT_SECRET_SUDO_PASSWORD=seven["fs01"].password or "")
     for name in seven:
         assert levels(found, name)["login"] == "good", name
     assert levels(found, "fs01")["sudo"] == "good"
