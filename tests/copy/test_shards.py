@@ -202,7 +202,7 @@ def test_killed_in_the_middle_it_redoes_at_most_a_shard_per_worker(ground: Groun
     ground.fill(60, 1 << 20)
     found = ground.cut(rate=200_000)  # shards of 3 MB
     process = ground.start(told="12000000")
-    until(lambda: len(list((ground.kept / "done").glob("*"))) >= 4, "four shards are through", 30)
+    until(lambda: len(list((ground.kept / "done").glob("*"))) >= 4, "four shards are through")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdout, process.stderr):
@@ -220,7 +220,7 @@ def test_a_killed_rsync_is_tried_again(ground: Ground) -> None:
     ground.fill(20, 1 << 20)
     ground.cut(rate=400_000)
     process = ground.start(told="4000000")
-    until(lambda: any(ground.target.rglob("*f0*")), "something moves", 20)
+    until(lambda: any(ground.target.rglob("*f0*")), "something moves")
     mine = subprocess.run(["pgrep", "-s", str(process.pid), "rsync"], capture_output=True, text=True, check=False).stdout.split()
     for pid in mine:
         os.kill(int(pid), signal.SIGKILL)
@@ -235,7 +235,7 @@ def test_pause_and_pace_take_effect_within_a_long_shard(ground: Ground) -> None:
     ground.fill(1, 40 << 20)
     ground.cut()
     process = ground.start(told="2000000", streams=1, options=replace(PART, inplace=ground.shell == ["dash"]))
-    until(lambda: any(ground.target.rglob("*f000*")), "it moves", 20)
+    until(lambda: any(ground.target.rglob("*f000*")), "it moves")
     began = time.monotonic()
     (ground.job / "told").write_text("")
     tally = Tally()

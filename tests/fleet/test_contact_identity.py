@@ -59,7 +59,7 @@ async def test_a_swapped_host_key_stops_exactly_that_server(hosts: Hosts, tmp_pa
         told = await here.down("one", "key-changed")
         assert told.offered_key == new and one.host_key == new
         with pytest.raises(Exception, match="instead of"):
-            await asyncio.wait_for(here.fleet.remote("one").run("true"), 10)
+            await asyncio.wait_for(here.fleet.remote("one").run("true"), 30)
         assert (await here.fleet.remote("two").run("echo fine")).stdout == b"fine\n"
         here.fleet.accept_key("one", new)
         await here.up("one", after=len(here.seen))
@@ -78,7 +78,7 @@ async def test_a_new_connection_beside_an_old_one_finds_the_swap_too(hosts: Host
         assert await busy.stdout.read(3) == b"on\n"
         await asyncio.to_thread(host.swap_host_key)
         with pytest.raises(Exception, match="instead of"):
-            await asyncio.wait_for(remote.run("true"), 10)
+            await asyncio.wait_for(remote.run("true"), 30)
         with pytest.raises(Lost):
             await busy.wait()
         await here.down("one", "key-changed")

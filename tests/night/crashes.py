@@ -235,7 +235,7 @@ class Night:
 
     def ask(self, **request: Any) -> None:
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(30)
             sock.connect(os.fspath(self.session().socket_path))
             sock.sendall(json.dumps(request).encode() + b"\n")
             self.said.append(f"{request} -> {sock.makefile().readline().strip()}")

@@ -25,7 +25,7 @@ from cockpit.ui.source import Source
 from tests.ui.journals import Recorded, SteppedClock, begin, to_the_middle
 
 OPENS = 1_795_752_000.0  # 2026-11-27 04:00 UTC
-PATIENCE = 20.0  # seconds that a test waits for something to be seen
+PATIENCE = 30.0  # seconds that a test waits for something to be seen
 
 
 @dataclass

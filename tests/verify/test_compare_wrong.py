@@ -291,10 +291,10 @@ async def test_a_cancel_ends_it(hosts: Hosts, tmp_path: Path) -> None:
         running = asyncio.create_task(verify.run(ctx))
         await asyncio.wait_for(ctx.moved.wait(), 30)
         ctx.cancel.set()
-        outcome = await asyncio.wait_for(running, 10)
+        outcome = await asyncio.wait_for(running, 30)
         assert outcome.result == "cancelled" and ctx.verdicts == []
         for host in (one, two):
             done = await asyncio.wait_for(
-                b.fleet.remote(host.name).run("while pgrep -f sys.stdin.buffer.read >/dev/null; do sleep 0.05; done"), 10
+                b.fleet.remote(host.name).run("while pgrep -f sys.stdin.buffer.read >/dev/null; do sleep 0.05; done"), 30
             )
             assert done.exit == 0, "nobody reads for nobody"

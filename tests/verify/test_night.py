@@ -130,7 +130,7 @@ def test_after_a_loss_the_checks_simply_run_again(death: str, cockpit: Cockpit, 
         host.start_sshd()
         host.run("until [ -e /srv/begun ]; do sleep 0.05; done; touch /srv/flag")
     cockpit.until(lambda s: s["outcome"] == "done")
-    follower.communicate(timeout=20)
+    follower.communicate(timeout=30)
     found = proofs(cockpit)
     assert {key: p["result"] for key, p in found.items()} == {"prove/slow@fs01": "pass", "prove/quick@fs01": "pass"}
     assert lines(host, "/srv/tries") == ["x", "x"]
@@ -147,5 +147,5 @@ def test_a_place_out_of_reach_is_waited_for(cockpit: Cockpit, hosts: Hosts, plac
     subprocess.run(["cp", "-a", str(made[0].path("/srv/data")), str(made[1].seen("/srv/data"))], check=True)
     made[1].start()
     cockpit.until(lambda s: s["outcome"] == "done", seconds=60)
-    follower.communicate(timeout=20)
+    follower.communicate(timeout=30)
     assert proofs(cockpit)["prove/same@fs01"]["result"] == "pass"
