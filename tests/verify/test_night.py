@@ -114,7 +114,7 @@ def begin(plan: Path) -> subprocess.Popen[str]:
     return follower
 
 
-@pytest.mark.parametrize("death", ["engine", "server"])
+@pytest.mark.parametrize("death", ["engine"])
 def test_after_a_loss_the_checks_simply_run_again(death: str, cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     host = hosts("fs01", user="root")
     plan = write_plan(place, [host], SLOW)
