@@ -1,4 +1,7 @@
-"""Over random plans and server sets, with the real fold and the real decisions: order, limits, and that a night ends."""
+"""Over random plans and server sets, with the real fold and the real decisions: order, limits, and that a night ends.
+
+Fifty nights here, more in tests/long/test_rules.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from cockpit.state.model import DONE, FAILED, PENDING, SKIPPED
 from tests.decide.simulated import World
 from tests.plan.test_needs import plans
 
-calm = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+calm = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def night(plan: Plan, chance: random.Random, *, trouble: float) -> World:
@@ -69,15 +72,23 @@ def assert_limits(world: World) -> None:
 @calm
 @given(plans(), st.randoms(use_true_random=False))
 def test_nothing_starts_early_and_the_night_ends(plan: Plan, chance: random.Random) -> None:
+    goes_well(plan, chance)
+
+
+@calm
+@given(plans(), st.randoms(use_true_random=False))
+def test_with_failures_and_decisions_it_still_ends_and_in_order(plan: Plan, chance: random.Random) -> None:
+    goes_badly(plan, chance)
+
+
+def goes_well(plan: Plan, chance: random.Random) -> None:
     world = night(plan, chance, trouble=0.0)
     assert world.state.outcome == "done"
     assert {t.state for t in world.state.tasks.values() if t.phase == "night"} <= {DONE}
     assert len(world.started) == len(set(world.started))
 
 
-@calm
-@given(plans(), st.randoms(use_true_random=False))
-def test_with_failures_and_decisions_it_still_ends_and_in_order(plan: Plan, chance: random.Random) -> None:
+def goes_badly(plan: Plan, chance: random.Random) -> None:
     world = night(plan, chance, trouble=0.3)
     assert world.state.outcome in ("done", "failed", "abandoned")
     for task in world.state.tasks.values():

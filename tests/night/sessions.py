@@ -139,7 +139,7 @@ class Cockpit:
             status = self.status(session)
             if what(status):
                 return status
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"not so within {seconds} s: {brief(status)}\n{self.engine_log()}")
 
     def engine_log(self) -> str:
