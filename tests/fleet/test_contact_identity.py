@@ -23,7 +23,7 @@ def make_key(path: Path, phrase: str | None, *authorize: object, kind: str = "ss
     key = asyncssh.generate_private_key(kind, comment="tests")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_bytes(key.export_private_key("openssh", passphrase=phrase, rounds=50))
+    path.write_bytes(key.export_private_key("openssh", passphrase=phrase, rounds=4))
     public = key.export_public_key("openssh").decode()
     path.with_name(path.name + ".pub").write_text(public)
     for host in authorize:
