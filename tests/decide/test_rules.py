@@ -1,6 +1,6 @@
 """Over random plans and server sets, with the real fold and the real decisions: order, limits, and that a night ends.
 
-Fifty nights here, more in tests/long/test_rules.py.
+Fifty nights here, more in tests/long/test_plans.py.
 """
 
 from __future__ import annotations
@@ -72,23 +72,15 @@ def assert_limits(world: World) -> None:
 @calm
 @given(plans(), st.randoms(use_true_random=False))
 def test_nothing_starts_early_and_the_night_ends(plan: Plan, chance: random.Random) -> None:
-    goes_well(plan, chance)
-
-
-@calm
-@given(plans(), st.randoms(use_true_random=False))
-def test_with_failures_and_decisions_it_still_ends_and_in_order(plan: Plan, chance: random.Random) -> None:
-    goes_badly(plan, chance)
-
-
-def goes_well(plan: Plan, chance: random.Random) -> None:
     world = night(plan, chance, trouble=0.0)
     assert world.state.outcome == "done"
     assert {t.state for t in world.state.tasks.values() if t.phase == "night"} <= {DONE}
     assert len(world.started) == len(set(world.started))
 
 
-def goes_badly(plan: Plan, chance: random.Random) -> None:
+@calm
+@given(plans(), st.randoms(use_true_random=False))
+def test_with_failures_and_decisions_it_still_ends_and_in_order(plan: Plan, chance: random.Random) -> None:
     world = night(plan, chance, trouble=0.3)
     assert world.state.outcome in ("done", "failed", "abandoned")
     for task in world.state.tasks.values():

@@ -65,7 +65,7 @@ class Night:
         """The first state of which it holds."""
         async with asyncio.timeout(seconds):
             while not self.session.journal_path.exists() or not what(state := self.state):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
         return state
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from cockpit.steps.verify import step as verify
 from tests.hosts.factory import Hosts
-from tests.night.sessions import Cockpit
+from tests.night.sessions import Cockpit, write_plan
 from tests.verify import test_compare_places as places
 from tests.verify import test_compare_wrong as wrong
 from tests.verify import test_night as nights
@@ -29,6 +30,21 @@ async def test_login_shells_sudo_and_noise(shell: str, hosts: Hosts, tmp_path: P
 @pytest.mark.parametrize("tool", ["stat", "xargs", "readlink"])
 async def test_a_server_without_the_tools_is_not_tested(tool: str, hosts: Hosts, tmp_path: Path) -> None:
     await wrong.test_a_server_without_the_tools_is_not_tested(tool, hosts, tmp_path)
+
+
+def test_a_place_out_of_reach_is_waited_for(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    made = nights.make(hosts)
+    made[1].stop()
+    steps = nights.PROVE[nights.PROVE.index('[[steps]]\nid = "prove"') : nights.PROVE.index('[[steps]]\nid = "go"')]
+    plan = write_plan(place, made, steps.replace(', "nas01:/vault/fs01"', ', "nas01:/srv/data"').replace(", meta = true", ""))
+    follower = nights.begin(plan)
+    status = cockpit.until(lambda s: s["tasks"] and s["tasks"][0]["state"] == "unknown")
+    assert all(p["check"] != "same" or p["result"] == "not-tested" for p in status["proofs"])
+    subprocess.run(["cp", "-a", str(made[0].path("/srv/data")), str(made[1].seen("/srv/data"))], check=True)
+    made[1].start()
+    cockpit.until(lambda s: s["outcome"] == "done", seconds=60)
+    follower.communicate(timeout=30)
+    assert nights.proofs(cockpit)["prove/same@fs01"]["result"] == "pass"
 
 
 def test_after_the_loss_of_a_server_the_checks_simply_run_again(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:

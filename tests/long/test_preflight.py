@@ -1,11 +1,11 @@
-"""`cockpit preflight` of targets on which nothing more can be made: no inodes left, read-only."""
+"""`cockpit preflight` of targets on which nothing more can be made: no inodes left, read-only; and of a way that is not there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tests.cli.test_preflight import COPY, asked, data
-from tests.copy import disks
+from tests.copy import disks, trees
 from tests.hosts import Hosts
 from tests.night.sessions import Cockpit, write_plan
 
@@ -21,3 +21,18 @@ def test_too_few_inodes_and_a_read_only_target_fail_tonight(cockpit: Cockpit, ho
     nas01.run("mount -o remount,ro /srv/vault")
     copy = asked(cockpit, place / "night.toml", 1)["copies"][0]
     assert {f["what"]: f["level"] for f in copy["findings"]}["writing"] == "bad"
+
+
+PINNED = """
+[[steps]]
+id = "pinned"
+on = "a"
+copy = { from = "/srv/vm.img", to = "b:/srv/vm.img", route = "pull" }
+"""
+
+
+def test_a_pinned_route_that_cannot_be_gone_fails_tonight(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    a, b = hosts("a", user="root", bastion=True), hosts("b", user="root", bastion=True)
+    trees.sparse(a.path("/srv/vm.img"), 8 << 20, data=1 << 20)
+    pinned = cockpit("preflight", str(write_plan(place, [a, b], PINNED)), "--json", code=None)
+    assert pinned.returncode != 0 and "pins the route pull" in pinned.stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ui import test_deciding as deciding
 from tests.ui import test_places as places
 from tests.ui import test_registry as registry
 from tests.ui import test_replay as replay
@@ -34,6 +35,14 @@ async def test_leaving_says_that_the_work_goes_on(night: Recorded) -> None:
 
 async def test_leaving_works_from_a_dialog_and_from_a_filter(night: Recorded) -> None:
     await tmux.test_leaving_works_from_a_dialog_and_from_a_filter(night, "C-c")
+
+
+@pytest.mark.parametrize(("key", "pane", "row"), [
+    ("space", "steps", "groundwork@fs01"), ("s", "steps", "prove@dc01"), ("c", "steps", "backup@fs01"),
+    ("m", "steps", "prove@dc01"), ("b", "transfers", "backup@fs01"),
+])  # fmt: skip
+async def test_no_trigger_is_its_own_confirmation(tmp_path: Path, key: str, pane: str, row: str) -> None:
+    await deciding.test_no_trigger_is_its_own_confirmation(tmp_path, key, pane, row)
 
 
 @pytest.mark.parametrize("kind", ["16", "256"])

@@ -208,7 +208,7 @@ class Night:
                     assert time.monotonic() < deadline, f"not over within {SECONDS:.0f} s\n{self.story()}"
                     with suppress(JournalProblem, OSError, IndexError):  # not there yet, or just killed
                         self.answer()
-                    time.sleep(0.03)
+                    time.sleep(0.1)
             finally:
                 process.kill()
             return int(process.returncode)

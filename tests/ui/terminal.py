@@ -45,7 +45,7 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < deadline, f"{words}\n{self.text()}"
-            time.sleep(0.03)
+            time.sleep(0.08)  # each look is a process of tmux's
 
     def sees(self, *words: str) -> str:
         self.until(lambda: all(w in self.text() for w in words), f"{words} not in")
