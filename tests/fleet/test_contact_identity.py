@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def make_key(path: Path, phrase: str | None, *authorize: object, kind: str = "ss
     key = asyncssh.generate_private_key(kind, comment="tests")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_bytes(key.export_private_key("openssh", passphrase=phrase, rounds=4))
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # few rounds: each time it is opened costs them again
+        path.write_bytes(key.export_private_key("openssh", passphrase=phrase, rounds=4))
     public = key.export_public_key("openssh").decode()
     path.with_name(path.name + ".pub").write_text(public)
     for host in authorize:
