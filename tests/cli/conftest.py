@@ -1,11 +1,10 @@
-"""The command line as an operator has it, every command a process of its own; and a real ssh-agent with the hosts' client key."""
+"""The command line as an operator has it, in the test or as a process of its own; a real ssh-agent with the hosts' client key."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,23 +40,24 @@ manual = "Say goodbye."
 """
 
 
-class Command(Cockpit):
-    """As tests/night has it, but nothing is run inside the test: what is tried here is what a process says, and its exit code."""
+class Apart(Cockpit):
+    """Every command a process of its own: where the exit code, the streams or the terminal of a process are the point."""
 
     def __call__(self, *args: str, code: int | None = 0, timeout: float = 90, input: str | None = None, **env: str) -> Done:
         done = self._process(args, {**self.env, **env}, timeout, input)
         assert code is None or done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def status(self, session: str = "") -> dict[str, Any]:
-        """Only looked at, and often: without a process for each look."""
-        return Cockpit(self.env).status(session)
+
+@pytest.fixture
+def cockpit() -> Cockpit:
+    """Engines that it leaves running are ended with the test's home."""
+    return Cockpit()
 
 
 @pytest.fixture
-def cockpit() -> Command:
-    """Engines that it leaves running are ended with the test's home."""
-    return Command()
+def apart() -> Cockpit:
+    return Apart()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def agent(tmp_path: Path) -> Iterator[str]:
     subprocess.run(["ssh-add", "-q", str(client_key())], env={"SSH_AUTH_SOCK": str(sock)}, check=True, capture_output=True)
     yield str(sock)
     process.terminate()
-    process.wait(5)
+    process.wait(30)
 
 
 @pytest.fixture

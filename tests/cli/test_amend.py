@@ -8,10 +8,10 @@ from tests.cli.conftest import WAITS
 from tests.night.sessions import Cockpit
 
 
-def test_old_and_new_values_stand_there_before_the_question(cockpit: Cockpit, plan: Path, night: str) -> None:
+def test_old_and_new_values_stand_there_before_the_question(apart: Cockpit, plan: Path, night: str) -> None:
     changed = WAITS.replace("echo {{ inputs.ticket }}", "printf '\\u001b[2J%s' {{ inputs.ticket }}").replace("+13h", "+14h")
     plan.write_text(changed.replace('id = "bye"', 'id = "bye"\nowner = "maria"').replace("goodbye.", '\\nGoodbye.'))
-    said = cockpit("amend", night, str(plan), input="n\n", code=2).stdout
+    said = apart("amend", night, str(plan), input="n\n", code=2).stdout
     assert said.startswith("""\
 window changed
     closes: +13h -> +14h
@@ -24,7 +24,7 @@ step bye changed (manual, owner)
       + Goodbye.
     owner: not set -> maria
 Adopt it? [y/N]:"""), said
-    assert "amended" not in cockpit("log", night).stdout
+    assert "amended" not in apart("log", night).stdout
 
 
 def test_what_was_adopted_is_in_the_log_and_in_force(cockpit: Cockpit, plan: Path, night: str) -> None:

@@ -23,12 +23,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Cockpit:
     return Cockpit()
 
 
-@pytest.fixture
-def here() -> Cockpit:
-    """Commands inside the test: many are tried."""
-    return Cockpit()
-
-
 def test_a_slow_engine_is_not_called_a_missing_one(cockpit: Cockpit, hurried: Cockpit, night: str) -> None:
     pid = cockpit.status(night)["engine"]["pid"]
     os.kill(pid, signal.SIGSTOP)
@@ -83,15 +77,15 @@ UNKNOWN = {
 }
 
 
-def test_unknown_targets_are_refused_with_what_there_is(here: Cockpit, night: str) -> None:
-    before = here.facts(night)
+def test_unknown_targets_are_refused_with_what_there_is(cockpit: Cockpit, night: str) -> None:
+    before = cockpit.facts(night)
     for words, instead in UNKNOWN.items():
-        assert instead in refused(here, f"do {night} {words}"), words
-    assert here.facts(night) == before
+        assert instead in refused(cockpit, f"do {night} {words}"), words
+    assert cockpit.facts(night) == before
 
 
-def test_alarms_are_acknowledged_by_their_ids_whatever_tells_their_occurrences_apart(here: Cockpit, night: str) -> None:
+def test_alarms_are_acknowledged_by_their_ids_whatever_tells_their_occurrences_apart(cockpit: Cockpit, night: str) -> None:
     keys = ["stalled:last@local", "stalled:last@local#1795752000", "late", "late#600"]
     for key in keys:
-        assert "acknowledged" in here("do", night, "ack", key).stdout
-    assert [f["data"]["alarm"] for f in here.facts(night) if f["kind"] == "AlarmAcknowledged"] == keys
+        assert "acknowledged" in cockpit("do", night, "ack", key).stdout
+    assert [f["data"]["alarm"] for f in cockpit.facts(night) if f["kind"] == "AlarmAcknowledged"] == keys

@@ -15,16 +15,16 @@ from tests.hosts import require
 from tests.night.sessions import Cockpit
 
 
-def test_a_good_place_is_good(cockpit: Cockpit) -> None:
-    said = cockpit("doctor", TERM="xterm-256color", LANG="C.UTF-8").stdout
+def test_a_good_place_is_good(apart: Cockpit) -> None:
+    said = apart("doctor", TERM="xterm-256color", LANG="C.UTF-8").stdout
     assert "0 will not work" in said
     for what in ("python", "state write", "socket", "state space", "TERM", "locale"):
         assert what in said
     assert not list(Path(os.environ["XDG_STATE_HOME"], "cockpit", "sessions").iterdir()), "nothing of its trials stays"
 
 
-def test_no_screen_can_be_drawn_in_a_dumb_terminal(cockpit: Cockpit) -> None:
-    said = cockpit("doctor", code=1, TERM="dumb", LANG="C", LC_ALL="C").stdout
+def test_no_screen_can_be_drawn_in_a_dumb_terminal(apart: Cockpit) -> None:
+    said = apart("doctor", code=1, TERM="dumb", LANG="C", LC_ALL="C").stdout
     assert "x FAIL TERM" in said and "1 will not work" in said
     assert "! WARN locale" in said
 
@@ -35,9 +35,9 @@ def test_a_state_directory_that_cannot_be_used(cockpit: Cockpit, tmp_path: Path)
     assert "x FAIL state" in said and "XDG_STATE_HOME" in said
 
 
-def test_a_long_state_path_has_its_socket_elsewhere(cockpit: Cockpit, tmp_path: Path) -> None:
+def test_a_long_state_path_has_its_socket_elsewhere(apart: Cockpit, tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
-    assert "in /tmp since" in cockpit("doctor", XDG_STATE_HOME=str(deep), TERM="xterm").stdout
+    assert "in /tmp since" in apart("doctor", XDG_STATE_HOME=str(deep), TERM="xterm").stdout
 
 
 @pytest.fixture

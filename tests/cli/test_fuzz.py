@@ -54,7 +54,7 @@ def test_no_words_bring_a_fault_to_light(night: str, place: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
-def test_names_that_the_terminal_cannot_show(cockpit: Cockpit, place: Path, encoding: str) -> None:
+def test_names_that_the_terminal_cannot_show(apart: Cockpit, place: Path, encoding: str) -> None:
     path = place / "\udcff ….toml"
-    assert "written with" in cockpit("new", os.fspath(path), PYTHONIOENCODING=encoding).stdout
-    assert "critical path" in cockpit("check", os.fspath(path), PYTHONIOENCODING=encoding).stdout
+    assert "written with" in apart("new", os.fspath(path), PYTHONIOENCODING=encoding).stdout
+    assert "critical path" in apart("check", os.fspath(path), PYTHONIOENCODING=encoding).stdout

@@ -36,10 +36,10 @@ def plan(place: Path) -> Path:
     return path
 
 
-def test_check_shows_the_schedule(cockpit: Cockpit, plan: Path) -> None:
-    said = cockpit("check", str(plan)).stdout
+def test_check_shows_the_schedule(apart: Cockpit, plan: Path) -> None:
+    said = apart("check", str(plan)).stdout
     assert "look" in said and "critical path: look@fs01 > go" in said and "to spare" in said
-    found = json.loads(cockpit("check", str(plan), "--json").stdout)
+    found = json.loads(apart("check", str(plan), "--json").stdout)
     assert found["ok"] and found["critical"] == ["look@fs01", "go"]
     assert {t["task"]: t["needs"] for t in found["tasks"]} == {"look@fs01": [], "go": ["look@fs01"]}
 
@@ -53,15 +53,15 @@ def test_a_plan_that_cannot_be_done_in_its_window_fails_the_check(cockpit: Cockp
     assert "1h01 too late" in cockpit("check", str(plan), code=1).stdout
 
 
-def test_check_names_every_problem_with_its_line(cockpit: Cockpit, plan: Path) -> None:
+def test_check_names_every_problem_with_its_line(apart: Cockpit, plan: Path) -> None:
     plan.write_text(GOOD.replace('host = "10.0.0.1"', "hots = 3").replace('run = "true"', 'rum = "true"\nretries = "two"'))
-    done = cockpit("check", str(plan), code=2)
+    done = apart("check", str(plan), code=2)
     assert done.stdout == "" and "Traceback" not in done.stderr
     lines = GOOD.splitlines()
     for text, line in (("hots", lines.index('host = "10.0.0.1"') + 1), ("rum", lines.index('run = "true"') + 1)):
         assert f"night.toml:{line}: " in next(each for each in done.stderr.splitlines() if text in each)
     assert "retries" in done.stderr and "problem(s)" in done.stderr
-    found = json.loads(cockpit("check", str(plan), "--json", code=2).stdout)
+    found = json.loads(apart("check", str(plan), "--json", code=2).stdout)
     assert not found["ok"] and len(found["problems"]) >= 4 and all(p["line"] for p in found["problems"])
 
 
@@ -77,12 +77,12 @@ def test_check_of_what_is_not_there(cockpit: Cockpit, place: Path) -> None:
     assert "can't be read" in cockpit("check", str(place), code=2).stderr
 
 
-def test_new_writes_a_plan_that_check_accepts_and_never_overwrites(cockpit: Cockpit, place: Path) -> None:
+def test_new_writes_a_plan_that_check_accepts_and_never_overwrites(apart: Cockpit, place: Path) -> None:
     path = place / "new.toml"
-    assert "cockpit check" in cockpit("new", str(path)).stdout
-    cockpit("check", str(path))
+    assert "cockpit check" in apart("new", str(path)).stdout
+    apart("check", str(path))
     path.write_text("mine")
-    assert "not overwritten" in cockpit("new", str(path), code=2).stderr
+    assert "not overwritten" in apart("new", str(path), code=2).stderr
     assert path.read_text() == "mine"
 
 

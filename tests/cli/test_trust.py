@@ -32,23 +32,23 @@ def test_unknown_keys_are_kept_with_yes_and_known_ones_left_alone(cockpit: Cockp
     cockpit("run", str(plan), "--headless")
 
 
-def test_a_person_sees_the_fingerprint_and_may_refuse_it(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+def test_a_person_sees_the_fingerprint_and_may_refuse_it(apart: Cockpit, hosts: Hosts, place: Path) -> None:
     host = hosts("fs01", user="root")
     plan = write_plan(place, [host], STEPS)
     known = forget(plan)
     public = place / "key.pub"
     public.write_text(host.host_key)
     fingerprint = subprocess.run(["ssh-keygen", "-lf", str(public)], capture_output=True, text=True, check=True).stdout.split()[1]
-    refused = cockpit("trust", str(plan), code=1, input="n\n")
+    refused = apart("trust", str(plan), code=1, input="n\n")
     assert fingerprint in refused.stdout and not known.exists()
-    accepted = cockpit("trust", str(plan), input="y\n")
+    accepted = apart("trust", str(plan), input="y\n")
     assert fingerprint in accepted.stdout and known.exists()
 
 
-def test_nobody_answers(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+def test_nobody_answers(apart: Cockpit, hosts: Hosts, place: Path) -> None:
     plan = write_plan(place, [hosts("fs01", user="root")], STEPS)
     forget(plan)
-    done = cockpit("trust", str(plan), code=2)
+    done = apart("trust", str(plan), code=2)
     assert "no answer was given" in done.stderr
 
 

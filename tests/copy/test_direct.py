@@ -65,7 +65,7 @@ async def test_the_key_can_do_nothing_else(hosts: Hosts, tmp_path: Path) -> None
     async with fleet_of([src, dst], tmp_path) as fleet:
         ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
         running = asyncio.create_task(copy.run(ctx))
-        await asyncio.wait_for(ctx.moved.wait(), 20)
+        await asyncio.wait_for(ctx.moved.wait(), 30)
         line = src.path("/home/ops/.ssh/authorized_keys").read_text().splitlines()[-1]
         assert line.startswith('restrict,from="127.') and 'expiry-time="' in line
         script = line.split(',command="/bin/sh ')[1].split('" ssh-ed25519 ')[0]

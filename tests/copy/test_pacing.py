@@ -47,7 +47,7 @@ async def test_a_pace_that_could_not_be_told_is_told_again(monkeypatch: pytest.M
     full = FleetError("dst", "other", "its disk is full")
     ctx = Told(full, full, Lost("dst", "gone"), TimeoutError())
     telling = asyncio.create_task(onejob.pacing(ctx, "dst", "job", False))  # type: ignore[arg-type]
-    await asyncio.wait_for(ctx.enough.wait(), 5)
+    await asyncio.wait_for(ctx.enough.wait(), 30)
     telling.cancel()
     assert ctx.heard == [b"200"], "the newest one, not the one that was refused"
     assert len(ctx.said) == 1 and "disk is full" in ctx.said[0]

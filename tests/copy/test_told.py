@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.settle import Settle
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.hosts.factory import Hosts
-from tests.long.test_copy_resume import SLOW, big, rsyncs
 
 MIB = 1 << 20
 
@@ -61,27 +59,6 @@ def test_what_an_images_job_says_of_itself() -> None:
     assert (part.bytes_done, part.moved, part.proof) == (150, 130, (37, 150))
 
 
-async def test_percent_does_not_fall_when_a_job_is_lost_or_tried_again(hosts: Hosts, tmp_path: Path) -> None:
-    src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    big(src)
-    async with fleet_of([src, dst], tmp_path) as fleet:
-        step = copying("/srv/d/", "dst:/srv/d/", limit=SLOW)
-        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        running = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(30):
-            while not ctx.samples or ctx.samples[-1][1] < 8 * MIB:
-                await ctx.moved.wait()
-                ctx.moved.clear()
-        assert dst.space.signal(signal.SIGKILL, rsyncs(dst))
-        assert (await asyncio.wait_for(running, 40)).transient
-        reached = ctx.samples[-1][1]
-        retry = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, last=ctx.reached())
-        assert (await asyncio.wait_for(copy.run(retry), 60)).result == "done", retry.errors
-    assert retry.samples[0][:3] == ("scan", reached, ctx.samples[-1][2])
-    assert shares(retry) == sorted(shares(retry)), retry.samples
-    retry.check_progress()
-
-
 async def test_a_source_that_shrank_never_passes_its_total() -> None:
     ctx: Any = Context(None, None, None, "src")  # type: ignore[arg-type]
     ctx.last = Reached(900, 1000, 9, 10)
@@ -104,27 +81,27 @@ async def test_what_lay_there_is_looked_through_as_a_scan(done: int, said: tuple
     assert ctx.samples == [(*said, 1000, 9, 10)]
 
 
-async def test_the_largest_file_is_told_until_it_is_there(hosts: Hosts, tmp_path: Path) -> None:
-    """By one rsync, by shards, and through this machine: it shrinks while it moves and not before."""
+@pytest.mark.parametrize(("method", "small"), [("rsync", 0)])
+async def test_the_largest_file_is_told_until_it_is_there(method: str, small: int, hosts: Hosts, tmp_path: Path) -> None:
+    """It shrinks while it moves and not before. By shards; tests/long/test_copy_told.py: by one rsync, through this machine."""
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
     root = src.path("/srv/d")
     for n in range(4):
         (root / f"d{n}").mkdir(parents=True)
         (root / f"d{n}/f").write_bytes(os.urandom(MIB))
     (root / "d2/most").write_bytes(os.urandom(9 * MIB))
-    for method, small in (("auto", trees.SMALL), ("rsync", 0), ("sftp", 0)):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(trees, "SMALL", small)
-            patch.setattr(shards, "SMALLEST", 4 * MIB)
-            patch.setattr(shards, "BIGGEST", 4 * MIB)
-            async with fleet_of([src, dst], tmp_path) as fleet:
-                step = copying("/srv/d/", f"dst:/srv/{method}/", method=method, limit=3_000_000)
-                ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night=method)
-                outcome = await asyncio.wait_for(copy.run(ctx), 60)
-                assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
-        left = [more["largest"] or 0 for (phase, *_), more in zip(ctx.samples, ctx.more, strict=True) if phase == "copy"]
-        assert (left[0], left[-1]) == (9 * MIB, 0) or method == "sftp", (method, left)
-        assert left == sorted(left, reverse=True) and any(0 < one < 9 * MIB for one in left), (method, left)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "SMALL", small)
+        patch.setattr(shards, "SMALLEST", 4 * MIB)
+        patch.setattr(shards, "BIGGEST", 4 * MIB)
+        async with fleet_of([src, dst], tmp_path) as fleet:
+            step = copying("/srv/d/", f"dst:/srv/{method}/", method=method, limit=3_000_000)
+            ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", night=method)
+            outcome = await asyncio.wait_for(copy.run(ctx), 60)
+            assert outcome.result == "done", (outcome, ctx.said, ctx.errors)
+    left = [more["largest"] or 0 for (phase, *_), more in zip(ctx.samples, ctx.more, strict=True) if phase == "copy"]
+    assert (left[0], left[-1]) == (9 * MIB, 0) or method == "sftp", (method, left)
+    assert left == sorted(left, reverse=True) and any(0 < one < 9 * MIB for one in left), (method, left)
 
 
 def test_a_job_that_is_found_again_knows_its_largest_file() -> None:

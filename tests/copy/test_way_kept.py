@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +65,3 @@ async def test_it_never_goes_over_sftp_by_itself(hosts: Hosts, tmp_path: Path, m
     assert (outcome.result, outcome.transient) == ("failed", True), outcome
     assert "began by pull" in (outcome.error or "") and "sftp" in (outcome.error or "")
     assert not list(dst.path("/srv/d").iterdir()) and trees.left_behind(src, dst) == []
-
-
-async def test_a_cancel_ends_the_waiting(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    src, dst = hosts("src", **NO_WAY[0]), hosts("dst", **NO_WAY[1])
-    trees.make(src, "/srv/d", files=5)
-    monkeypatch.setattr(way, "PAUSES", (3600.0,))
-    step = copying("/srv/d/", "dst:/srv/d/")
-    async with fleet_of([src, dst], tmp_path) as fleet:
-        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[PULLED])
-        running = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(30):
-            while not any("tried again" in words for words in ctx.said):
-                await ctx.spoke.wait()
-                ctx.spoke.clear()
-        ctx.cancel.set()
-        outcome = await asyncio.wait_for(running, 20)
-    assert outcome.result == "cancelled" and trees.left_behind(src, dst) == []

@@ -1,4 +1,7 @@
-"""Over random plans and server sets, with the real fold and the real decisions: order, limits, and that a night ends."""
+"""Over random plans and server sets, with the real fold and the real decisions: order, limits, and that a night ends.
+
+Fifty nights here, more in tests/long/test_plans.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from cockpit.state.model import DONE, FAILED, PENDING, SKIPPED
 from tests.decide.simulated import World
 from tests.plan.test_needs import plans
 
-calm = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+calm = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def night(plan: Plan, chance: random.Random, *, trouble: float) -> World:

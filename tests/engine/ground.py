@@ -61,11 +61,11 @@ class Night:
         reader.close()
         return found
 
-    async def until(self, what: Callable[[State], object], seconds: float = 20) -> State:
+    async def until(self, what: Callable[[State], object], seconds: float = 30) -> State:
         """The first state of which it holds."""
         async with asyncio.timeout(seconds):
             while not self.session.journal_path.exists() or not what(state := self.state):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
         return state
 
 
@@ -82,4 +82,4 @@ async def night(session: SessionDir, secrets: dict[str, str] | None = None) -> A
         with suppress(OSError, TimeoutError):
             if not running.done():
                 await asyncio.wait_for(there.do("stop"), 5)
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, 30)

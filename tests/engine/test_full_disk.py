@@ -39,7 +39,7 @@ async def test_an_engine_whose_decision_waits_for_room_can_be_stopped(
     ballast = fill(small_disk)
     os.truncate(ballast, ballast.stat().st_size - ROOM)
     await here.until(lambda s: s.tasks["talk"].attempts)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not ((said := await health(session.socket_path)) and said["problem"]):
             pass
     assert (await here.do("stop"))["ok"]

@@ -51,7 +51,7 @@ def asked(here: Night) -> list[str]:
 
 
 async def begun(host: Host) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not host.path("/srv/begun").exists():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -16,7 +16,7 @@ from tests.decide.test_pace import PLAN
 
 
 async def soon(changed: asyncio.Task[Pace]) -> Pace:
-    return await asyncio.wait_for(changed, 5)
+    return await asyncio.wait_for(changed, 30)
 
 
 async def test_a_change_is_told_to_who_waits_for_one() -> None:

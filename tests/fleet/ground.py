@@ -13,7 +13,7 @@ from cockpit.fleet.api import Contact, Target
 from cockpit.fleet.fleet import Fleet
 from tests.hosts.host import Host
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 def target_of(host: Host, **more: Any) -> Target:

@@ -44,7 +44,7 @@ async def test_a_command_is_the_same_whatever_the_login_shell_is(hosts: Hosts, t
             await here.up(host.name)
             for become in (False, True):
                 remote = here.fleet.remote(host.name)
-                done = await remote.run(NASTY, stdin=b"from stdin \xff\x00\n", become=become, timeout=20)
+                done = await remote.run(NASTY, stdin=b"from stdin \xff\x00\n", become=become, timeout=30)
                 assert (done.exit, done.stdout, done.stderr) == (3, OUT, b"told apart\n"), (host.name, become)
                 who = await remote.run("id -u", become=become)
                 assert (who.stdout == b"0\n") == (become or host.user == "root")
@@ -78,7 +78,7 @@ async def test_invalid_utf8_ends_no_connection(hosts: Hosts, tmp_path: Path) -> 
     async with ground([host], tmp_path) as here:
         await here.up("one")
         remote = here.fleet.remote("one")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             waits = asyncio.create_task(remote.run("read line; echo $line; printf '\\377'", stdin=b"\xc3\x28\n"))
             bad = await remote.run("head -c 3000000 /dev/urandom", limit=1000)
             assert len(bad.stdout) == 1000 and bad.truncated
@@ -153,7 +153,7 @@ async def test_files_as_the_login_user_as_root_and_where_nothing_else_is(hosts: 
 async def test_this_machine_is_a_server_too(tmp_path: Path) -> None:
     async with ground([], tmp_path) as here:
         remote = here.fleet.remote("local")
-        done = await remote.run(NASTY, stdin=b"from stdin \xff\x00\n", timeout=20)
+        done = await remote.run(NASTY, stdin=b"from stdin \xff\x00\n", timeout=30)
         assert (done.exit, done.stdout, done.stderr) == (3, OUT, b"told apart\n")
         assert (await remote.run("kill -9 $$")).exit == 137
         assert (await remote.run("yes | head -1")).stdout == b"y\n"

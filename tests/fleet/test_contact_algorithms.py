@@ -34,7 +34,7 @@ def as_ssh_takes_it(host: Host, place: Path) -> str:
     known = place / "as_ssh"
     options = ["StrictHostKeyChecking=accept-new", f"UserKnownHostsFile={known}", "BatchMode=yes", "HashKnownHosts=no"]
     ssh = ["ssh", "-F", "/dev/null", "-i", str(host.client_key), "-p", str(host.port), *(w for o in options for w in ("-o", o))]
-    subprocess.run([*ssh, f"{host.user}@{host.address}", "true"], check=True, capture_output=True, timeout=20)
+    subprocess.run([*ssh, f"{host.user}@{host.address}", "true"], check=True, capture_output=True, timeout=30)
     return " ".join(known.read_text().split()[1:3])
 
 

@@ -1,4 +1,7 @@
-"""Much output: kept whole, in bounded memory, and without making the other jobs of its server wait."""
+"""Much output: kept whole, in bounded memory, and without making the other jobs of its server wait.
+
+tests/long/test_jobs_bulk.py has twelve such jobs at once.
+"""
 
 from __future__ import annotations
 
@@ -83,12 +86,3 @@ async def test_nobody_reading_fetches_nothing(host: Host) -> None:
         await whole(jobs, "ahead", out=29_000_000)
         assert sum(len(item.data) for item in held[0].items if isinstance(item, JobOutput)) <= 512 * 1024
         await following.aclose()  # type: ignore[attr-defined]
-
-
-async def test_many_jobs_at_once_share_a_reply(host: Host) -> None:
-    async with jobs_on(host) as jobs:
-        for number in range(12):
-            await jobs.start_job(spec(f"share{number}", f"head -c 3000000 /dev/zero | tr '\\0' '{chr(97 + number)}'"))
-        results = await asyncio.gather(*(whole(jobs, f"share{number}") for number in range(12)))
-        for number, (out, _, last) in enumerate(results):
-            assert last.exit == 0 and out == bytes([97 + number]) * 3_000_000

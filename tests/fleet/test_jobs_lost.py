@@ -82,7 +82,7 @@ async def test_the_control_shell_alone_is_killed(host: Host) -> None:
         following = asyncio.create_task(until_lost(jobs, "count", become=False))
         await asyncio.sleep(0)
         kill(host, record(host, "count")["start"][1])
-        await asyncio.wait_for(following, 5)
+        await asyncio.wait_for(following, 30)
         out, err, last = await whole(jobs, "count")
     assert (out, err, last.exit) == (OUT, ERR, 5)
 

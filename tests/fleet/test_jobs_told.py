@@ -95,7 +95,7 @@ async def test_what_cannot_be_written_is_said(hosts: Hosts) -> None:
         await begun(jobs, "j")
         there.run("cat /dev/zero > /root/fill")
         with pytest.raises(FleetError, match="its disk full"):
-            await asyncio.wait_for(jobs.tell_job("j", b"7" * 4096, become=False), 20)
+            await asyncio.wait_for(jobs.tell_job("j", b"7" * 4096, become=False), 30)
         assert there.run("cat /root/.cockpit/jobs/s1/j/told").stdout == b"1000", "the last word stands"
         there.run("rm /root/fill")
         await jobs.tell_job("j", b"over", become=False)

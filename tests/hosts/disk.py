@@ -5,9 +5,12 @@ Everything is the host's own but /usr and a few read-only parts of /etc, which a
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +41,7 @@ class Disk:
     mounts: tuple[str, ...] = ()
 
     def make(self) -> None:
-        """Write the whole tree. The time is a few milliseconds, more where tools are hidden."""
+        """Write the whole tree. The time is a few milliseconds, more where tools are hidden for the first time."""
         for place in ("usr", "dev", "sys", "proc", "srv", "mnt", "opt", "run/sshd", "run/sudo", "etc", "home", ".sbin"):
             (self.root / place).mkdir(parents=True)
         for place in ("var/log", "var/lib/sudo", "var/empty", "var/cache", "var/spool"):
@@ -141,16 +144,12 @@ class Disk:
         return kept, {tool: "busybox" for tool in applets if not self._hidden(tool)}
 
     def _farm(self, place: str, kept: list[str], special: dict[str, str]) -> list[str]:
-        original, farm = f".original/{place}", f".farm/{place}"
-        (self.root / original).mkdir(parents=True)
-        (self.root / farm).mkdir(parents=True)
-        for tool in kept:
-            if tool not in special:
-                (self.root / farm / tool).symlink_to(f"/{original}/{tool}")
-        for tool, real in special.items():
-            (self.root / farm / tool).symlink_to(f"/.original/usr/bin/{real}")
-        root = self.root
-        return [f"/{place} {root}/{original} none bind,ro 0 0", f"{root}/{farm} {root}/{place} none bind 0 0"]
+        original, root = f".original/{place}", self.root
+        (root / original).mkdir(parents=True)
+        tools = {tool: f"/{original}/{tool}" for tool in kept}
+        tools |= {tool: f"/.original/usr/bin/{real}" for tool, real in special.items()}
+        farm = _links(tuple(tools.items()))
+        return [f"/{place} {root}/{original} none bind,ro 0 0", f"{farm} {root}/{place} none bind,ro 0 0"]
 
     def _hidden(self, tool: str) -> bool:
         names = {*self.without, *(("python",) if "python3" in self.without else ())}
@@ -180,6 +179,17 @@ class Disk:
             source = source if source == "tmpfs" else f"{root}{source}"
             lines.append(" ".join((source, f"{root}{target}", *rest, "0 0")))
         (root / ".fstab").write_text("\n".join(lines) + "\n")
+
+
+@functools.cache
+def _links(links: tuple[tuple[str, str], ...]) -> Path:
+    """A directory of these (name, what it leads to), for every host of the run that wants it: there are a thousand in each."""
+    place = Path(tempfile.mkdtemp(prefix="test-tools-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place.chmod(0o755)
+    for name, real in links:
+        (place / name).symlink_to(real)
+    return place
 
 
 def _hash(password: str | None) -> str:

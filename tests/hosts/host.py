@@ -121,7 +121,7 @@ class Host:
             self._disk.new_boot_id()
             self.start()
 
-    def wait_boots(self, count: int, seconds: float = 20.0) -> None:
+    def wait_boots(self, count: int, seconds: float = 30.0) -> None:
         """Until it has booted that often in all (`boot_count`): for a reboot asked for from inside."""
         with self._boots:
             if not self._boots.wait_for(lambda: self.boot_count >= count, seconds):
@@ -143,7 +143,7 @@ class Host:
         """Start the SSH server again after `kill_sshd`."""
         named = self.root / "run/sshd.pid"
         named.unlink(missing_ok=True)  # a killed one leaves its number there, and it is written only after listening begins
-        self.run(self._server.command, timeout=10)
+        self.run(self._server.command, timeout=30)
         self._wait_listening()
         until(lambda: named.exists() and named.read_text().strip() != "", f"{self.name} names its SSH server")
 

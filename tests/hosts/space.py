@@ -80,10 +80,11 @@ class Space:
         return any(row.split()[1] == wanted and row.split()[3] == "0A" for row in table.splitlines()[1:])
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    """Wait for something that nothing announces."""
-    deadline = time.monotonic() + seconds
+def until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Wait for something that nothing announces: looked at ever less often, since many looks read all of /proc."""
+    deadline, pause = time.monotonic() + seconds, 0.002
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.002)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)

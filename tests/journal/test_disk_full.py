@@ -48,7 +48,7 @@ class Told:
         writer.on_problem = self.said.put_nowait
 
     async def next(self):
-        return await asyncio.wait_for(self.said.get(), 10)
+        return await asyncio.wait_for(self.said.get(), 30)
 
 
 class Tries:
@@ -66,7 +66,7 @@ class Tries:
         writer._store.commit = tried
 
     async def next(self):
-        await asyncio.wait_for(self.over.get(), 10)
+        await asyncio.wait_for(self.over.get(), 30)
 
 
 async def test_appending_waits_says_why_and_goes_on_with_room(small_disk, monkeypatch):

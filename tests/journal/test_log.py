@@ -1,4 +1,7 @@
-"""The log against a plain model of it: any cuts, any streams, any filter, as of any time."""
+"""The log against a plain model of it: any cuts, any streams, any filter, as of any time.
+
+Twenty-five logs here, more in tests/long/test_journal.py.
+"""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -51,7 +54,10 @@ def shown(lines):
     return [((x.task, x.n, x.stream), x.at, x.text, x.partial) for x in lines]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+some = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@some
 @given(pieces=PIECES)
 def test_every_window_of_every_filter_is_what_was_printed(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("log") / "journal.db"

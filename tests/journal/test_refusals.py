@@ -1,5 +1,6 @@
 """Journals that can't be read: each gets a message that says what to do, and never a traceback of SQLite's."""
 
+import asyncio
 import random
 import sqlite3
 
@@ -10,15 +11,27 @@ from cockpit.journal.reader import JournalProblem, LogFilter, Reader
 from cockpit.journal.writer import Output, Sample, Writer
 
 
-@pytest.fixture
-async def path(tmp_path):
-    path = tmp_path / "journal.db"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The bytes of a journal that was closed."""
+    path = tmp_path_factory.mktemp("whole") / "journal.db"
+    asyncio.run(written(path))
+    return path.read_bytes()
+
+
+async def written(path):
     writer = Writer.open(path)
     for i in range(200):
         await writer.append(e.NoteAdded(f"note {i} " + "x" * 200))
         writer.sample(Sample(float(i), "x", {"v": i}))
         await writer.output(Output(float(i), "a@s", 1, "out", i * 10, b"123456789\n"))
     await writer.close()
+
+
+@pytest.fixture
+def path(tmp_path, whole):
+    path = tmp_path / "journal.db"
+    path.write_bytes(whole)
     return path
 
 

@@ -143,7 +143,7 @@ async def test_samples_and_output_are_committed_without_any_fact(journal):
     journal.sample(Sample(1.0, "x", {"v": 1}))
     await journal.output(Output(1.0, "a@s", 1, "out", 0, b"soon\n"))
     reader = read(journal)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (reader.offsets("a@s", 1)[0] and reader.latest("x", 2.0)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -101,15 +101,14 @@ LATE = """#!/bin/sh
 case "$*" in
     *--files-from=*) [ -d /srv/new/data ] || exit 11 ;;
 esac
-exec /.original/usr/bin/rsync "$@"
+exec /usr/bin/rsync "$@"
 """
 
 
 async def test_several_begin_in_a_new_directory(hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root", without=("python3",))
     source = trees.make(src, "/srv/data", files=200)
-    rsync = dst.root / ".farm/usr/bin/rsync"
-    rsync.unlink()
+    rsync = dst.root / ".sbin/rsync"  # /usr/local/sbin, the first place where root looks
     rsync.write_text(LATE)
     rsync.chmod(0o755)
     step = copying("src:/srv/data", "dst:/srv/new/", streams=2)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cockpit.steps import copy
+from cockpit.steps.copy import way as ways
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.copy.test_way_kept import NO_WAY, PULLED
 from tests.hosts.factory import Hosts
 
 
@@ -103,3 +106,20 @@ async def test_a_storage_network_is_used_where_given(hosts: Hosts, tmp_path: Pat
         outcome = await copy.run(ctx)
         assert (outcome.result, outcome.detail["way"]) == ("done", "push"), (outcome, ctx.said)
         assert any("127.77.255.254" in words for words in ctx.said), "the address that did not answer is named"
+
+
+async def test_a_cancel_ends_the_waiting(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    src, dst = hosts("src", **NO_WAY[0]), hosts("dst", **NO_WAY[1])
+    trees.make(src, "/srv/d", files=5)
+    monkeypatch.setattr(ways, "PAUSES", (3600.0,))
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=2, before=[PULLED])
+        running = asyncio.create_task(copy.run(ctx))
+        async with asyncio.timeout(30):
+            while not any("tried again" in words for words in ctx.said):
+                await ctx.spoke.wait()
+                ctx.spoke.clear()
+        ctx.cancel.set()
+        outcome = await asyncio.wait_for(running, 20)
+    assert outcome.result == "cancelled" and trees.left_behind(src, dst) == []

@@ -1,5 +1,5 @@
 """The engine killed before and after every named commit and effect of two nights, one that goes as planned and one that does
-not, each time resumed. Prints what was hit.
+not, each time resumed. Prints what was hit. And one night killed at one point after the other.
 
     python -m pytest tests/long/test_crash.py -s            (COCKPIT_POINTS="copy|claim": only points that match)
 """
@@ -18,10 +18,25 @@ from queue import Queue
 import pytest
 
 from tests.hosts import Hosts
+from tests.night import test_crash as crash
 from tests.night.crashes import Ground, Night, points
 from tests.night.turns import Turns, turned
 
 AT_ONCE = 2
+COMMITS = (
+    "before SessionStarted", "after EngineStarted", "after AttemptStarted#3", "before AttemptEnded", "before capture",
+    "after CheckFinished", "before NightEnded",
+)
+EFFECTS = (
+    "after claim#1", "before job.start#2", "after job.start", "after output#2", "after job.end", "copy.route-made",
+    "copy.job-started",
+)
+
+
+@pytest.mark.parametrize("points", [COMMITS, EFFECTS], ids=["commits", "effects"])
+def test_killed_again_and_again(hosts: Hosts, place: Path, points: tuple[str, ...]) -> None:
+    """One night for all of these points; what its engines held to be so is what a reader folds."""
+    crash.test_killed_there_nothing_is_lost_or_done_twice(hosts, place, points)
 
 
 @pytest.mark.timeout(3600)
@@ -35,7 +50,7 @@ def test_killed_at_every_point(hosts: Hosts, place: Path, sort: type[Night], mak
     grounds.put(first)
     begun = time.monotonic()
 
-    def crash(point: str) -> tuple[str, int, str]:
+    def killed(point: str) -> tuple[str, int, str]:
         ground = grounds.get()
         night = sort(ground, (point,))
         try:
@@ -50,7 +65,7 @@ def test_killed_at_every_point(hosts: Hosts, place: Path, sort: type[Night], mak
             grounds.put(ground)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(crash, wanted))
+        results = list(pool.map(killed, wanted))
     report(results, time.monotonic() - begun)
     bad = [(point, problem) for point, _, problem in results if problem]
     assert not bad, "\n\n".join(f"{point}: {problem}" for point, problem in bad[:3])

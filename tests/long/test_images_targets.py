@@ -7,8 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.copy import test_images as images
 from tests.copy.images import HALVES, MIB, dense, mover, same
 from tests.hosts.factory import Hosts
+
+
+async def test_dense_sparse_odd_and_empty_files_in_one_job_that_pushes(hosts: Hosts, tmp_path: Path) -> None:
+    await images.test_dense_sparse_odd_and_empty_files_in_one_job("push", hosts, tmp_path)
 
 
 @HALVES

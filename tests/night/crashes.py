@@ -208,7 +208,7 @@ class Night:
                     assert time.monotonic() < deadline, f"not over within {SECONDS:.0f} s\n{self.story()}"
                     with suppress(JournalProblem, OSError, IndexError):  # not there yet, or just killed
                         self.answer()
-                    time.sleep(0.03)
+                    time.sleep(0.1)
             finally:
                 process.kill()
             return int(process.returncode)
@@ -235,7 +235,7 @@ class Night:
 
     def ask(self, **request: Any) -> None:
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(30)
             sock.connect(os.fspath(self.session().socket_path))
             sock.sendall(json.dumps(request).encode() + b"\n")
             self.said.append(f"{request} -> {sock.makefile().readline().strip()}")

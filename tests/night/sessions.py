@@ -139,7 +139,7 @@ class Cockpit:
             status = self.status(session)
             if what(status):
                 return status
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"not so within {seconds} s: {brief(status)}\n{self.engine_log()}")
 
     def engine_log(self) -> str:
@@ -150,8 +150,16 @@ class Cockpit:
         """SIGKILL, and wait until it is really gone."""
         pid = self.status()["engine"]["pid"]
         os.kill(pid, signal.SIGKILL)
-        while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        while not gone(pid):
             time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    """Ended with all of its threads, and be it that nobody has waited for it: until the last one is gone its lock is held."""
+    try:
+        return all(" Z " in (task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # a thread that goes while it is looked at, or all of it
+        return not Path(f"/proc/{pid}").exists()
 
 
 def brief(status: Mapping[str, Any]) -> str:

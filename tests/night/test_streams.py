@@ -29,12 +29,6 @@ on = "a"
 on_failure = "continue"
 copy = { pipe = ["cat /srv/nothing-there", "cat > /srv/nothing"], to = "b" }
 """
-PINNED = """
-[[steps]]
-id = "pinned"
-on = "a"
-copy = { from = "/srv/vm.img", to = "b:/srv/vm.img", route = "pull" }
-"""
 
 
 def test_through_a_tunnel(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
@@ -53,5 +47,3 @@ def test_through_a_tunnel(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     states = {f"{task['step']}@{task['server']}": task["state"] for task in status["tasks"]}
     assert states == {"image@a": "done", "dump@a": "done", "broken@a": "failed"}, states
     assert trees.left_behind(a, b) == []
-    pinned = cockpit("preflight", str(write_plan(place, [a, b], PINNED)), "--json", code=None)
-    assert pinned.returncode != 0 and "pins the route pull" in pinned.stdout

@@ -1,4 +1,7 @@
-"""Whatever bytes stand in a plan, the answer is a plan or problems with lines: never a traceback."""
+"""Whatever bytes stand in a plan, the answer is a plan or problems with lines: never a traceback.
+
+Fifty of each sort here, more in tests/long/test_plans.py.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from cockpit.plan.reader import load, loads
 PLANS = Path(__file__).parent / "plans"
 NIGHT = (PLANS / "night.toml").read_text()
 MISTAKES = (PLANS / "mistakes.toml").read_text() + (PLANS / "cases.toml").read_text().partition("[plan]")[0]
-SOME = settings(max_examples=150, deadline=None)
+SOME = settings(max_examples=50, deadline=None)
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.datetimes(), st.times(),

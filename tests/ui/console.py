@@ -25,7 +25,7 @@ from cockpit.ui.source import Source
 from tests.ui.journals import Recorded, SteppedClock, begin, to_the_middle
 
 OPENS = 1_795_752_000.0  # 2026-11-27 04:00 UTC
-PATIENCE = 20.0  # seconds that a test waits for something to be seen
+PATIENCE = 30.0  # seconds that a test waits for something to be seen
 
 
 @dataclass
@@ -108,11 +108,13 @@ class Console:
         await self.until(lambda: word not in self.text(), lambda: f"{word} still in\n{self.text()}")
 
     async def until(self, true: Callable[[], bool], say: Callable[[], str] = lambda: "never came true") -> None:
+        pause = 0.02
         try:
             async with asyncio.timeout(PATIENCE):
                 while not true():
                     self.app.redraw()
-                    await self.pilot.pause(0.02)
+                    await self.pilot.pause(pause)
+                    pause = min(1.5 * pause, 0.2)
         except TimeoutError:
             raise AssertionError(say()) from None
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 25.0
+PATIENCE = 30.0
 
 
 class Terminal:
@@ -20,7 +20,7 @@ class Terminal:
         self._tmux = ["tmux", "-L", socket, "-f", "/dev/null"]
 
     def tmux(self, *args: str) -> str:
-        return subprocess.run([*self._tmux, *args], check=True, capture_output=True, text=True, timeout=10).stdout
+        return subprocess.run([*self._tmux, *args], check=True, capture_output=True, text=True, timeout=30).stdout
 
     def start(self, command: str, size: tuple[int, int], env: dict[str, str] | None = None) -> None:
         """A window of exactly this size; what the command leaves in the terminal stays to be read."""
@@ -45,7 +45,7 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < deadline, f"{words}\n{self.text()}"
-            time.sleep(0.03)
+            time.sleep(0.08)  # each look is a process of tmux's
 
     def sees(self, *words: str) -> str:
         self.until(lambda: all(w in self.text() for w in words), f"{words} not in")

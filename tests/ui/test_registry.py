@@ -1,4 +1,7 @@
-"""One registry: what the footer shows works, what is bound is in `?`, and colours never hide a cell."""
+"""One registry: what the footer shows works, what is bound is in `?`, and colours never hide a cell.
+
+tests/long/test_screens.py presses the keys of another pane.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ async def test_every_binding_stands_in_the_help_and_every_footer_key_is_bound(tm
             assert ("q", "leave") in shown and ("?", "help") in shown
 
 
-@pytest.mark.parametrize("pane", ["servers", "transfers"])
+@pytest.mark.parametrize("pane", ["transfers"])
 async def test_every_key_of_the_footer_does_something_or_says_why_not(tmp_path: Path, pane: str) -> None:
     async with console(tmp_path, (200, 60)) as c:
         board = c.app.board

@@ -208,7 +208,7 @@ async def test_more_names_than_fit_are_not_tested(hosts: Hosts, tmp_path: Path, 
         assert (await b.compare("/srv/small", "two:/srv/small")).result == "pass"
 
 
-@pytest.mark.parametrize("tool", ["sha256sum", "stat", "find", "xargs", "readlink"])
+@pytest.mark.parametrize("tool", ["sha256sum", "find"])
 async def test_a_server_without_the_tools_is_not_tested(tool: str, hosts: Hosts, tmp_path: Path) -> None:
     one, two = hosts("one", user="root"), hosts("two", user="root", without=("python3", tool))
     for host in (one, two):
@@ -250,37 +250,6 @@ async def test_a_sample_says_what_it_bounds(hosts: Hosts, tmp_path: Path) -> Non
         assert "DIFFER d0/f000 at gnu:/srv/data: 3 bytes, there 6" in told.evidence, "sizes are those of all"
 
 
-async def test_big_files_move_the_screen_and_block_nobody(hosts: Hosts, tmp_path: Path) -> None:
-    made = [hosts(name, **KINDS[name]) for name in ("python", "gnu", "sftp")]
-    for host in made:
-        root = plant(host, "/srv/data", {"small": b"s"})
-        with (root / "big").open("wb") as file:
-            file.truncate(300 << 20)
-    gaps: list[float] = []
-
-    async def beat() -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            before = loop.time()
-            await asyncio.sleep(0.01)
-            gaps.append(loop.time() - before)
-
-    async with bench(made, tmp_path) as b:
-        beating = asyncio.create_task(beat())
-        ctx = b.attempt(comparing(*(f"{host.name}:/srv/data" for host in made)), on="python")
-        running = asyncio.create_task(verify.run(ctx))
-        while not any(sample[1] for sample in ctx.samples):
-            done = await asyncio.wait_for(ctx.remote().run("echo here"), 20)
-            assert done.stdout == b"here\n", "other commands of the server run beside it"
-        assert (await running).result == "done"
-        beating.cancel()
-    assert ctx.samples[0][:2] == ("scan", 0)
-    read = [(done, total) for phase, done, total, _, _ in ctx.samples if phase == "verify"]
-    assert read == sorted(read) and read[0] == (0, 3 * ((300 << 20) + 1)) and read[-1][0] == read[-1][1]
-    assert len({done for done, _ in read}) >= 4, read
-    assert sorted(gaps)[int(len(gaps) * 0.99)] < 0.5, "the loop is not held up"
-
-
 async def test_a_cancel_ends_it(hosts: Hosts, tmp_path: Path) -> None:
     one, two = hosts("one", user="root"), hosts("two", user="root")
     for host in (one, two):
@@ -291,10 +260,10 @@ async def test_a_cancel_ends_it(hosts: Hosts, tmp_path: Path) -> None:
         running = asyncio.create_task(verify.run(ctx))
         await asyncio.wait_for(ctx.moved.wait(), 30)
         ctx.cancel.set()
-        outcome = await asyncio.wait_for(running, 10)
+        outcome = await asyncio.wait_for(running, 30)
         assert outcome.result == "cancelled" and ctx.verdicts == []
         for host in (one, two):
             done = await asyncio.wait_for(
-                b.fleet.remote(host.name).run("while pgrep -f sys.stdin.buffer.read >/dev/null; do sleep 0.05; done"), 10
+                b.fleet.remote(host.name).run("while pgrep -f sys.stdin.buffer.read >/dev/null; do sleep 0.05; done"), 30
             )
             assert done.exit == 0, "nobody reads for nobody"
