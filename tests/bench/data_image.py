@@ -40,10 +40,11 @@ TAR = Peer("tar -cS | ssh tar -xS", "$SSH $HOST tar -C /srv -cS disk | tar -C /s
 RSYNC_WHOLE = Peer("rsync -aW --inplace", 'rsync -aW --inplace -e "$SSH" $HOST:/srv/disk /srv/peer/')
 CAT = Peer("ssh cat", "$SSH $HOST cat /srv/disk > /srv/peer/disk")
 TWO_DD = Peer("2 x dd | dd direct", f"{DD.format(at=0, half=HALF)} & {DD.format(at=HALF, half=HALF)}; wait")
-WIRE = Peer("the wire alone: 2 x ssh cat > /dev/null", "$SSH $HOST head -c {half} /srv/disk > /dev/null & "
-            "$SSH $HOST tail -c {half} /srv/disk > /dev/null; wait".replace("{half}", str(DENSE // 2)))
-DISK = Peer("the disk alone: dd oflag=direct", f"dd if=/dev/zero of=/srv/peer/disk bs=16M count={DENSE // (16 * MIB)} oflag=direct "
-            "2>/dev/null")
+WIRE = Peer(
+    "the wire alone: 2 x ssh cat",
+    f"$SSH $HOST head -c {DENSE // 2} /srv/disk > /dev/null & $SSH $HOST tail -c {DENSE // 2} /srv/disk > /dev/null; wait",
+)
+DISK = Peer("the disk alone: dd direct", f"dd if=/dev/zero of=/srv/peer/disk bs=16M count={DENSE >> 24} oflag=direct 2>/dev/null")
 DELTA = "rsync -a --inplace --no-whole-file"
 RSYNC_DELTA = Peer(DELTA, f'{DELTA} -e "$SSH" $HOST:/srv/disk /srv/peer/')
 
