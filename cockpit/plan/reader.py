@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cockpit.plan.fields import Sink, Table
@@ -34,7 +35,7 @@ def load(path: Path) -> Plan:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise PlanProblems([Problem(name, 0, "there is no such file", f"cockpit new {name} writes one")]) from None
+        raise PlanProblems([Problem(name, 0, "there is no such file", f"cockpit new {quote(name)} writes one")]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PlanProblems([Problem(name, 0, f"it can't be read: {reason}", "give the plan's own file")]) from None
