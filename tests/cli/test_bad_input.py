@@ -167,7 +167,7 @@ def ended(cockpit: Cockpit, night: str) -> Path:
     """The directory of a session that was stopped, all of its journal in one file."""
     cockpit("stop", night)
     directory = Path(os.environ["XDG_STATE_HOME"], SESSIONS, night)
-    with sqlite3.connect(directory / "journal.db") as db:
+    with closing(sqlite3.connect(directory / "journal.db")) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return directory
 
@@ -184,7 +184,7 @@ def broken(kind: str, directory: Path) -> None:
                     file.write(b"\xff" * 3000)
         case "newer":
             with closing(sqlite3.connect(journal)) as db:
-                db.execute("PRAGMA journal_mode = DELETE")  # all in this one file, which nothing changes afterwards
+                db.execute("PRAGMA journal_mode = DELETE")  # all of it in this one file
                 db.execute("PRAGMA user_version = 99")
         case "other":
             journal.unlink()
