@@ -1,7 +1,8 @@
 """The one dialog in which a person decides: what would happen, the keys that do it, a reason and a name where they are due.
 
 It takes no key until it has been on the screen for a moment: what was typed before, or is still in a buffer, must not
-decide anything. Knows choices and words; refuses to know the commands they stand for.
+decide anything. One in which nothing is decided takes them all. Knows choices and words; refuses to know the commands they
+stand for.
 """
 
 from __future__ import annotations
@@ -70,11 +71,12 @@ class Dialog(ModalScreen[Answer | None]):
     Dialog .-off { display: none; }
     """
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, settle: float = SETTLE) -> None:
+        """settle: seconds; 0 where no key can do harm."""
         super().__init__()
-        self.question = question
+        self.question, self.settle = question, settle
         self.chosen: Choice | None = None
-        self.listens_from: float | None = None  # monotonic; None: not drawn yet
+        self.listens_from: float | None = None if settle else 0.0  # monotonic; None: not drawn yet
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -97,7 +99,8 @@ class Dialog(ModalScreen[Answer | None]):
         only = self.question.choices[0]
         if len(self.question.choices) == 1 and only.asks:
             self._choose(only)
-        self.call_after_refresh(self.set_timer, SETTLE, self._listen)
+        if self.settle:
+            self.call_after_refresh(self.set_timer, self.settle, self._listen)
 
     def on_resize(self) -> None:
         """However long the body, what can be answered below it is seen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import tempfile
 import time
@@ -84,6 +85,4 @@ class Terminal:
         for pipe in (self._control.stdin, self._control.stdout):
             if pipe is not None:
                 pipe.close()
-        for left in self._place.iterdir():
-            left.unlink()
-        self._place.rmdir()
+        shutil.rmtree(self._place)

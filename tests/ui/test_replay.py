@@ -146,6 +146,14 @@ async def test_t_for_a_time_outside_the_night_stays_where_it_is_and_says_why(tmp
     await night.writer.close()
 
 
+async def test_t_and_a_time_typed_in_one_go_are_all_heard(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    async with replay(night, clock, at=OPENS + 3600) as r:
+        await r.press("t", *"04:30:00", "enter")
+        await r.sees("04:30:00")
+    await night.writer.close()
+
+
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 async def test_the_replay_bar_names_all_its_keys_at_every_width(tmp_path: Path, width: int) -> None:
     night, clock = await middle(tmp_path)
