@@ -65,7 +65,7 @@ async def test_the_final_pass_carries_what_a_device_was_given_since_the_initial_
         run = await moving.start([(device, "/srv/image")], live=True, python=python, told=b"40000000" if end == "killed" else b"")
         following = asyncio.create_task(run.follow())
         if end == "killed":
-            await run.until("copy", size * 5 // 8)
+            await run.until("copy", size * 5 // 8 if python else size // 2)  # by dd, its last two chunks may end together
             init = dst.space.init
             dst.space.signal(signal.SIGKILL, lambda pid: pid != init and worker(pid))
             moving.tell(None)
