@@ -34,6 +34,18 @@ def rsyncs(host: Host) -> Callable[[int], bool]:
     return is_rsync
 
 
+async def stopped_at(ctx: Context, size: int) -> None:
+    """Runs the copy and stops it, as an engine that ends does, when so many bytes have come."""
+    running = asyncio.create_task(copy.run(ctx))
+    async with asyncio.timeout(30):
+        while not ctx.samples or ctx.samples[-1][1] < size:
+            await ctx.moved.wait()
+            ctx.moved.clear()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
 async def through_losses(ctx: Context) -> copy.Outcome:
     """As the engine does: after a loss of contact wait for that server and call the step again."""
     while True:
@@ -195,14 +207,7 @@ async def test_a_relay_goes_on_where_it_was(hosts: Hosts, tmp_path: Path) -> Non
     step = copying("/srv/d/", "dst:/vault/d/", limit=SLOW * 2)
     async with fleet_of([src, dst], tmp_path) as fleet:
         ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        running = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(30):
-            while not ctx.samples or ctx.samples[-1][1] < 12 << 20:
-                await ctx.moved.wait()
-                ctx.moved.clear()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await stopped_at(ctx, 12 << 20)
         parts = list(dst.seen("/vault/d").glob(".cockpit-*.part"))
         assert parts, "what is not whole does not stand under its name"
         fast = copying("/srv/d/", "dst:/vault/d/")
@@ -227,14 +232,7 @@ async def test_parts_that_nobody_claims_are_gone_in_the_end(method: str, what: s
     async with fleet_of([src, dst], tmp_path) as fleet:
         step = copying(*ends, limit=SLOW, method="sftp")
         ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        running = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(30):
-            while not ctx.samples or ctx.samples[-1][1] < 4 << 20:
-                await ctx.moved.wait()
-                ctx.moved.clear()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await stopped_at(ctx, 4 << 20)
         there = dst.path("/srv/d")
         (there / ".cockpit-1.part").write_text("somebody's")
         assert len(list(there.glob(".cockpit-*.part"))) > 1
@@ -256,14 +254,7 @@ async def test_a_part_goes_on_only_where_it_is_the_sources(lost: bool, hosts: Ho
     step = copying("/srv/d/z-big", "dst:/vault/", limit=SLOW)
     async with fleet_of([src, dst], tmp_path) as fleet:
         ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        running = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(30):
-            while not ctx.samples or ctx.samples[-1][1] < 10 << 20:
-                await ctx.moved.wait()
-                ctx.moved.clear()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await stopped_at(ctx, 10 << 20)
         part = next(dst.seen("/vault").glob(".cockpit-*.part"))
         with part.open("r+b") as file:
             file.write(b"\0" * part.stat().st_size if lost else b"MARK")
