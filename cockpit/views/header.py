@@ -61,11 +61,21 @@ def _without_session(trouble: str, night: Night) -> str:
 def engine_trouble(night: Night) -> str:
     """"" while all is well, and in replay and after the end, where no engine is expected."""
     state = night.state
-    if night.engine.alive is False and state.outcome is None:
+    if _no_engine(night):
         word = "DEAD" if state.engine_running else "STOPPED"
         return f"ENGINE {word}: cockpit resume {state.session}".rstrip()
     problem = night.engine.problem or (state.engine_problem if night.engine.alive is None else None)
     return f"ENGINE: {one_line(problem)}" if problem and state.outcome is None else ""
+
+
+NO_ENGINE = (
+    "The night needs an engine: without one nothing starts and nobody is asked; jobs on the servers go on",
+    "The night needs an engine: without one nothing starts", "The night needs an engine",
+)  # fmt: skip
+
+
+def _no_engine(night: Night) -> bool:
+    return night.engine.alive is False and night.state.outcome is None
 
 
 def _mode(night: Night) -> Part:
@@ -127,6 +137,8 @@ def _share(texts: list[str], spare: int) -> list[int]:
 
 
 def _quiet(night: Night, width: int) -> Line:
+    if _no_engine(night):
+        return first_that_fits(((Cell(text, "bad"),) for text in NO_ENGINE), width)
     texts = [*_next_words(night), ""]
     quiet = Cell("Nothing needs you", "good") if night.state.outcome is None else Cell(_ended(night), "strong")
     gone = silent(night) if night.state.outcome is None else []

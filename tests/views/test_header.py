@@ -143,6 +143,13 @@ def test_with_nothing_to_do_it_says_what_comes_next_and_when() -> None:
     assert second(quiet_night(), 60) == "Nothing needs you. Next: final-go 21:00 (in 50m10)"
 
 
+def test_without_an_engine_it_never_says_that_nothing_needs_anybody() -> None:
+    night = Story(QUIET).night(600, alive=False)
+    for cells in WIDTHS:
+        assert second(night, cells).startswith("The night needs an engine"), cells
+    assert second(night) == "The night needs an engine: without one nothing starts and nobody is asked; jobs on the servers go on"
+
+
 def test_before_the_window_it_says_when_work_may_start() -> None:
     night = Story(QUIET).night(-3600)
     assert second(night) == "Nothing needs you. Work may start 20:00, in 1h00"
