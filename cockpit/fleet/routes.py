@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -84,13 +85,19 @@ class OpenRoute:
         """The script that rsync's -e runs on the job's side."""
         return f"{self.directory}/ssh"
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether the other side sees the job's by an address of its own: nothing between them puts another in its place, which
+        might be yet another the next time."""
+        return self.seen_from in self.job.own
+
     async def permit(self, command: str, *, anywhere: bool = False) -> None:
         """Let the key run exactly this command (for /bin/sh), and no longer what it could before."""
         files = ""
         if not plain(command):
             command, files = f"/bin/sh .ssh/{self.tag}.sh", command
         line = authorization(
-            self.tag, self.public, command, expires=(self.other.now or datetime.now()) + VALID,
+            self.tag, self.public, command, expires=(self.other.clock or datetime.now()) + VALID,
             seen_from=None if anywhere else self.seen_from,
         )  # fmt: skip
         await set_line(self.other.remote, self.tag, line, files)
@@ -141,8 +148,8 @@ exec ssh $c -F /dev/null -T -a -x -o StrictHostKeyChecking=yes -o BatchMode=yes 
 
 
 async def open_route(tag: str, way: Way, job: Side, other: Side, here: Side | None = None) -> OpenRoute | str:
-    """Make it and try it, first to learn from where `other` is seen, then with `from=`. A string says why not (and nothing
-    is left behind). here: through a tunnel of this machine. WrongHostKey, Lost."""
+    """Make it and try it, to learn from where `job` is seen; then with `from=`, where that may change. A string says why not
+    (and nothing is left behind). here: through a tunnel of this machine. WrongHostKey, Lost."""
     if unfit := _unfit(job, other) or (here and no_tunnel(here, job, other)):
         return unfit
     key = other.remote.host_key
@@ -187,7 +194,7 @@ async def _try_addresses(route: OpenRoute) -> str:
         why = await route.prove(address, port)
         if not why:
             await route.permit(f"echo {ECHO} $SSH_CONNECTION")
-            return await route.prove(address, port)
+            return "" if route.unchanged else await route.prove(address, port)
         whys.append(why)
     return "; ".join(whys)
 
@@ -215,11 +222,7 @@ async def find_route(
         why = source.problem
         return Route("relay" if why else "local", why or "both ends are one server", source.name, target.name), None
     whys: list[str] = []
-    mine = await look(here, False) if here is not None and pin in (None, "tunnel") else None
-    sides: tuple[tuple[Way, Side, Side], ...] = (("pull", target, source), ("push", source, target))
-    ways: list[tuple[Way, Side, Side, Side | None]] = [(*side, None) for side in sides if pin in (None, side[0])]
-    ways += [(*side, mine) for side in sides if mine is not None]
-    for way, job, other, dug in ways:
+    async for way, job, other, dug in _ways(source, target, here, pin):
         made = await open_route(tag, way, job, other, dug)
         if isinstance(made, OpenRoute):
             through = "through a tunnel of this machine" if dug else ""
@@ -227,6 +230,20 @@ async def find_route(
             return Route(way, why, source.name, target.name, dug is not None), made
         whys.append(made)
     return Route("relay", "; ".join(dict.fromkeys(whys)), source.name, target.name), None
+
+
+async def _ways(
+    source: Side, target: Side, here: Remote | None, pin: Pin | None,
+) -> AsyncIterator[tuple[Way, Side, Side, Side | None]]:  # fmt: skip
+    """(pull or push, the job's side, the other one, this machine where through a tunnel of it), in the order to be tried."""
+    sides: tuple[tuple[Way, Side, Side], ...] = (("pull", target, source), ("push", source, target))
+    for side in sides:
+        if pin in (None, side[0]):
+            yield (*side, None)
+    if here is not None and pin in (None, "tunnel"):
+        mine = await look(here, False)
+        for side in sides:
+            yield (*side, mine)
 
 
 async def probe_route(

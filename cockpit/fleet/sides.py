@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from datetime import datetime
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from cockpit.fleet.api import Remote
 from cockpit.fleet.rsync import OLDEST, Rsync, parse_version
@@ -21,7 +22,9 @@ class Side:
     user: str = ""
     address: str = ""  # as the cockpit reaches it, from inside; "" on this machine
     port: int = 22
-    now: datetime | None = None  # its clock, UTC
+    own: frozenset[str] = frozenset()  # its addresses, as its kernel has them
+    now: datetime | None = None  # its clock, UTC, at `seen`
+    seen: float = field(default_factory=time.monotonic, compare=False)
     rsync: Rsync | None = None
     ssh: bool = False  # OpenSSH's ssh and ssh-keygen
     silent_root: bool = True  # root's rsync without a password, where it becomes
@@ -30,6 +33,11 @@ class Side:
     @property
     def name(self) -> str:
         return self.remote.target.name
+
+    @property
+    def clock(self) -> datetime | None:
+        """What its clock shows by now: a person may have been asked for days since it was looked at."""
+        return self.now and self.now + timedelta(seconds=time.monotonic() - self.seen)
 
     def addresses(self) -> list[tuple[str, int]]:
         """Where the other side may find its sshd: the storage network where there is one, else as the cockpit does."""
@@ -43,6 +51,7 @@ _LOOK = """LC_ALL=C; export LC_ALL
 echo "user $(id -un)"
 echo "conn $SSH_CONNECTION"
 echo "now $(date -u +%Y%m%d%H%M%S)"
+echo "own" $(ip -o addr 2>/dev/null | sed -n 's/.* inet6* \\([^ /]*\\).*/\\1/p')
 ssh -V 2>&1 | sed 's/^/ssh /' | head -n 1
 command -v ssh-keygen >/dev/null 2>&1 && echo keygen
 __ROOT__
@@ -65,14 +74,14 @@ async def look(remote: Remote, become: bool, *, rsync: bool = True) -> Side:
 
 def read_side(side: Side, seen: str) -> Side:
     """Pure: what `look`'s script printed."""
-    found = dict(line.split(" ", 1) for line in seen.splitlines() if line.startswith(("user ", "conn ", "now ")))
+    found = dict(line.split(" ", 1) for line in seen.splitlines() if line.startswith(("user ", "conn ", "now ", "own ")))
     conn = found.get("conn", "").split()
     rsync = parse_version(seen)
     problem = "" if rsync and rsync.version >= OLDEST else f"{side.name} has no rsync 3.1 or newer"
     reached = len(conn) == 4 and side.name != HERE
     return replace(
         side, user=found.get("user", ""), address=conn[2] if reached else "", port=int(conn[3]) if reached else 22,
-        now=_clock(found.get("now", "")), rsync=rsync,
+        own=frozenset(found.get("own", "").split()), now=_clock(found.get("now", "")), rsync=rsync,
         ssh=bool(re.search(r"^ssh .*OpenSSH", seen, re.MULTILINE)) and bool(re.search(r"^keygen$", seen, re.MULTILINE)),
         silent_root=bool(re.search(r"^root$", seen, re.MULTILINE)), problem=problem,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Copies through the whole cockpit: a night of their own each, its engine a process of its own, and how long each phase took.
 
 The clock starts at the word on the control socket that lets the copies go, with contact made, and stops when all that they
-brought is synced. Survey, route, copy and sync are in it; proofs are told apart. Knows no peer and judges nothing.
+brought is synced. Survey and route ("ready"), copy and sync are in it; proofs are told apart. Knows no peer and judges nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Phases = dict[str, float]
 """Seconds of each of PARTS; "total": until synced, proofs left out; "whole": until the task is done. Further names: of the
 copy's jobs, one after another, from the note before each; and "chunks", what moving them took of the job of images."""
 
-PARTS = ("survey", "route", "copy", "sync", "proof")
+PARTS = ("ready", "copy", "sync", "proof")
 GO = '[[steps]]\nid = "go"\ntitle = "Go"\nmanual = "Say go"\n'
 STEP = '[[steps]]\nid = "copy"\non = "{target}"\ncopy = {{ from = "{source}:{path}", to = "{to}"{more} }}\n'
 
@@ -75,14 +75,14 @@ def phases(running: Night, task: str, since: float) -> Phases:
     end = next(fact for fact in reversed(mine) if isinstance(fact.event, AttemptEnded))
     assert isinstance(end.event, AttemptEnded) and end.event.result == "done", end.event
     notes = [fact for fact in mine if isinstance(fact.event, AttemptNoted) and fact.event.n == end.event.n]
-    surveyed, started = _noted(notes, "route"), _noted(notes, "copy")
+    started = _noted(notes, "copy")
     samples = running.samples(f"transfer/{task}", since, end.at)
     flushing = max(sample.at for sample in samples if sample.values["phase"] == "sync")
     synced = min(sample.at for sample in samples if sample.at > flushing)
     sync, proof = (float(end.event.detail.get(name, 0.0)) for name in ("seconds_sync", "seconds_verify"))
     jobs = {"chunks": float(end.event.detail["seconds_copy"])} if "seconds_copy" in end.event.detail else {}
     return jobs | _jobs(notes, flushing, sync + proof) | {
-        "survey": surveyed - since, "route": started - surveyed, "copy": flushing - started - sync - proof,
+        "ready": started - since, "copy": flushing - started - sync - proof,
         "sync": synced - flushing + sync, "proof": end.at - synced + proof,
         "total": synced - since - proof, "whole": end.at - since,
     }  # fmt: skip

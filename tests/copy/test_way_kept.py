@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cockpit.fleet import routes
 from cockpit.fleet.routes import Route
+from cockpit.fleet.sides import look
 from cockpit.steps import copy
 from cockpit.steps.copy import way
 from tests.copy import trees
@@ -65,3 +68,24 @@ async def test_it_never_goes_over_sftp_by_itself(hosts: Hosts, tmp_path: Path, m
     assert (outcome.result, outcome.transient) == ("failed", True), outcome
     assert "began by pull" in (outcome.error or "") and "sftp" in (outcome.error or "")
     assert not list(dst.path("/srv/d").iterdir()) and trees.left_behind(src, dst) == []
+
+
+@pytest.mark.parametrize(("own", "times"), [(True, 1), (False, 2)], ids=["its own address", "another's"])
+async def test_a_way_is_tried_once_more_where_the_address_it_is_seen_by_may_change(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool, times: int
+) -> None:
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    real, tried = routes.OpenRoute.prove, []
+
+    async def prove(route: routes.OpenRoute, address: str, port: int) -> str:
+        tried.append(route.seen_from)
+        return await real(route, address, port)
+
+    monkeypatch.setattr(routes.OpenRoute, "prove", prove)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        theirs, ours = [await look(fleet.remote(name), False) for name in ("src", "dst")]
+        ours = ours if own else replace(ours, own=frozenset({"192.0.2.9"}))
+        _, opened = await routes.find_route("cockpit-route-t", theirs, ours)
+        assert opened is not None and opened.seen_from in src.path("/root/.ssh/authorized_keys").read_text()
+        await opened.close()
+    assert len(tried) == times and trees.left_behind(src, dst) == []

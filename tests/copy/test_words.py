@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,5 +76,7 @@ rsync  version 3.2.7  protocol version 31
     assert seen.addresses() == [("fs01.example", 2222), ("10.0.4.11", 2222)]
     assert read_side(side(data_host="192.168.9.11", port=2200), said).addresses() == [("192.168.9.11", 2222)]
     assert not read_side(side("local"), said).address, "nobody logs in to this machine"
+    later = replace(seen, seen=seen.seen - 3 * 86400)
+    assert later.clock and later.clock.date() == date(2026, 11, 30), "a key given three days later is valid from then on"
     bare = read_side(side(), "user ops\nconn \nnow x\nssh Dropbear v2022.83\n")
     assert not bare.ssh and not bare.silent_root and "no rsync" in bare.problem

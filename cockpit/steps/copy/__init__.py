@@ -7,12 +7,14 @@ How rsync is driven is `direct`'s; how SFTP is, `relayed`'s; a stream between tw
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
+from typing import TypeVar
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
-from cockpit.fleet.routes import WrongHostKey
-from cockpit.fleet.sides import look
+from cockpit.fleet.routes import OpenRoute, Route, WrongHostKey
+from cockpit.fleet.sides import Side, look
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
@@ -23,10 +25,25 @@ from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
 from cockpit.steps.copy.losses import agreed
 from cockpit.steps.copy.ondisk import refuse_lost
-from cockpit.steps.copy.places import End, Refused, among_devices, as_file, device_size, ends, look_at_source, look_at_target
+from cockpit.steps.copy.parts import Part
+from cockpit.steps.copy.places import (
+    End,
+    Refused,
+    Source,
+    Target,
+    among_devices,
+    as_file,
+    device_size,
+    ends,
+    look_at_source,
+    look_at_target,
+)
 from cockpit.steps.copy.told import scan
 
 __all__ = ["cleanup", "run"]
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 async def run(ctx: StepContext) -> Outcome:
@@ -79,38 +96,64 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
         return await _relay(ctx, source, target, "the plan says sftp")
     if (why := ours.problem or theirs.problem) and action.route is None:
         return way.no_other(ctx, why) or await _relay(ctx, source, target, why)
-    device = await device_size(source) if action.method != "rsync" else None
-    counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
-    place = await look_at_target(target, source.path, counted.kind, image=action.method == "image" and action.convert is None)
-    without = frozenset[str]() if place.device else await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
-    counted = replace(counted, survey=counted.seen.less(without))
-    scan(ctx, counted.survey.size, counted.survey.files)
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
-    found = await way.find(ctx, tag, ours, theirs)
-    if isinstance(found, Outcome):
-        await cleanup(ctx, ctx.detail)
-        return found
-    route, opened = found
-    crash.point("copy.route-made")
-    if route.way == "relay" and action.route is not None:
-        return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
-    if route.way == "relay":
-        return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
-    ctx.say(f"{route.name}: {route.why}")
     try:
-        if device is None and not place.device:
-            ground = trees.Ground(route, opened, ours, theirs, counted, place, without)
-            parts = await trees.parts_of(ctx, source, target, ground)
-        else:
-            parts = [await trees.images(ctx, source, target, route.way, [Large(source.path, place.landing, counted.survey.size)])]
-        exactly, proven = place.empty or action.delete, device is not None or place.device
-        ready = Ready(route, opened, counted.survey, place.landing, exactly, parts, proven, without)
-        return await direct.go(ctx, source, target, ready)
+        found, seen = await _both(way.find(ctx, tag, ours, theirs), _looked_at(ctx, source, target))
+        crash.point("copy.route-made")
+        if isinstance(found, Outcome):
+            await cleanup(ctx, ctx.detail)
+            return found
+        route, opened = found
+        if route.way == "relay" and action.route is not None:
+            return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
+        if route.way == "relay":
+            return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
+        ctx.say(f"{route.name}: {route.why}")
+        return await direct.go(ctx, source, target, await _ready(ctx, source, target, ours, theirs, route, opened, *seen))
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
         raise
+
+
+async def _both(one: Awaitable[T], other: Awaitable[U]) -> tuple[T, U]:
+    """Neither goes on when the other has failed: what is made on a server after its clean-up would stay there."""
+    ended = await asyncio.gather(one, other, return_exceptions=True)
+    for each in ended:
+        if isinstance(each, BaseException):
+            raise each
+    return ended  # type: ignore[return-value]
+
+
+async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source, Target, bool]:
+    """What is to be moved, where it comes to lie, and whether the source is a device. Refused."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    device = await device_size(source) if action.method != "rsync" else None
+    counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
+    scan(ctx, counted.survey.size, counted.survey.files)
+    image = action.method == "image" and action.convert is None
+    return counted, await look_at_target(target, source.path, counted.kind, image=image), device is not None
+
+
+async def _ready(
+    ctx: StepContext, source: End, target: End, ours: Side, theirs: Side, route: Route, opened: OpenRoute | None,
+    counted: Source, place: Target, device: bool,
+) -> Ready:  # fmt: skip
+    """What will not fit or not survive is said, refused or asked about; then the copy's parts. Refused."""
+    action = ctx.step.action
+    assert isinstance(action, Copy) and route.way != "relay"
+    without = frozenset[str]() if place.device else await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
+    counted = replace(counted, survey=counted.seen.less(without))
+    scan(ctx, counted.survey.size, counted.survey.files)
+    if device or place.device:
+        large = [Large(source.path, place.landing, counted.survey.size)]
+        parts: list[Part] = [await trees.images(ctx, source, target, route.way, large)]
+    else:
+        parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place, without))
+    exactly = place.empty or action.delete
+    return Ready(route, opened, counted.survey, place.landing, exactly, parts, device or place.device, without)
 
 
 async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:
