@@ -181,18 +181,18 @@ async def test_a_refusal_has_the_servers_words(tmp_path: Path) -> None:
 
 async def test_a_rate_is_kept_and_may_change(tmp_path: Path) -> None:
     src, dst = tmp_path / "src", tmp_path / "dst"
-    rate = [2_000_000.0]
+    rate = [1_000_000.0]
     async with serving(src) as source, serving(dst) as target:
-        (src / "f").write_bytes(os.urandom(16 << 20))
+        (src / "f").write_bytes(os.urandom(24 << 20))
         loop = asyncio.get_running_loop()
         began = loop.time()
 
         def tell(now: CopyProgress) -> None:
-            if now.bytes_done > 1_500_000:
+            if now.bytes_done > 1_000_000:
                 rate[0] = 1e9
 
         await relay(source, target, "/", "/", rate=lambda: rate[0], tell=tell)
-        assert 0.5 < loop.time() - began < 6.0, "slow for its first part only: all of it would take 8 s"
+        assert 0.5 < loop.time() - began < 20.0, "slow for its first part only: all of it would take 24 s"
 
 
 @pytest.mark.parametrize("gone", ["files", "vault"])
