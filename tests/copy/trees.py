@@ -42,6 +42,13 @@ def make(host: Host, place: str, *, files: int = 40, special: bool = True, seed:
     return root
 
 
+def emptied(path: Path) -> None:
+    """As a power cut or a disk that gave up may leave it: length and time were on the disk, its bytes were not."""
+    seen = path.stat()
+    path.write_bytes(bytes(seen.st_size))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
 def sparse(path: Path, size: int, *, data: int) -> None:
     """A file with data at its start and in its middle and a hole at its end."""
     with path.open("wb") as file:

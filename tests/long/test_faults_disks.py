@@ -13,7 +13,7 @@ import pytest
 from tests.copy import disks
 from tests.hosts import Hosts
 from tests.hosts.host import Host
-from tests.long.faulty import BOTH, Pair
+from tests.long.faulty import BOTH, Pair, copies
 from tests.night.conftest import cockpit, place
 from tests.night.sessions import Cockpit
 
@@ -53,7 +53,7 @@ def test_a_disk_that_fails_in_the_middle(fault: str, cockpit: Cockpit, hosts: Ho
     pair = Pair.make(cockpit, hosts, to=PLACE)
     disks.mount(pair.dst, PLACE, "ext4", "420M")
     begin, end, image, tree = FAULTS[fault]
-    pair.start(place)
+    pair.start(place, copies(PLACE, limit="10MB/s"))
     pair.to_the_middle()
     since = time.monotonic()
     begin(pair.dst)
@@ -62,6 +62,8 @@ def test_a_disk_that_fails_in_the_middle(fault: str, cockpit: Cockpit, hosts: Ho
         assert "image" in task or cockpit.needs(f"failed-{task}")
         assert cockpit.until_state(task, "failed")["attempt"] == 1, "a person has to make room"
     end(pair.dst)
+    if fault == "read-only":
+        pair.lose()
     pair.mark()
     pair.faster()
     for task in BOTH:

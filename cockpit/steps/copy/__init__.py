@@ -153,7 +153,8 @@ async def _ready(
     else:
         parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place, without))
     exactly = place.empty or action.delete
-    return Ready(route, opened, counted.survey, place.landing, exactly, parts, device or place.device, without)
+    boot = await target.remote.boot_id()
+    return Ready(route, opened, counted.survey, place.landing, exactly, parts, device or place.device, without, boot)
 
 
 async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:

@@ -17,7 +17,8 @@ from cockpit.steps.copy.places import End
 class Ready:
     """What was found out before a direct copy: its way, what is to be moved, where it lands, and by which parts. exactly:
     afterwards there is nothing else at the target. proven: the last part proves by itself what has arrived (a device: there is
-    nothing to count). without: what stays behind, as a person agreed: words of `fits.Problem`."""
+    nothing to count). without: what stays behind, as a person agreed: words of `fits.Problem`. boot: the target's; None: it has
+    no such thing."""
 
     route: Route
     opened: OpenRoute | None
@@ -27,6 +28,7 @@ class Ready:
     parts: Sequence[Part]
     proven: bool = False
     without: frozenset[str] = frozenset()
+    boot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Begun:
     """A part's job as the attempt's note keeps it (`copy`): enough to find it, to judge it, and to know what came before it,
     after any crash. total: bytes and files that all parts together answer for; done: the parts before, by name, with what they
     answered for and their detail; err: where the job's stderr begins in the attempt's; largest: bytes of the
-    largest single file of the parts to come; without: what stays behind, as a person agreed."""
+    largest single file of the parts to come; without: what stays behind, as a person agreed; boot: the target's; believed: some
+    of it counts as arrived by its size and time alone, as long as that may be (`doubt`)."""
 
     job: str
     on: str
@@ -56,6 +59,8 @@ class Begun:
     err: int = 0
     largest: int = 0
     without: Sequence[str] = ()
+    boot: str | None = None
+    believed: bool = False
 
     @property
     def survey(self) -> Survey:
@@ -75,12 +80,6 @@ class Begun:
 def again(ctx: StepContext) -> bool:
     """Whether this attempt has started a job before: what lies at the target may be its own unfinished work."""
     return noted(ctx) is not None
-
-
-def doubted(ctx: StepContext) -> bool:
-    """Whether an attempt before this one came to its very end: who asks for another has seen that what is there is not the
-    source's, though its sizes and times are."""
-    return any("sync_s" in detail for detail in ctx.earlier())
 
 
 def noted(ctx: StepContext) -> Begun | None:
@@ -104,7 +103,7 @@ def begun_with(ctx: StepContext, source: End, target: End, ready: Ready, part: P
         before.exactly if before else ready.exactly, survey.files, survey.size, survey.apparent, dict(survey.kinds),
         part.name, part.memory(), done_before(ctx), part is ready.parts[-1], ready.proven, total, ctx.offsets()[1],
         max((each.largest or 0 for each in to_come), default=0),
-        sorted(ready.without),
+        sorted(ready.without), ready.boot, any(each.files for each in ready.parts if each.name != "images"),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
-from cockpit.steps.copy import leftovers
+from cockpit.steps.copy import doubt, leftovers
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
 from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
@@ -40,8 +40,8 @@ REVIVED: dict[str, Callable[[Mapping[str, Any]], Part]] = {
 
 
 async def go(ctx: StepContext, source: End, target: End, ready: Ready) -> Outcome | None:
-    """The parts that are not done yet, one after another, to the end of the copy. None: a job was lost, look and begin again.
-    FleetError: nothing runs; Lost: something may."""
+    """The parts that are not done yet, one after another, to the end of the copy. None: a job or what it wrote was lost: look
+    and begin again. FleetError: nothing runs; Lost: something may."""
     begun: Begun | None = None
     for part in ready.parts:
         if part.name in done_before(ctx):
@@ -159,6 +159,8 @@ def _told(ctx: StepContext, begun: Begun, part: Part) -> None:
 
 async def _judged(ctx: StepContext, begun: Begun, part: Part, report: JobReport, errors: str) -> Begun | Outcome:
     detail = added(detail_of(begun), part.detail())
+    if words := doubt.disk_of(begun, errors):
+        detail["disk"] = words
     ended = _not_run(ctx, begun, report) or part.judge(report.exit if report.exit is not None else -1, errors)
     if ended:
         await cleanup(ctx, ctx.detail)
@@ -186,8 +188,8 @@ def _not_run(ctx: StepContext, begun: Begun, report: JobReport) -> Outcome | Non
     return Outcome("failed", report.exit, f"{begun.on} did not run it ({report.how}): {report.error}")
 
 
-async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> Outcome:
-    """On disk, and counted there: no part's word alone makes it done."""
+async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> Outcome | None:
+    """On disk, and counted there: no part's word alone makes it done. None: the target went down before it was on disk."""
     await cleanup(ctx, ctx.detail)
     crash.point("copy.key-removed")
     action, (size, files), detail = ctx.step.action, begun.total, detail_of(begun)
@@ -200,6 +202,8 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
         whose = "by this copy or by something else that writes there"
         text = f"{target.server} did not get all to its disk that was written to it {whose} ({refused}): {mend(target)}"
         return Outcome("failed", error=text, detail=detail)
+    if await doubt.started_anew(target, begun):
+        return None
     ctx.progress("verify", size, size, files, files)
     await leftovers.remove(ctx, source, target, begun.landing)
     if begun.proven:

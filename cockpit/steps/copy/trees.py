@@ -35,7 +35,8 @@ from cockpit.fleet.survey.command import listing_command
 from cockpit.fleet.survey.model import Surveyed
 from cockpit.plan.model import Copy
 from cockpit.steps.api import StepContext
-from cockpit.steps.copy.begun import Begun, again, doubted
+from cockpit.steps.copy import doubt
+from cockpit.steps.copy.begun import Begun, again
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.parts import Part
@@ -66,6 +67,9 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
     action = ctx.step.action
     assert isinstance(action, Copy)
     options, survey, way = _options(ctx, action, ground), ground.counted.survey, ground.route.way
+    if why := await doubt.why(ctx, target):
+        ctx.say(f"{why}: everything is read on both sides and compared")
+        options = replace(options, checksum=True)
     parts: list[Part] = []
     if ground.counted.kind == "file" and (action.method == "image" or (survey.size > LARGE and action.method == "auto")):
         parts = [await images(ctx, source, target, way, [Large(source.path, ground.place.landing, survey.size)])]
@@ -118,7 +122,7 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
     if shards.files and not later:
         await _make(target, [landing])  # of several rsyncs that begin at once, all but one would fail to
         directory = await _keep(ctx, run_at, shards, fresh=ground.place.empty)
-        part = _needed(replace(options, part=True, delete=False, exclude=(), itemize=False), ground.counted.seen)
+        part = _needed(replace(options, part=True, delete=False, exclude=(), itemize=False, checksum=False), ground.counted.seen)
         half = await _half(part, replace(source, path=above), replace(target, path=landing), ground)
         ctx.say(f"{len(shards.shards)} shards over {streams} streams, then one pass over all")
         most = max(shards.shards, key=lambda shard: shard.largest)
@@ -235,9 +239,6 @@ def _options(ctx: StepContext, action: Copy, ground: Ground) -> Options:
         linked=ground.place.linked or _links(ground), final=action.pass_ == "final", delete=action.delete, exclude=action.exclude,
         without=ground.without,
     )  # fmt: skip
-    if doubted(ctx):
-        ctx.say("this copy was done before and is doubted: everything is read on both sides and compared")
-        options = replace(options, checksum=True)
     lacking = [words for has, words in ((options.acls, "ACLs"), (options.xattrs, "extended attributes")) if not has]
     if lacking:
         ctx.say(f"{' and '.join(lacking)} stay behind: one of the two rsyncs, or the target, can't carry them")
