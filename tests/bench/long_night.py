@@ -25,7 +25,7 @@ from cockpit.state.tail import Tail
 from tests.bench.scripted import ScriptedFleet, Warp
 
 HOUR = 3600
-SPEED = 150.0  # hours pass this much faster; faster still, and the engine is too late for its own timers
+SPEED = 150.0  # how much faster the hours pass in which the engine waits
 CHECKS = 240
 
 HEAD = """[plan]
