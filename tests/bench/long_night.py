@@ -1,4 +1,4 @@
-"""A night of 14 hours on seven servers, made by the real engine over scripted servers: about six minutes.
+"""A night of 14 hours on seven servers, made by the real engine over scripted servers: about ten minutes.
 
 17 steps: runs that print a gigabyte together, copies that tell of their progress eight times a second, proofs of 240 checks that
 fail and are tried again all night; at the end a person is waited for, so that the night can be resumed. Knows no measuring.
