@@ -93,7 +93,7 @@ class Recorder:
         if task.id not in self._told or task.attempt is None:
             return None
         if self._follower is None:
-            self._follower = Follower(self._engine.reader.samples)
+            self._follower = Follower(self._engine.reader.seconds)
         return self._follower.of(f"transfer/{task.id}", task.id, task.attempt.started, now).at(now)
 
 

@@ -15,8 +15,10 @@ Without its dice a replay computes the same.
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from math import exp, inf, log, sqrt
+from operator import mul
 from statistics import median
 
 SHORTEST, LONGEST, GROWTH = 1.0, 15.0, 0.05  # s of a piece: a share of the work's age, within these bounds
@@ -67,6 +69,11 @@ class Fit:
         self._open = Piece(0.0, 0, 0)
         return True
 
+    def copy(self) -> Fit:
+        twin = copy(self)
+        twin.pieces = self.pieces.copy()
+        return twin
+
     def left(self, files: int | None, size: int, horizon: float) -> Left | None:
         """For what is left of files (None: not counted) and bytes. `horizon`: seconds that were left by the last answer,
         which decides how far back it looks. None before two pieces are known."""
@@ -93,31 +100,31 @@ class _Share:
 class _Plane:
     def __init__(self, pieces: list[Piece], memory: float, counted: bool) -> None:
         self.pieces, self.weights = pieces, _weights(pieces, memory)
+        self.weight = sum(self.weights)
         self.seconds, self.files, self.bytes = _sums(_calmed(pieces), self.weights)
         shares = tuple(SHARES) if counted and self.files and self.bytes else (1.0,) if self.bytes else (0.0,)
         self.shares = [self._try(share) for share in shares]
         self.best = min(self.shares, key=lambda s: s.loss)
 
     def _try(self, share: float) -> _Share:
-        found = [log(p.seconds / self.seconds / max(self._work(share, p.files, p.bytes), 0.05 * p.seconds / self.seconds))
+        of_file, of_byte = self._worth(share)
+        found = [log(p.seconds / self.seconds / max(of_file * p.files + of_byte * p.bytes, 0.05 * p.seconds / self.seconds))
                  for p in self.pieces]
-        total = sum(self.weights)
-        mean = sum(w * r for w, r in zip(self.weights, found, strict=True)) / total
-        loss = sum(w * (r - mean) ** 2 for w, r in zip(self.weights, found, strict=True)) / total
+        mean = sum(map(mul, self.weights, found)) / self.weight
+        loss = sum(w * (r - mean) ** 2 for w, r in zip(self.weights, found, strict=True)) / self.weight
         return _Share(share, found, loss + EVEN**2)
 
-    def _work(self, share: float, files: float, size: float) -> float:
-        """As a share of what the pieces were in all."""
-        of_files = files / self.files if self.files else 0.0
-        return (1 - share) * of_files + share * (size / self.bytes if self.bytes else 0.0)
+    def _worth(self, share: float) -> tuple[float, float]:
+        """Of a file and of a byte, as shares of what the pieces were in all."""
+        return (1 - share) / self.files if self.files else 0.0, share / self.bytes if self.bytes else 0.0
 
     def left(self, files: int, size: int) -> Left:
         """A mixture over the shares, each as likely as it is even, and within each over the pace to come."""
-        total = sum(self.weights)
-        seen = total**2 / sum(w * w for w in self.weights) / BLOCK
+        seen = self.weight**2 / sum(w * w for w in self.weights) / BLOCK
         points: list[tuple[float, float]] = []
         for share in self.shares:
-            rest = self.seconds * self._work(share.share, files, size)
+            of_file, of_byte = self._worth(share.share)
+            rest = self.seconds * (of_file * files + of_byte * size)
             likely = SHARES[share.share] * (self.best.loss / share.loss) ** (seen / 2)
             spread = _spread(share.residuals) * sqrt(1 / max(1.0, rest / self._block()) + 1 / max(1.0, seen))
             points += [(rest * exp(q * spread), likely) for q in QUANTILES]
@@ -139,20 +146,15 @@ def _weights(pieces: list[Piece], memory: float) -> list[float]:
 
 def _calmed(pieces: list[Piece]) -> list[Piece]:
     """Without the spikes: a piece that was many times faster than is usual counts as a usual one."""
-    usual_files = median(p.files / p.seconds for p in pieces)
-    usual_bytes = median(p.bytes / p.seconds for p in pieces)
-    found = []
-    for p in pieces:
-        paces = [p.bytes / p.seconds / usual_bytes] if usual_bytes else []
-        paces += [p.files / p.seconds / usual_files] if usual_files else []
-        over = min(paces, default=0.0)
-        found.append(Piece(p.seconds, int(p.files / over), int(p.bytes / over)) if over > SPIKE else p)
-    return found
+    kinds = ([p.bytes / p.seconds for p in pieces], [p.files / p.seconds for p in pieces])
+    times = [[pace / usual for pace in paces] for paces in kinds if (usual := median(paces))]
+    over = map(min, zip(*times, strict=True)) if times else [0.0] * len(pieces)
+    return [p if x <= SPIKE else Piece(p.seconds, int(p.files / x), int(p.bytes / x)) for p, x in zip(pieces, over, strict=True)]
 
 
 def _sums(pieces: list[Piece], weights: list[float]) -> tuple[float, float, float]:
-    rows = list(zip(pieces, weights, strict=True))
-    return sum(w * p.seconds for p, w in rows), sum(w * p.files for p, w in rows), sum(w * p.bytes for p, w in rows)
+    seconds, files, sizes = zip(*((p.seconds, p.files, p.bytes) for p in pieces), strict=True)
+    return sum(map(mul, weights, seconds)), sum(map(mul, weights, files)), sum(map(mul, weights, sizes))
 
 
 def _newest_run(pieces: list[Piece], residuals: list[float]) -> int:

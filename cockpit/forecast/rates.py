@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -74,17 +75,22 @@ def _kept(seconds: float) -> float:
 class Track:
     """Bytes over time within one phase of one attempt; times and bytes both never fall."""
 
-    def __init__(self, first: Reading, phase: str) -> None:
+    def __init__(self, at: float, done: int, phase: str) -> None:
         self.phase = phase
-        self.times: list[float] = [first.at]
-        self.bytes: list[int] = [_done(first)]
-        self.last_byte = first.at  # when the count last rose; when the track began if it never did
+        self.times: list[float] = [at]
+        self.bytes: list[int] = [done]
+        self.last_byte = at  # when the count last rose; when the track began if it never did
 
-    def feed(self, reading: Reading) -> None:
-        if _done(reading) > self.bytes[-1]:
-            self.last_byte = reading.at
-        self.times.append(reading.at)
-        self.bytes.append(_done(reading))
+    def feed(self, at: float, done: int) -> None:
+        if done > self.bytes[-1]:
+            self.last_byte = at
+        self.times.append(at)
+        self.bytes.append(done)
+
+    def copy(self) -> Track:
+        twin = copy(self)
+        twin.times, twin.bytes = self.times.copy(), self.bytes.copy()
+        return twin
 
     @property
     def measured(self) -> bool:
@@ -139,9 +145,14 @@ class Ends:
         self._gap: float | None = None
         self._begun = False
 
-    def feed(self, reading: Reading, total: int | None, *, measured: bool) -> None:
+    def copy(self) -> Ends:
+        twin = copy(self)
+        twin.fit, twin.p50, twin.p90, twin.slowest = self.fit.copy(), copy(self.p50), copy(self.p90), copy(self.slowest)
+        return twin
+
+    def feed(self, reading: Reading, size: int, total: int | None, *, measured: bool) -> None:
         """Only what was done moves it: the passing of time is no news. What lay there already took no time worth a fit."""
-        values, size = reading.values, _done(reading)
+        values = reading.values
         files, sent = _count(values.get("files_done")) or 0, None if _own(reading) else _count(values.get("moved"))
         self.slowest.feed(reading.at, _count(values.get("largest")) or 0)
         last, now = self._last, (reading.at, files, size, size if sent is None else sent)
@@ -190,15 +201,22 @@ class Transfer:
 
     def feed(self, reading: Reading) -> None:
         phase = str(reading.values.get("phase") or "copy")
-        key = (phase, reading.values.get("n"), _own(reading))
-        if self.newest is None or key != self._key or _done(reading) < self.track.bytes[-1]:
+        key, done = (phase, reading.values.get("n"), _own(reading)), _done(reading)
+        if self.newest is None or key != self._key or done < self.track.bytes[-1]:
             self._key = key
-            self.track, self.ends, self.readout = Track(reading, phase), Ends(), Readout()
+            self.track, self.ends, self.readout = Track(reading.at, done, phase), Ends(), Readout()
         else:
-            self.readout.feed(reading.at - self.newest.at, _done(reading) - self.track.bytes[-1])
-            self.track.feed(reading)
+            self.readout.feed(reading.at - self.newest.at, done - self.track.bytes[-1])
+            self.track.feed(reading.at, done)
         self.newest = reading
-        self.ends.feed(reading, _total(reading), measured=self.track.measured)
+        self.ends.feed(reading, done, _total(reading), measured=self.track.measured)
+
+    def copy(self) -> Transfer:
+        """One that goes its own way from here."""
+        twin = copy(self)
+        if self.newest is not None:
+            twin.track, twin.ends, twin.readout = self.track.copy(), self.ends.copy(), copy(self.readout)
+        return twin
 
     def at(self, now: float, *, running: bool = True) -> TransferNow | None:
         """What the samples say at `now`; None without any. Once it no longer runs there is no rate, no time left and no

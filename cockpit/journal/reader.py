@@ -49,6 +49,14 @@ class Reader:
         )
         return upcast.facts(rows, self._rows.version)
 
+    def decisions(self, after: int, until: int) -> list[Fact]:
+        """Those of them that carry a person's name."""
+        rows = self._rows.all(
+            "SELECT seq, at, kind, data, who, why, peer FROM facts WHERE seq > ? AND seq <= ? AND who > '' ORDER BY seq",
+            after, until,
+        )
+        return upcast.facts(rows, self._rows.version)
+
     def seq_at(self, at: float) -> int:
         """The newest seq whose time is not after `at`; 0 when there is none."""
         return self._rows.last_before("facts", "seq", at)
@@ -70,8 +78,19 @@ class Reader:
             "SELECT at, data FROM samples WHERE series = (SELECT id FROM series WHERE name = ?) AND at BETWEEN ? AND ? "
             "ORDER BY at", series, since, until,
         )
-        with self._rows.believed():
-            return [Sample(at, series, json.loads(data)) for at, data in rows]
+        return self._sampled([(series, *row) for row in rows])
+
+    def seconds(self, series: str, since: float, until: float) -> list[Sample]:
+        """The same, but of each whole second only the newest: one look into the index for each, however many lie between."""
+        rows = self._rows.all(
+            "WITH RECURSIVE the(id) AS (SELECT id FROM series WHERE name = ?1), newest(at) AS ("
+            "SELECT max(at) FROM samples WHERE series = (SELECT id FROM the) AND at BETWEEN ?2 AND ?3 UNION ALL "
+            "SELECT (SELECT max(at) FROM samples WHERE series = (SELECT id FROM the) AND at >= ?2 "
+            "AND at < CAST(newest.at AS INTEGER)) FROM newest WHERE at IS NOT NULL) "
+            "SELECT at, data FROM newest JOIN samples USING (at) WHERE series = (SELECT id FROM the) ORDER BY at",
+            series, since, until,
+        )
+        return self._sampled([(series, *row) for row in rows])
 
     def latest(self, prefix: str, at: float) -> dict[str, Sample]:
         """The newest sample, not after `at`, of every series whose name begins with `prefix`."""
@@ -80,8 +99,13 @@ class Reader:
             "(SELECT max(at) FROM samples WHERE series = s.id AND at <= ?) WHERE s.name >= ? AND s.name < ?",
             at, prefix, prefix + "\U0010ffff",
         )
+        return {sample.series: sample for sample in self._sampled(rows)}
+
+    def _sampled(self, rows: list[tuple[str, float, str]]) -> list[Sample]:
+        """One parse of many is twice as fast as many of one."""
         with self._rows.believed():
-            return {name: Sample(moment, name, json.loads(data)) for name, moment, data in rows}
+            loaded = json.loads("[" + ",".join(data for _, _, data in rows) + "]")
+            return [Sample(at, series, values) for (series, at, _), values in zip(rows, loaded, strict=True)]
 
     # --- output
 

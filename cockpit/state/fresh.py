@@ -35,6 +35,7 @@ class Freshness:
             self._later[i] = self._later[i + 1] | self._chart.bit(self._tasks[i].id)
         self._by_id = {task.id: task for task in self._tasks}
         self._copies = self._targets()
+        self._waits: dict[tuple[str, int], list[Task]] = {}
 
     def since(self, key: str) -> float | None:
         proof = self._state.proofs[key]
@@ -42,11 +43,17 @@ class Freshness:
         return min([*self._needed(proof, first), *self._written(proof, first)], default=None)
 
     def _needed(self, proof: Proof, first: int) -> Iterator[float]:
-        for name in self._chart.named(self._later[first] & self._chart.all_before(proof.task)):
-            task = self._by_id[name]
+        for task in self._waited_for(proof.task, first):
             at = _at_work_after(task, proof.started)
             if at is not None and not _let_go(self._state, task, at, proof.started):
                 yield at
+
+    def _waited_for(self, task: str, first: int) -> list[Task]:
+        """Of the tasks that were at work from the first one on. The hundreds of checks of one proof ask the same."""
+        if (task, first) not in self._waits:
+            bits = self._later[first] & self._chart.all_before(task)
+            self._waits[task, first] = [self._by_id[name] for name in self._chart.named(bits)]
+        return self._waits[task, first]
 
     def _written(self, proof: Proof, first: int) -> Iterator[float]:
         """By copies that write at, above or below one of its paths."""

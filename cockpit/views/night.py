@@ -39,7 +39,7 @@ class NightBuilder:
         self.facts: list[Fact] = []  # those that the newest `night()` applied; [] after a jump
         self._load = load
         self._plan: Plan | None = None
-        self._follower = Follower(reader.samples)
+        self._follower = Follower(reader.seconds)
         self._actions: deque[Fact] = deque(maxlen=ACTIONS)
         self._stale: tuple[int, Plan, dict[str, float]] | None = None
 
@@ -70,9 +70,8 @@ class NightBuilder:
             self._find_actions(self.tail.state.seq)
 
     def _find_actions(self, seq: int) -> None:
-        facts = self.reader.facts(max(0, seq - LOOK_BACK), seq)
         self._actions.clear()
-        self._actions.extend(f for f in facts if f.who)
+        self._actions.extend(self.reader.decisions(max(0, seq - LOOK_BACK), seq))
 
     def _plan_of(self, state: State) -> Plan:
         """The plan that holds at this moment; an empty one before it was adopted."""

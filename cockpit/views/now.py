@@ -167,12 +167,9 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
 
 def proof_counts(night: Night, task_ids: Mapping[str, object] | list[str]) -> tuple[int, int]:
     """Checks of these verify tasks that pass and are fresh, and all checks that the plan makes of them."""
-    wanted = set(task_ids)
-    good = sum(
-        1 for key, p in night.state.proofs.items()
-        if p.task in wanted and p.result == "pass" and key not in night.stale
-    )
-    return good, sum(len(checks(night.plan, task)) for task in wanted)
+    keys = [f"{task}/{check}" for task in set(task_ids) for check in checks(night.plan, task)]
+    proofs, stale = night.state.proofs, night.stale
+    return sum(key in proofs and proofs[key].result == "pass" and key not in stale for key in keys), len(keys)
 
 
 def checks(plan: Plan, task: str) -> tuple[str, ...]:

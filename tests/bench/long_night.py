@@ -1,4 +1,4 @@
-"""A night of 14 hours on seven servers, made by the real engine over scripted servers: about six minutes.
+"""A night of 14 hours on seven servers, made by the real engine over scripted servers: about ten minutes.
 
 17 steps: runs that print a gigabyte together, copies that tell of their progress eight times a second, proofs of 240 checks that
 fail and are tried again all night; at the end a person is waited for, so that the night can be resumed. Knows no measuring.
@@ -25,7 +25,7 @@ from cockpit.state.tail import Tail
 from tests.bench.scripted import ScriptedFleet, Warp
 
 HOUR = 3600
-SPEED = 150.0  # hours pass this much faster; faster still, and the engine is too late for its own timers
+SPEED = 150.0  # how much faster the hours pass in which the engine waits
 CHECKS = 240
 
 HEAD = """[plan]

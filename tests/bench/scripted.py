@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import re
 import selectors
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 from cockpit.fleet.api import Completed, Contact, JobOutput, JobReport, JobSpec, Lost, Remote, Target
 from cockpit.fleet.local import LOCAL
 from cockpit.journal.clock import LiveClock
+
+T = TypeVar("T")
 
 PRINTS_EVERY = 1.0  # seconds between two pieces of a job's output
 TRIES = 25  # of a proof; the last one passes
@@ -32,36 +35,57 @@ _ABLE = b"writable 1\n"
 
 
 class Warp:
-    """While it is entered, this process's clocks run `speed` times as fast, from now on; so do its loops made by `loop`."""
+    """While it is entered, this process's clocks run `speed` times as fast whenever a loop made by `loop` waits. While it works
+    they run as ever: a slow machine takes longer for a night, but the night gets no longer, and tells as much of itself."""
 
     def __init__(self, speed: float) -> None:
-        self._speed, self._real = speed, (time.time, time.monotonic)
+        self._speed, self._real, self._turning = speed, (time.time, time.monotonic), threading.Lock()
+        self._turned = (0.0, 0.0, 1.0)  # seconds since it was entered, the real clock then, how fast they run from there
 
     def __enter__(self) -> Warp:
         at, tick = time.time(), time.monotonic()
-        real, speed = self._real[1], self._speed
-        time.time = lambda: at + (real() - tick) * speed
-        time.monotonic = lambda: tick + (real() - tick) * speed
+        self._turned = (0.0, tick, 1.0)
+        time.time = lambda: at + self._passed()
+        time.monotonic = lambda: tick + self._passed()
         return self
 
     def __exit__(self, *error: object) -> None:
         time.time, time.monotonic = self._real
+
+    def _passed(self) -> float:
+        with self._turning:
+            passed, tick, pace = self._turned
+            return passed + (self._real[1]() - tick) * pace
+
+    def wait(self, select: Callable[[float | None], T], timeout: float | None) -> T:
+        """`timeout` in seconds of these clocks."""
+        self._turn(self._speed)
+        try:
+            return select(timeout if timeout is None else timeout / self._speed)
+        finally:
+            self._turn(1.0)
+
+    def _turn(self, pace: float) -> None:
+        """Other threads ask for the time, too: between looking and turning it would run backwards for them."""
+        with self._turning:
+            (passed, tick, before), now = self._turned, self._real[1]()
+            self._turned = (passed + (now - tick) * before, now, pace)
 
     def journal_clock(self) -> Any:
         """The journal's clock took hold of the real ones when its module was read."""
         return patch.object(LiveClock.__init__, "__defaults__", (time.time, time.monotonic))
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.SelectorEventLoop(_Selector(self._speed))
+        return asyncio.SelectorEventLoop(_Selector(self))
 
 
 class _Selector(selectors.EpollSelector):
-    def __init__(self, speed: float) -> None:
+    def __init__(self, warp: Warp) -> None:
         super().__init__()
-        self._speed = speed
+        self._warp = warp
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(timeout if timeout is None else timeout / self._speed)
+        return self._warp.wait(super().select, timeout)
 
 
 class ScriptedRemote:

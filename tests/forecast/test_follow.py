@@ -17,12 +17,8 @@ def sample(at: float, done: int) -> Sample:
 
 def seen(samples: list[Sample], moments: list[float]) -> list[TransferNow | None]:
     """By one follower that goes from each of these moments to the next."""
-    reads: list[int] = []
-
     def read(_series: str, since: float, until: float) -> list[Sample]:
-        found = [s for s in samples if since <= s.at <= until]
-        reads.append(len(found))
-        return found
+        return list({int(s.at): s for s in samples if since <= s.at <= until}.values())
 
     follower = Follower(read)
     return [follower.of("transfer/x", "x", 100.0, now).at(now) for now in moments]
@@ -33,6 +29,17 @@ def test_walked_or_jumped_to_it_is_the_same() -> None:
     moments = [105.0, 700.5, 1199.0, 1201.0, 2500.0, 3599.9, 3600.0, 4000.0, 1300.0]
     walked = seen(samples, [100 + t * 7.0 for t in range(500)] + moments)[500:]
     for now, moving in zip(moments, walked, strict=True):
+        assert seen(samples, [now]) == [moving]
+        assert seen([s for s in samples if s.at <= now], [now]) == [moving], "nothing later was known"
+
+
+def test_of_each_second_its_newest_sample_and_now_the_newest_of_all() -> None:
+    """Many in a second cost a walk more looks, and a jump nothing; both say the same, and what is shown is never a second old."""
+    samples = [sample(100 + t / 8, t * MB // 4 + t % 5 * 1000) for t in range(8 * 220)]
+    moments = [100 + t / 10 for t in range(2200)]
+    walked = seen(samples, moments)
+    for now, moving in list(zip(moments, walked, strict=True))[::37]:
+        assert moving is not None and moving.bytes_done == max(s.values["bytes_done"] for s in samples if s.at <= now)
         assert seen(samples, [now]) == [moving]
         assert seen([s for s in samples if s.at <= now], [now]) == [moving], "nothing later was known"
 

@@ -139,6 +139,26 @@ async def test_newest_samples_at_any_time(journal):
     assert [s.at for s in reader.samples("latency/a", 2.0, 3.0)] == [2.0, 3.0]
 
 
+async def test_the_newest_sample_of_each_second(journal):
+    for at in (0.5, 1.0, 1.25, 1.75, 3.0, 3.5, 9.9):
+        journal.sample(Sample(at, "transfer/a@s", {"at": at}))
+    journal.sample(Sample(1.9, "transfer/b@s", {"at": 1.9}))
+    await journal.flush()
+    reader = read(journal)
+    assert [s.at for s in reader.seconds("transfer/a@s", 0.0, 9.95)] == [0.5, 1.75, 3.5, 9.9]
+    assert [s.values["at"] for s in reader.seconds("transfer/a@s", 1.25, 3.25)] == [1.75, 3.0]
+    assert reader.seconds("transfer/a@s", 1.3, 1.7) == reader.seconds("transfer/none", 0.0, 9.0) == []
+
+
+async def test_what_people_decided_among_all_facts(journal):
+    await journal.append(e.NoteAdded("one"), e.NoteAdded("two"))
+    await journal.append(e.NoteAdded("three"), who="ann")
+    await journal.append(e.NoteAdded("four"), who="bob")
+    reader = read(journal)
+    assert [(f.seq, f.who) for f in reader.decisions(0, 4)] == [(3, "ann"), (4, "bob")]
+    assert [f.seq for f in reader.decisions(3, 3)] == [] and [f.seq for f in reader.decisions(0, 3)] == [3]
+
+
 async def test_samples_and_output_are_committed_without_any_fact(journal):
     journal.sample(Sample(1.0, "x", {"v": 1}))
     await journal.output(Output(1.0, "a@s", 1, "out", 0, b"soon\n"))

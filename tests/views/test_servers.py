@@ -10,7 +10,7 @@ from cockpit.journal import events as e
 from cockpit.views import matrix, servers, steps
 from cockpit.views.model import Night
 from cockpit.views.words import draw, text_of, width
-from tests.views.story import Story, the_night
+from tests.views.story import OPENS, Story, the_night
 
 
 def row(night: Night, server: str, cells: int = 120) -> dict[str, str]:
@@ -177,3 +177,10 @@ def test_an_idle_servers_quiet_is_no_trouble() -> None:
     story.hear(60)
     tones = {at: {r.key: c.tone for r in servers.table(story.night(at), 80).rows for c in r.cells[8:9]} for at in (72, 85)}
     assert tones[72]["dc01"] == "dim" and tones[85]["dc01"] == "warn"
+
+
+def test_a_check_that_the_plan_makes_no_longer_is_not_counted() -> None:
+    story = the_night()
+    before = row(story.night(1500), "bkp01")["PROVED"]
+    story.tell(1501, e.CheckFinished("verify@bkp01", 1, "taken away", "run", "pass", "exit 0", OPENS + 1206, []))
+    assert row(story.night(1502), "bkp01")["PROVED"] == before
