@@ -16,13 +16,15 @@ from __future__ import annotations
 import math
 import shutil
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from cockpit.forecast.rates import Transfer
+from cockpit.forecast.follow import Follower
+from cockpit.journal.records import Sample
 from tests.bench import eta_tools as tools
 from tests.bench import shaped
 from tests.bench.eta_tools import Moved, Trace
@@ -49,11 +51,16 @@ class Seen:
 
 
 def trace_of(moved: Moved) -> Trace:
-    """What the cockpit's screen said at each sample, while it copied."""
-    fold, trace = Transfer("copy"), Trace(took=moved.ended - moved.began)
+    """What the cockpit's screen said at each sample, while it copied: of each second it reads the newest."""
+    trace, at = Trace(took=moved.ended - moved.began), [sample.at for sample in moved.samples]
+
+    def seconds(_: str, since: float, until: float) -> list[Sample]:
+        some = moved.samples[bisect_left(at, since) : bisect_right(at, until)]
+        return list({int(sample.at): sample for sample in some}.values())
+
+    follower = Follower(seconds)
     for sample in moved.samples:
-        fold.feed(sample)
-        now = fold.at(sample.at)
+        now = follower.of("transfer/copy", "copy", moved.began, sample.at).at(sample.at)
         if now is not None and now.phase == "copy":
             trace.seen.append((sample.at - moved.began, now.bytes_done, now.eta))
     return trace
