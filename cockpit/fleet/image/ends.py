@@ -52,49 +52,64 @@ def send_blocks(wire: Wire, found: Found) -> None:
 
 
 class Arrivals:
-    """What `Source.read` yields, from the wire, taken by a thread of its own while the block before is hashed and written. ssh
-    pays dearly for what nobody takes: it moves its whole backlog into a larger piece of memory each time some more comes."""
+    """What `Source.read` yields, from the wire, taken by a thread of its own while the block before is hashed and written, and
+    into the next chunk where that was asked for already. ssh pays dearly for what nobody takes: it moves its whole backlog into
+    a larger piece of memory each time some more comes."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._buffers = [Buffer() for _ in range(AHEAD)]
+        self._asked = queue.Queue()  # type: queue.Queue[bool]
+        self._free, self._come = queue.Queue(), queue.Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
+        for _ in range(AHEAD):
+            self._free.put(Buffer())
+        self._thread = threading.Thread(target=self._fetch)
+        self._thread.daemon = True
+
+    def expect(self) -> None:
+        """One more chunk was asked for. Until all that was has come, nothing else may be read from the wire."""
+        if not self._thread.is_alive():
+            self._thread.start()
+        self._wire.taken = True
+        self._asked.put(True)
 
     def blocks(self) -> Found:
-        """One chunk's. Broken, Fault. Nothing else may be read from the wire until it has ended."""
-        free, come = queue.Queue(), queue.Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
-        for buffer in self._buffers:
-            free.put(buffer)
-        thread = threading.Thread(target=self._fetch, args=(free, come))
-        thread.daemon = True
-        thread.start()
-        try:
-            while True:
-                one = come.get()
-                if isinstance(one, Exception):
-                    raise one
-                yield one
-                if one[0] < 0:
-                    return
-                free.put(one[2])
-        finally:
-            free.put(None)  # where what came is wanted no more
+        """Of the chunk that was expected first. Broken, Fault."""
+        while True:
+            one = self._come.get()
+            if isinstance(one, Exception):
+                raise one
+            yield one
+            if one[0] < 0:
+                return
+            self._free.put(one[2])
 
-    def _fetch(self, free: "queue.Queue[Buffer | None]", come: "queue.Queue[Any]") -> None:
+    def close(self) -> None:
+        self._asked.put(False)
+        self._free.put(None)  # where what came is wanted no more
+
+    def _fetch(self) -> None:
         try:
-            while True:
-                letter, length = self._wire.head()
-                if letter == b"E":
-                    come.put((-1, [], self._wire.take(length)))
-                    return
-                if letter != b"B":
-                    _answer(letter, self._wire.take(length))
-                    raise Broken("something else came than a block")
-                buffer = free.get()
-                if buffer is None:
-                    return
-                come.put(self._block(buffer))
+            while self._asked.get():
+                while self._one():
+                    pass
+                self._wire.taken = not self._asked.empty()
         except Exception as problem:  # whoever waits for blocks must hear of it
-            come.put(problem)
+            self._come.put(problem)
+
+    def _one(self) -> bool:
+        """Whether more of this chunk comes."""
+        letter, length = self._wire.head()
+        if letter == b"E":
+            self._come.put((-1, [], self._wire.take(length)))
+            return False
+        if letter != b"B":
+            _answer(letter, self._wire.take(length))
+            raise Broken("something else came than a block")
+        buffer = self._free.get()
+        if buffer is None:
+            raise Broken("the stream was closed")
+        self._come.put(self._block(buffer))
+        return True
 
     def _block(self, buffer: Buffer) -> "tuple[int, Any, Buffer]":
         n, count = HEAD.unpack(self._wire.take(HEAD.size))
@@ -119,6 +134,8 @@ def _answer(letter: bytes, payload: bytes) -> Any:
 class Here:
     """A source or a target of this process."""
 
+    waits = False
+
     def __init__(self, end: Any) -> None:
         self.end = end
 
@@ -131,6 +148,9 @@ class Here:
 
     def close(self) -> None:
         self.end.close()
+
+    def ahead(self, *args: Any) -> None:
+        """Nothing to wait for: it reads when it is asked."""
 
     def read(self, *args: Any) -> Any:
         return self.end.read(*args)
@@ -145,8 +165,10 @@ class There:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._arrivals = Arrivals(wire)
+        self._ahead = None  # type: tuple[Any, ...] | None
 
     def close(self) -> None:
+        self._arrivals.close()
         self.wire.close()
 
     def later(self, verb: str, *args: Any) -> "Callable[[], Any]":
@@ -157,8 +179,24 @@ class There:
     def call(self, verb: str, *args: Any) -> Any:
         return self.later(verb, *args)()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a chunk was asked for that nobody has begun to read."""
+        return self._ahead is not None
+
+    def ahead(self, *args: Any) -> None:
+        """Ask for a chunk while the one before it still comes, so that the other end and the way there have no rest. `read`
+        takes it; any other question throws it away first."""
+        if self._ahead is None:
+            self._send("read", args)
+            self._arrivals.expect()
+            self._ahead = args
+
     def read(self, *args: Any) -> Any:
-        self._ask("read", args)
+        if self._ahead != args:
+            self._ask("read", args)
+            self._arrivals.expect()
+        self._ahead = None
         return self._arrivals.blocks()
 
     def take(self, *args: Any) -> Any:
@@ -171,6 +209,13 @@ class There:
         return _answer(*self.wire.receive())
 
     def _ask(self, verb: str, args: "tuple[Any, ...]") -> None:
+        if self._ahead is not None:
+            self._ahead = None
+            for _ in self._arrivals.blocks():
+                pass
+        self._send(verb, args)
+
+    def _send(self, verb: str, args: "tuple[Any, ...]") -> None:
         self.wire.send(b"Q", json.dumps([verb, pack(args)]).encode())
 
     def _last_words(self) -> None:
@@ -192,6 +237,7 @@ def serve(wire: Wire, end: Any, role: str, files: int) -> None:
                 send_blocks(wire, end.read(*args))
                 continue
             if verb == "take":
+                arrivals.expect()
                 args = args + [arrivals.blocks()]
             answer = getattr(end, verb)(*args)
         except Fault as fault:

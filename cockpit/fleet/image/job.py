@@ -91,7 +91,7 @@ class Job:
         todo = deque()  # type: deque[Chunk]
         for i in range(len(self.sources)):
             self.streams.one(self._look, i, todo)
-        self.streams.share(todo, self._chunk)
+        self.streams.share(todo, self._chunk, self._ahead)
         self.streams.flush()
         for image in self.images:
             self.telling.done(image.i, self.telling.left[image.i])
@@ -118,8 +118,14 @@ class Job:
             else:
                 todo.append((image, at, length))
 
+    def _ahead(self, stream: Stream, image: Image, at: int, length: int) -> None:
+        """This chunk comes next, without a question before it: not where it must be compared, or its source looked at."""
+        if image.state != "compare" and (self.live or time.monotonic() - image.seen < LOOK):
+            stream.source.ahead(image.i, at, length, image.name, None)
+
     def _chunk(self, stream: Stream, image: Image, at: int, length: int) -> None:
-        self._still(stream, image)
+        if not stream.source.waits:
+            self._still(stream, image)
         wanted, theirs = None, b""  # type: bytes | None, bytes
         if image.state == "compare":
             wanted, theirs = self._differing(stream, image, at, length)
@@ -144,7 +150,9 @@ class Job:
         counted = [0]
         asked = (image.i, at, length, image.name)
         try:
-            found = self._counted(stream.source.read(*asked + (wanted,)), image.i, counted)
+            blocks = stream.source.read(*asked + (wanted,))
+            stream.ahead()
+            found = self._counted(blocks, image.i, counted)
             text, _ = stream.target.take(*asked + (clean, wanted, rest, found))
         finally:
             self.telling.done(image.i, -counted[0])

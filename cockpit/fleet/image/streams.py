@@ -3,6 +3,7 @@
 Runs on the servers (Python 3.6). Shares out tasks; knows not what a task does.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -23,8 +24,13 @@ AGAIN = (0.5, 1, 2, 4, 8, 15)  # seconds before a broken stream is made again; a
 Question = Tuple[Any, ...]  # a verb and its arguments
 
 
+def _nothing() -> None:
+    pass
+
+
 class Stream:
-    """One pair of ends, once it is open."""
+    """One pair of ends, once it is open. ahead: for the task under way to call when it has asked for what it moves: asks for what
+    the next task will."""
 
     def __init__(self, spec: Facts, number: int) -> None:
         """number: the job's own, by which a target tells its streams from an earlier job's."""
@@ -33,6 +39,7 @@ class Stream:
         self.targets = [bytes.fromhex(path) for path in spec["targets"]]
         self.number = number
         self.opened = False
+        self.ahead = _nothing  # type: Callable[[], None]
         self._child = None  # type: subprocess.Popen[bytes] | None
         self.source = Here(Source(self.sources))  # type: Here | There
         self.target = Here(Target(self.targets))  # type: Here | There
@@ -98,9 +105,10 @@ class Streams:
         """work(stream, *args), over the first stream alone."""
         return self._kept(self.all[0], work, args)
 
-    def share(self, todo: "Deque[Task]", work: "Callable[..., Any]") -> None:
-        """work(stream, *task): each stream takes what is next, until nothing is left."""
-        threads = [threading.Thread(target=self._turns, args=(stream, todo, work)) for stream in self.all]
+    def share(self, todo: "Deque[Task]", work: "Callable[..., Any]", ahead: "Callable[..., Any] | None" = None) -> None:
+        """work(stream, *task): each stream takes what is next, until nothing is left. ahead(stream, *task): what `Stream.ahead`
+        does, with the stream's next task."""
+        threads = [threading.Thread(target=self._turns, args=(stream, todo, work, ahead)) for stream in self.all]
         for thread in threads:
             thread.daemon = True
             thread.start()
@@ -118,14 +126,16 @@ class Streams:
             except Broken:
                 stream.close()
 
-    def _turns(self, stream: Stream, todo: "Deque[Task]", work: "Callable[..., Any]") -> None:
+    def _turns(
+        self, stream: Stream, todo: "Deque[Task]", work: "Callable[..., Any]", ahead: "Callable[..., Any] | None"
+    ) -> None:
         try:
-            while not self.stop.is_set():
-                try:
-                    task = todo.popleft()
-                except IndexError:
-                    return
+            task = _next(todo)
+            while task is not None and not self.stop.is_set():
+                after = _next(todo) if ahead else None
+                stream.ahead = functools.partial(ahead, stream, *after) if ahead and after else _nothing
                 self._kept(stream, work, task)
+                task = after or _next(todo)
         except Stopped:
             pass
         except Exception as problem:  # one stream's end is the job's
@@ -147,3 +157,10 @@ class Streams:
             if self.stop.wait(pause):
                 raise Stopped()
         raise AssertionError
+
+
+def _next(todo: "Deque[Task]") -> "Task | None":
+    try:
+        return todo.popleft()
+    except IndexError:
+        return None

@@ -39,6 +39,7 @@ class Wire:
         """into: the descriptor that is read; out: the one that is written."""
         self.into, self.out = into, out
         self.moved = 0  # bytes of payload written and read
+        self.taken = False  # whether another thread reads, from whom no byte may be taken
         self._rest = b""
         self._heard = self._wrote = time.monotonic()
         self._writing = threading.Lock()
@@ -123,7 +124,7 @@ class Wire:
     def _until_writable(self) -> None:
         """The other end may be long at its disk: as long as its beats come it is waited for. They are kept for the reader."""
         began = time.monotonic()
-        watched = [self.into] if len(self._rest) < 1 << 16 else []
+        watched = [self.into] if len(self._rest) < 1 << 16 and not self.taken else []
         while True:
             readable, writable, _ = select.select(watched, [self.out], [], BEAT)
             if writable:
