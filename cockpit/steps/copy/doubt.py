@@ -37,7 +37,8 @@ async def why(ctx: StepContext, target: End) -> str:
     for detail in (ctx.detail, *reversed(earlier)):
         if words := detail.get("disk"):
             return f"the disk gave up under this copy ({words})"
-    for detail in (ctx.detail, *earlier):
-        if "copy" in detail and await started_anew(target, Begun(**detail["copy"])):
-            return f"{target.server} was started anew since this copy began"
+    noted = [detail.get("copy", {}) for detail in (ctx.detail, *earlier)]
+    boots = {note["boot"] for note in noted if note.get("believed")} - {None}
+    if boots and boots != {await target.remote.boot_id()}:
+        return f"{target.server} was started anew since this copy began"
     return ""
