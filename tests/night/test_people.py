@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
 
 from tests.hosts import Hosts
@@ -184,3 +186,15 @@ def test_cancel_drop_and_backout_while_running(cockpit: Cockpit, hosts: Hosts, p
     assert cockpit.status()["outcome"] == "backed-out"
     assert lines(three, "/srv/runs") == ["long", "ended", "back"]
     assert "back" not in lines(two, "/srv/runs")
+
+
+def test_a_gate_that_comes_too_late_says_until_when_it_made_sense(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    host = hosts("fs01", user="root")
+    cockpit.start(write_plan(place, [host], '[[steps]]\nid = "gate"\ngate = { approvers = 1, by = "+1s" }\n'))
+    cockpit.needs("gate-gate")
+    begun_before = time.time()
+    cockpit.until(lambda _: time.time() > begun_before + 1)
+    said = cockpit.do("go", "gate", as_="maria", code=2)
+    assert re.search(r"gate made sense until \d\d:\d\d: say why", said), said
+    cockpit.do("go", "gate", as_="maria", why="the window was moved")
+    assert cockpit.ended() == "done"

@@ -13,6 +13,7 @@ from cockpit.state.green import not_green
 from cockpit.state.model import PENDING, RUNNING, Task
 from cockpit.state.standing import no_go as naysayer_at
 from cockpit.state.standing import no_return_passed
+from cockpit.units import clock_day
 
 
 def _gate(desk: Desk, command: Command) -> tuple[Task, Gate]:
@@ -57,7 +58,8 @@ def _in_time(desk: Desk, gate: Gate, task: Task, command: Command) -> None:
     by = gate.by
     at = clock_time(by, state.opens, state.closes, state.utc_offset) if isinstance(by, str) else by.at(state.started)
     if time.time() > at:
-        raise Refused(f"{task.id} made sense until {by}: say why it still does (--why), or no-go")
+        until = clock_day(at, time.time(), state.utc_offset)
+        raise Refused(f"{task.id} made sense until {until}: say why it still does (--why), or no-go")
 
 
 async def no_go(desk: Desk, command: Command) -> Answer:
