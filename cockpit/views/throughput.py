@@ -78,8 +78,8 @@ def _clock(minutes: int, night: Night, width: int) -> Line:
     for back in range(minutes):
         at = (now - back) * MINUTE
         cell = width - 1 - back
-        if (back == 0 or int((at + offset) // MINUTE) % 15 == 0) and (back == 0 or width - 1 - cell >= 8):
-            label = clock(at, offset)
+        label = clock(at, offset)
+        if back == 0 or (int((at + offset) // MINUTE) % 15 == 0 and back >= 2 * len(label)):  # there is room before the last one
             begin = min(cell, width - len(label))
             text[begin : begin + len(label)] = label
     return (Cell("".join(text), "dim"),)

@@ -58,3 +58,10 @@ def test_nothing_moved_and_no_room() -> None:
     night = Story().night(125)
     assert text_of(lines([0.0, 0.0], night, 60, 6)[0]) == "nothing has moved in this hour"
     assert lines([1.0], night, 60, 2) == []
+
+
+def test_the_times_below_never_run_into_each_other() -> None:
+    for minute in range(60, 80):
+        drawn = text_of(lines([1.0] * 60, Story().night(minute * 60), 60, 6)[5])
+        assert all(len(time) == 5 for time in drawn.split()), drawn
+        assert len(drawn.split()) >= 4, "each quarter of the hour that has room, and now"
