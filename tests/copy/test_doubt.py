@@ -10,6 +10,7 @@ import pytest
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.steps import copy
 from cockpit.steps.copy import direct
+from cockpit.steps.copy.places import ends
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.hosts.factory import Hosts
@@ -74,3 +75,18 @@ async def test_words_of_other_troubles_are_none_of_the_disks(hosts: Hosts, tmp_p
     assert begun is not None and begun.boot
     for said in ("No space left on device (28)", "Permission denied (13)"):
         assert not direct.doubt.disk_of(begun, f'rsync: [receiver] mkstemp "/srv/d/x" failed: {said}\n')
+
+
+async def test_a_doubt_outlives_the_job_that_it_began_anew(hosts: Hosts, tmp_path: Path) -> None:
+    """The second job's note has the new boot, and may be lost as the first was."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = trees.make(src, "/srv/d", files=5)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        first = Context(fleet, plan_of(fleet, [src, dst], STEP), STEP, "src")
+        assert (await copy.run(first)).result == "done"
+        target, now = ends(first)[1], first.detail["copy"]["boot"]
+        first.detail["copy"] |= {"boot": "another"}
+        assert "was started anew" in await direct.doubt.why(first, target)
+        first.detail["copy"] |= {"boot": now}
+        assert "was started anew" in await direct.doubt.why(first, target)
+    assert trees.listing(dst.path("/srv/d")) == trees.listing(source)

@@ -69,7 +69,7 @@ class Arrivals:
         """One more chunk was asked for. Until all that was has come, nothing else may be read from the wire."""
         if not self._thread.is_alive():
             self._thread.start()
-        self._wire.taken = True
+        self._wire.taken += 1
         self._asked.put(True)
 
     def blocks(self) -> Found:
@@ -78,6 +78,8 @@ class Arrivals:
             one = self._come.get()
             if isinstance(one, Exception):
                 raise one
+            if one[0] < 0:
+                self._wire.taken -= 1
             yield one
             if one[0] < 0:
                 return
@@ -92,7 +94,6 @@ class Arrivals:
             while self._asked.get():
                 while self._one():
                     pass
-                self._wire.taken = not self._asked.empty()
         except Exception as problem:  # whoever waits for blocks must hear of it
             self._come.put(problem)
 

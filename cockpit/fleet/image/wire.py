@@ -39,7 +39,7 @@ class Wire:
         """into: the descriptor that is read; out: the one that is written."""
         self.into, self.out = into, out
         self.moved = 0  # bytes of payload written and read
-        self.taken = False  # whether another thread reads, from whom no byte may be taken
+        self.taken = 0  # chunks that another thread reads, from which no byte may be taken
         self._rest = b""
         self._heard = self._wrote = time.monotonic()
         self._writing = threading.Lock()

@@ -30,8 +30,17 @@ async def started_anew(target: End, begun: Begun) -> bool:
 
 
 async def why(ctx: StepContext, target: End) -> str:
-    """Why all of it must be read; "": it need not be. FleetError, Lost."""
+    """Why all of it must be read; "": it need not be. Noted, for the next job's note takes the place of the one that tells of it,
+    and may be lost as well. FleetError, Lost."""
+    if found := await _why(ctx, target):
+        await ctx.note(doubt=found)
+    return found
+
+
+async def _why(ctx: StepContext, target: End) -> str:
     earlier = ctx.earlier()
+    if said := ctx.detail.get("doubt"):
+        return str(said)
     if any("sync_s" in detail for detail in earlier):  # who asks for another after its very end has seen that it is not the same
         return "this copy was done before and is doubted"
     for detail in (ctx.detail, *reversed(earlier)):
