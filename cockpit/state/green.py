@@ -1,10 +1,11 @@
-"""What a gate requires, and what of it is not green and fresh now. Pure."""
+"""What a gate requires, what of it is not green and fresh now, and until when its go makes sense. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cockpit.plan.model import Gate, Plan, Verify
+from cockpit.plan.model import Gate, Moment, Plan, Verify
+from cockpit.plan.times import clock_time
 from cockpit.state.fresh import Freshness
 from cockpit.state.model import DONE, SKIPPED, State, Task
 from cockpit.state.standing import dropped
@@ -16,6 +17,17 @@ class NotGreen:
 
     red: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+
+
+def go_by(gate: Gate, state: State) -> float | None:
+    """UTC epoch seconds until which go makes sense; None where the plan says none, or an amended window no longer holds
+    that time."""
+    if gate.by is None or isinstance(gate.by, Moment):
+        return gate.by.at(state.started) if gate.by else None
+    try:
+        return clock_time(gate.by, state.opens, state.closes, state.utc_offset)
+    except ValueError:
+        return None
 
 
 def not_green(plan: Plan, state: State, gate: Gate, server: str | None) -> NotGreen:

@@ -5,11 +5,14 @@ Knows the night; refuses to know the screen and the socket. Pure; sends nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cockpit.plan.model import Gate, split_task
+from cockpit.state.green import go_by, not_green
 from cockpit.state.model import Prompt, Task
 from cockpit.ui.dialogs import Choice, Question, Reason
 from cockpit.ui.proposals import NotNow, Proposal, Target, describe, why_of, word_of
-from cockpit.units import clock
+from cockpit.units import clock, clock_day
 from cockpit.views.model import Night
 from cockpit.views.needs import question
 from cockpit.views.now import proof_counts
@@ -46,9 +49,9 @@ def answer(night: Night, prompt_id: str) -> Proposal:
     place = f" for {prompt.server}" if prompt.server else ""
     title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + place
     since = f"Asked since {clock(prompt.since, night.state.utc_offset)}."
-    body = [question(night, prompt), *_gate_lines(night, prompt), since]
+    body = [question(night, prompt), *_gate_lines(night, prompt), *_owed(night, prompt), since]
     if prompt.choices:
-        choices = _choices(prompt)
+        choices = _choices(prompt, _owed(night, prompt))
     else:
         hidden = prompt.secret or prompt.kind in ("passphrase", "password", "sudo", "secret")
         choices = (Choice("e", "", "", asks="hidden while typed, never recorded:" if hidden else "answer:", secret=hidden),)
@@ -73,7 +76,7 @@ def gate(night: Night, target: Target) -> Proposal:
     return answer(night, prompt.id)
 
 
-def _choices(prompt: Prompt) -> tuple[Choice, ...]:
+def _choices(prompt: Prompt, owed: Sequence[str]) -> tuple[Choice, ...]:
     values = [*prompt.choices]
     if prompt.kind == "gate" and "backout" not in values:
         values.append("backout")
@@ -83,7 +86,8 @@ def _choices(prompt: Prompt) -> tuple[Choice, ...]:
         key = next((c for c in value.lower() if c.isalnum() and c not in taken and c not in "oq"), None)
         key = key or next(c for c in "abcdefghijklmnprstuvwxyz" if c not in taken)
         taken.add(key)
-        made.append(Choice(key, value, _PROMPT_WORDS.get(value, value), _reason(prompt, value), names=value in _NAMED))
+        reason: Reason = "required" if value == "go" and owed else _reason(prompt, value)
+        made.append(Choice(key, value, _PROMPT_WORDS.get(value, value), reason, names=value in _NAMED))
     return tuple(made)
 
 
@@ -104,11 +108,28 @@ def _gate_lines(night: Night, prompt: Prompt) -> list[str]:
     return lines
 
 
+def _owed(night: Night, prompt: Prompt) -> list[str]:
+    """What a go at this gate has to be answered for, with a reason: the engine takes none without."""
+    task, gate = night.state.tasks.get(prompt.task or ""), _gate_of(night, prompt.task or "")
+    if task is None or gate is None:
+        return []
+    by = go_by(gate, night.state)
+    late = by is not None and night.now > by
+    until = clock_day(by, night.now, night.state.utc_offset) if by is not None else ""
+    skipped = not_green(night.plan, night.state, gate, task.server).skipped
+    return [*([f"A go made sense until {until}: it needs a reason now."] if late else []),
+            *(f"{words}: a go needs a reason." for words in skipped)]
+
+
+def _gate_of(night: Night, task: str) -> Gate | None:
+    action = next((s.action for s in (*night.plan.steps, *night.plan.backout) if s.id == split_task(task)[0]), None)
+    return action if isinstance(action, Gate) else None
+
+
 def _proven(night: Night, task: str) -> list[str]:
     """What the proofs say that this gate requires."""
-    action = next((s.action for s in (*night.plan.steps, *night.plan.backout) if s.id == split_task(task)[0]), None)
-    found = []
-    for step in action.requires if isinstance(action, Gate) else ():
+    gate, found = _gate_of(night, task), []
+    for step in gate.requires if gate else ():
         good, wanted = proof_counts(night, [t.id for t in night.state.tasks.values() if t.step == step])
         found.append(f"{step}: {good} of {plural(wanted, 'check')} pass and are fresh.")
     return found

@@ -5,8 +5,8 @@ Pure parts of a line, for the header, the timeline and the hand-over alike. What
 
 from __future__ import annotations
 
-from cockpit.plan.model import Gate, Moment, Step
-from cockpit.plan.times import clock_time
+from cockpit.plan.model import Gate, Step
+from cockpit.state.green import go_by
 from cockpit.state.standing import no_return_passed
 from cockpit.units import clock, clock_day, format_countdown, format_duration, format_slack
 from cockpit.views.model import Cell, Line, Night, Tone
@@ -87,22 +87,12 @@ def turn_back(night: Night) -> Line:
 def next_gate_by(night: Night) -> tuple[Step, float] | None:
     """The first gate not yet answered for which the plan says until when go makes sense."""
     for step in night.plan.steps:
-        if isinstance(step.action, Gate) and step.action.by is not None:
+        if isinstance(step.action, Gate):
             tasks = [night.state.tasks[t] for t in step.task_ids() if t in night.state.tasks]
-            at = gate_by(step.action.by, night)
+            at = go_by(step.action, night.state)
             if at is not None and any(t.state in ("pending", "running") for t in tasks):
                 return step, at
     return None
-
-
-def gate_by(by: str | Moment, night: Night) -> float | None:
-    """None where an amended window no longer holds that time."""
-    if isinstance(by, Moment):
-        return by.at(night.state.started)
-    try:
-        return clock_time(by, night.state.opens, night.state.closes, night.state.utc_offset)
-    except ValueError:
-        return None
 
 
 def testing(night: Night) -> Line:

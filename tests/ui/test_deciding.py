@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.journal.events import AttemptEnded, AttemptStarted, CheckFinished, Held, PromptOpened, RetryAsked
+from cockpit.journal.events import AttemptEnded, AttemptStarted, CheckFinished, Held, PromptOpened, RetryAsked, TaskSkipped
 from cockpit.ui.dialogs import Dialog
 from tests.ui.console import Console, console, middle
 
@@ -109,6 +109,32 @@ async def test_a_gate_takes_go_with_the_name_of_who_says_it(tmp_path: Path) -> N
         await c.press("enter")
         asked = await c.asked("answer")
         assert (asked["target"], asked["value"], asked["as"]) == ("gate-go-wipe", "go", "anna")
+    await night.writer.close()
+
+
+async def test_a_go_that_comes_too_late_asks_for_the_reason_that_the_engine_wants(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    clock.at = night.opens + 6 * 3600  # the plan's `by` is an hour ago
+    await night.writer.append(PromptOpened("gate-go-wipe", "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        assert "A go made sense until 09:00: it needs a reason now." in await _open(c, "o")
+        await c.press("g", "enter")
+        await c.sees("A reason is needed")
+        assert c.engine.asked == []
+        await c.type("the window was moved")
+        await c.press("enter")
+        assert (await c.asked("answer"))["why"] == "the window was moved"
+    await night.writer.close()
+
+
+async def test_a_go_over_what_was_skipped_asks_for_the_reason_that_the_engine_wants(tmp_path: Path) -> None:
+    night, clock = await middle(tmp_path)
+    await night.writer.append(TaskSkipped("prove@dc01", False, "known"), who="anna", why="known")
+    await night.writer.append(PromptOpened("gate-go-wipe", "gate", "go or no-go?", "go-wipe", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        assert "prove@dc01 was skipped by anna: a go needs a reason." in await _open(c, "o")
+        await c.press("g", "enter")
+        await c.sees("A reason is needed")
     await night.writer.close()
 
 

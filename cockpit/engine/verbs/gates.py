@@ -8,8 +8,7 @@ from cockpit.decide import approvals_missing
 from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused
 from cockpit.journal.events import AttemptEnded, BackoutStarted, Event, GateAnswered
 from cockpit.plan.model import Gate, Manual
-from cockpit.plan.times import clock_time
-from cockpit.state.green import not_green
+from cockpit.state.green import go_by, not_green
 from cockpit.state.model import PENDING, RUNNING, Task
 from cockpit.state.standing import no_go as naysayer_at
 from cockpit.state.standing import no_return_passed
@@ -52,13 +51,9 @@ async def go(desk: Desk, command: Command) -> Answer:
 
 
 def _in_time(desk: Desk, gate: Gate, task: Task, command: Command) -> None:
-    if gate.by is None or command.why:
-        return
-    state = desk.engine.state
-    by = gate.by
-    at = clock_time(by, state.opens, state.closes, state.utc_offset) if isinstance(by, str) else by.at(state.started)
-    if time.time() > at:
-        until = clock_day(at, time.time(), state.utc_offset)
+    by, now = go_by(gate, desk.engine.state), time.time()
+    if by is not None and now > by and not command.why:
+        until = clock_day(by, now, desk.engine.state.utc_offset)
         raise Refused(f"{task.id} made sense until {until}: say why it still does (--why), or no-go")
 
 
