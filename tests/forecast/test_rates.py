@@ -48,7 +48,7 @@ def test_a_steady_transfer_is_measured_as_it_is() -> None:
 
 def test_nothing_is_said_before_something_is_measured() -> None:
     assert transfer("copy@fs01", [], 10) is None
-    young = at(steady(3), 3)
+    young = at(steady(1), 1)
     assert young.eta is None
     assert young.stalled_since is None
     assert at(steady(300, total=None), 300).eta is None  # no total, no time left
