@@ -18,6 +18,7 @@ from cockpit.ui.painting import Drawn
 from cockpit.ui.pane import Pane
 from cockpit.views import logs
 from cockpit.views.model import Cell, Night
+from cockpit.views.words import CUT
 
 SIDEWAYS = 20  # cells that one press of left or right moves
 STREAMS: dict[str, Stream] = {"out": "out", "err": "err", "note": "note"}
@@ -104,8 +105,8 @@ class LogPane(Pane):
             return out
         offset, several = self.night.state.utc_offset, self._view.filter.task is None
         for n, line in enumerate(self._view.lines(self._top, self._room, self._clock.until()), start=self._top):
-            cells = logs.line(line, offset, task=several)
-            out.append(Drawn((Cell(" "), *_from(cells, self._left)), "resting" if n == self._found else ""))
+            cells = _from(logs.line(line, offset, task=several), self._left)
+            out.append(Drawn((Cell(CUT if self._left else " ", "dim"), *cells), "resting" if n == self._found else ""))
         if len(out) == 1:
             out.append(Drawn((Cell(" no output yet", "dim"),)))
         return out

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from cockpit.ui.tones import style
 from cockpit.views.model import Cell
+from cockpit.views.words import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +65,5 @@ class Painted(Widget):
     def render_line(self, y: int) -> Strip:
         width, theme = self.size.width, self.app.theme
         line = self._painted[y] if y < len(self._painted) else EMPTY
-        segments = [Segment(c.text, style(theme, c.tone, line.under)) for c in line.cells if c.text]
+        segments = [Segment(c.text, style(theme, c.tone, line.under)) for c in within(line.cells, width) if c.text]
         return Strip(segments).adjust_cell_length(width, style(theme, "", line.under))

@@ -45,6 +45,19 @@ def cut(text: str, cells: int) -> str:
     return text[:end].rstrip() + CUT
 
 
+def within(cells: tuple[Cell, ...], room: int) -> tuple[Cell, ...]:
+    """The cells that find room, the last one marked where it was cut: an end that nobody sees is no end."""
+    if cell_len("".join(c.text for c in cells).rstrip()) <= room:
+        return cells
+    kept: list[Cell] = []
+    for cell in cells:
+        if room <= (size := cell_len(cell.text)):
+            return (*kept, Cell(cut(cell.text if size > room else cell.text + CUT, room), cell.tone))
+        kept.append(cell)
+        room -= size
+    return cells
+
+
 def _inside_number(text: str, end: int) -> bool:
     """Whether text[:end] ends within a run of digits and what holds them together: 612.4, 03:12, 41,208, 4m12."""
     before, after = text[end - 1], text[end]

@@ -78,14 +78,27 @@ async def test_following_can_be_stopped_and_taken_up_again(tmp_path: Path) -> No
         await c.sees("(follow)", "line 0000009")
 
 
+async def test_a_line_that_goes_on_beyond_the_edge_says_so_and_is_copied_whole(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        line = "begin " + "middle " * 40 + "end"
+        await c.night.writer.output(Output(c.clock.at, "backup@fs01", 1, "err", 0, f"{line}\n".encode()))
+        await c.night.writer.flush()
+        await c.sees("begin middle")
+        assert next(row for row in c.rows() if "begin middle" in row).rstrip().endswith("…")
+        assert line in _log(c).copied()
+        await c.press(*["right"] * 14)
+        await c.sees("… middle middle middle middle end ")
+
+
 async def test_hostile_output_disturbs_nothing(tmp_path: Path) -> None:
     night, clock = await middle(tmp_path)
-    evil = b"\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \xff\xfe\x00 [bold]markup[/bold] \xe2\x80\xae rtl\n"
+    evil = b"\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \xff\xfe\x00 [bold]x[/bold] \xe2\x80\xae rtl\n"
     evil += b"A" * 1_000_000 + b"\nafter\n"
     await night.writer.output(Output(clock.at, "backup@fs01", 1, "err", 0, evil))
     await night.writer.flush()
     async with console(tmp_path, (200, 60), night=(night, clock)) as c:
-        text = await c.sees("after", "[bold]markup[/bold]")
+        text = await c.sees("after", "[bold]x[/bold]")
         assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
         assert all(len(row) <= 200 for row in c.rows())
     await night.writer.close()

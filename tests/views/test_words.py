@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.views.model import Cell, Column, Row, Table
-from cockpit.views.words import cut, draw, first_that_fits, pad, plural, spark, width, wrap
+from cockpit.views.words import cut, draw, first_that_fits, pad, plural, spark, width, within, wrap
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,17 @@ def test_the_richest_that_fits() -> None:
 def test_a_table_takes_its_width() -> None:
     table = Table((Column("NAME", 0), Column("N", 3, right=True)), (Row("a", (Cell("a rather long name"), Cell("12"))),))
     assert draw(table, 12) == ["NAME       N", "a rathe…  12"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "room", "shown"),
+    [
+        (("at 01:02", " copied it"), 18, ("at 01:02", " copied it")),
+        (("at 01:02", " copied it"), 15, ("at 01:02", " copie…")),
+        (("at 01:02", " copied it"), 8, ("at…",)),  # more follows, and a time is not cut in two
+        (("at 01:02", "    "), 8, ("at 01:02", "    ")),  # spaces alone are no loss
+        (("一二三", "x"), 6, ("一二…",)),
+    ],
+)
+def test_a_line_beyond_its_room_is_marked(texts: tuple[str, ...], room: int, shown: tuple[str, ...]) -> None:
+    assert tuple(c.text for c in within(tuple(map(Cell, texts)), room)) == shown
