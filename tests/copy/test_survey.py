@@ -82,6 +82,17 @@ async def test_all_is_counted_whatever_the_server_has(way: str, hosts: Hosts, tm
     json.dumps(found.json()).encode()
 
 
+async def test_what_a_single_file_has_is_seen_too(hosts: Hosts, tmp_path: Path) -> None:
+    host = hosts("src", user="root")
+    one = host.path("/srv/one")
+    one.write_bytes(b"x" * 5000)
+    os.setxattr(one, "user.note", b"x")
+    subprocess.run(["setfacl", "-m", "u:12345:r", one], check=True)
+    async with fleet_of([host], tmp_path) as fleet:
+        found = await survey(fleet.remote("src"), "/srv/one", become=False)
+    assert (found.files, found.size, found.acls, found.xattrs, found.attributes_seen) == (1, 5000, 1, 1, 1)
+
+
 async def test_two_processes_count_what_one_does(hosts: Hosts, tmp_path: Path) -> None:
     """More directories than are shared out, and links between files that different processes see."""
     host = hosts("src", user="root")

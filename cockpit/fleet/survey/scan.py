@@ -307,8 +307,8 @@ def shared(walk: Walk, counts: Counts) -> None:
 
 
 def count(told: "Dict[str, Any]") -> None:
-    path = os.fsencode(told["path"])
-    counts = Counts(path if not os.path.isdir(path) else path.rstrip(b"/") + b"/")
+    path, is_dir = root(told)
+    counts = Counts(path.rstrip(b"/") + b"/" if is_dir else os.path.join(os.path.dirname(path), b""))
     walk = begun(told, counts.inside, counts.names, counts.unread)
     walk.go(counts.inside, counts.names, counts.unread, AHEAD)
     if walk.todo and (os.cpu_count() or 1) > 1:
@@ -343,10 +343,15 @@ def show(told: "Dict[str, Any]") -> None:
     sys.exit(1 if failed else 0)
 
 
+def root(told: "Dict[str, Any]") -> "Tuple[bytes, bool]":
+    """Its path, and whether what is in it is meant."""
+    path = os.fsencode(told["path"])
+    return path, os.path.isdir(path) and not (told["prefix"] and os.path.islink(path))
+
+
 def begun(told: "Dict[str, Any]", inside: Inside, names: Names, unread: "Callable[[bytes, OSError], None]") -> Walk:
     """The root itself is seen, and the walk of the rest given back; an empty one where there is nothing more."""
-    path, prefix = os.fsencode(told["path"]), os.fsencode(told["prefix"])
-    is_dir = os.path.isdir(path) and not (prefix and os.path.islink(path))
+    (path, is_dir), prefix = root(told), os.fsencode(told["prefix"])
     top = path.rstrip(b"/") + b"/" if is_dir else path
     rules = [(re.compile(rule.encode("latin-1"), re.DOTALL).search, dirs_only) for rule, dirs_only in told["rules"]]  # type: Rules
     walk = Walk(top, prefix, rules)
