@@ -15,6 +15,7 @@ from cockpit.fleet.image.blocks import BLOCK, CHUNK, SECTOR, Buffer
 
 BLKGETSIZE64, BLKZEROOUT = 0x80081272, 0x127F  # linux/fs.h
 PUNCH = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+LABEL = "security.selinux"
 _libc = ctypes.CDLL(None, use_errno=True)
 _NO_PUNCH = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV)
 

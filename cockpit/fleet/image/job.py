@@ -87,6 +87,7 @@ class Job:
     # --- copy
 
     def _copy(self) -> None:
+        self.streams.begin()
         self.streams.one(self._begin)
         todo = deque()  # type: deque[Chunk]
         for i in range(len(self.sources)):

@@ -7,7 +7,7 @@ import os
 import stat
 
 from cockpit.fleet.image.blocks import BLOCK, ZERO, Buffer, Facts, Found, Hasher, blocks, digest, hasher, hashes, pieces
-from cockpit.fleet.image.disk import Disk, held
+from cockpit.fleet.image.disk import LABEL, Disk, held
 from cockpit.fleet.image.faults import Fault, of
 
 OPEN = 8  # files at once
@@ -30,6 +30,7 @@ class Source:
         try:
             seen = os.stat(self.paths[i])
             return {
+                "label": _label(disk.fd),
                 "device": disk.block, "size": disk.size() if disk.block else seen.st_size, "mode": stat.S_IMODE(seen.st_mode),
                 "uid": seen.st_uid, "gid": seen.st_gid, "inode": seen.st_rdev if disk.block else seen.st_ino,
                 "written": 0 if disk.block else seen.st_mtime_ns, "read": seen.st_atime_ns,
@@ -104,3 +105,10 @@ class Source:
             if not disk.block and (link or not disk.regular):
                 raise Fault("refused", "the source %s is no file and no block device" % os.fsdecode(path))
         return self._disks[i]
+
+
+def _label(fd: int) -> "str | None":
+    try:
+        return os.getxattr(fd, LABEL).hex()
+    except OSError:  # no SELinux
+        return None

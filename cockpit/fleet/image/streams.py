@@ -101,6 +101,12 @@ class Streams:
         for stream in self.all:
             stream.close()
 
+    def begin(self) -> None:
+        """Log in over all of them at once: it takes longer than to look at a file. A push has to wait for each one's answer."""
+        for stream in self.all:
+            if not stream.push:
+                stream.open()
+
     def one(self, work: "Callable[..., Any]", *args: Any) -> Any:
         """work(stream, *args), over the first stream alone."""
         return self._kept(self.all[0], work, args)

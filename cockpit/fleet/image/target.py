@@ -24,7 +24,7 @@ from cockpit.fleet.image.blocks import (
     pieces,
     whole,
 )
-from cockpit.fleet.image.disk import Disk, held
+from cockpit.fleet.image.disk import LABEL, Disk, held
 from cockpit.fleet.image.faults import Fault, of
 from cockpit.fleet.image.receipts import Receipts, lock
 
@@ -258,6 +258,10 @@ def _put(disk: Disk, buffer: Buffer, held: "list[tuple[int, int]]", offset: int,
 
 
 def _dress(fd: int, source: Facts) -> None:
+    """Owner, mode and times of the source; no ACL (a directory's default gives one) and no attributes: where the source has
+    some, whoever moves those comes later."""
+    for name in _attributes(fd):
+        os.removexattr(fd, name)
     uid, gid, mode, written, read = (int(source[key]) for key in ("uid", "gid", "mode", "written", "read"))
     for owner, group in ((uid, gid), (-1, gid)):
         try:
@@ -266,7 +270,21 @@ def _dress(fd: int, source: Facts) -> None:
         except PermissionError:
             mode &= 0o1777  # never another's set-uid
     os.fchmod(fd, mode)
+    if source["label"] is not None:
+        try:
+            os.setxattr(fd, LABEL, bytes.fromhex(source["label"]))
+        except OSError:  # no SELinux here, or none that knows this label: then it has the one of its place
+            pass
     os.utime(fd, ns=(read, written))
+
+
+def _attributes(fd: int) -> "list[str]":
+    """Those that a copy answers for. A label of the system's own is none of them."""
+    try:
+        names = os.listxattr(fd)
+    except OSError:  # a file system that has none
+        return []
+    return [name for name in names if name in ("system.posix_acl_access", "security.capability") or name.startswith("user.")]
 
 
 def _sync_directory(path: bytes) -> None:

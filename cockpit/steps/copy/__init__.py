@@ -6,10 +6,7 @@ How rsync is driven is `direct`'s; how SFTP is, `relayed`'s; a stream between tw
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TypeVar
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
@@ -23,7 +20,7 @@ from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
-from cockpit.steps.copy.losses import agreed
+from cockpit.steps.copy.losses import Tried, agreed, tried
 from cockpit.steps.copy.ondisk import refuse_lost
 from cockpit.steps.copy.parts import Part
 from cockpit.steps.copy.places import (
@@ -38,13 +35,10 @@ from cockpit.steps.copy.places import (
     look_at_source,
     look_at_target,
 )
+from cockpit.steps.copy.together import both
 from cockpit.steps.copy.told import scan
 
 __all__ = ["cleanup", "run"]
-
-T = TypeVar("T")
-U = TypeVar("U")
-
 
 async def run(ctx: StepContext) -> Outcome:
     """Start this copy, or go on with it: what its note says was begun is looked for first. Raises FleetError, Lost."""
@@ -90,8 +84,8 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
     scan(ctx)
-    await refuse_lost(ctx, target)
-    ours, theirs = await asyncio.gather(look(source.remote, source.become), look(target.remote, target.become))
+    looks = both(look(source.remote, source.become), look(target.remote, target.become))
+    (ours, theirs), _ = await both(looks, refuse_lost(ctx, target))
     if "sftp" in (action.method, action.route):
         return await _relay(ctx, source, target, "the plan says sftp")
     if (why := ours.problem or theirs.problem) and action.route is None:
@@ -99,7 +93,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
     try:
-        found, seen = await _both(way.find(ctx, tag, ours, theirs), _looked_at(ctx, source, target))
+        found, looked = await both(way.find(ctx, tag, ours, theirs), _looked_at(ctx, source, target))
         crash.point("copy.route-made")
         if isinstance(found, Outcome):
             await cleanup(ctx, ctx.detail)
@@ -110,51 +104,46 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
         if route.way == "relay":
             return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
         ctx.say(f"{route.name}: {route.why}")
-        return await direct.go(ctx, source, target, await _ready(ctx, source, target, ours, theirs, route, opened, *seen))
+        return await direct.go(ctx, source, target, await _ready(ctx, source, target, route, opened, (ours, theirs), looked))
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
         raise
 
 
-async def _both(one: Awaitable[T], other: Awaitable[U]) -> tuple[T, U]:
-    """Neither goes on when the other has failed: what is made on a server after its clean-up would stay there."""
-    ended = await asyncio.gather(one, other, return_exceptions=True)
-    for each in ended:
-        if isinstance(each, BaseException):
-            raise each
-    return ended  # type: ignore[return-value]
-
-
-async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source, Target, bool]:
-    """What is to be moved, where it comes to lie, and whether the source is a device. Refused."""
+async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source, Target, Tried]:
+    """What is to be moved, where it comes to lie, and what can be kept there. Refused; FleetError; Lost."""
     action = ctx.step.action
     assert isinstance(action, Copy)
     device = await device_size(source) if action.method != "rsync" else None
     counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
     scan(ctx, counted.survey.size, counted.survey.files)
     image = action.method == "image" and action.convert is None
-    return counted, await look_at_target(target, source.path, counted.kind, image=image), device is not None
+    place = await look_at_target(target, source.path, counted.kind, image=image)
+    return counted, place, Tried() if place.device else await tried(target, place.landing, empty=place.empty)
 
 
 async def _ready(
-    ctx: StepContext, source: End, target: End, ours: Side, theirs: Side, route: Route, opened: OpenRoute | None,
-    counted: Source, place: Target, device: bool,
+    ctx: StepContext, source: End, target: End, route: Route, opened: OpenRoute | None, sides: tuple[Side, Side],
+    looked: tuple[Source, Target, Tried],
 ) -> Ready:  # fmt: skip
     """What will not fit or not survive is said, refused or asked about; then the copy's parts. Refused."""
     action = ctx.step.action
     assert isinstance(action, Copy) and route.way != "relay"
-    without = frozenset[str]() if place.device else await agreed(ctx, counted.seen, target, place.landing, empty=place.empty)
+    counted, place, there = looked
+    without = frozenset[str]() if place.device else await agreed(ctx, counted.seen, target, place.landing, there)
     counted = replace(counted, survey=counted.seen.less(without))
     scan(ctx, counted.survey.size, counted.survey.files)
-    if device or place.device:
+    device = counted.device or place.device
+    ground = trees.Ground(route, opened, *sides, counted, place, without, there.able)
+    if device:
         large = [Large(source.path, place.landing, counted.survey.size)]
-        parts: list[Part] = [await trees.images(ctx, source, target, route.way, large)]
+        parts: list[Part] = [await trees.images(ctx, source, target, ground, large)]
     else:
-        parts = await trees.parts_of(ctx, source, target, trees.Ground(route, opened, ours, theirs, counted, place, without))
+        parts = await trees.parts_of(ctx, source, target, ground)
     exactly = place.empty or action.delete
     boot = await target.remote.boot_id()
-    return Ready(route, opened, counted.survey, place.landing, exactly, parts, device or place.device, without, boot)
+    return Ready(route, opened, counted.survey, place.landing, exactly, parts, device, without, boot)
 
 
 async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcome:
@@ -165,6 +154,7 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
     if among_devices(target.path):
         return Outcome("failed", error=f"no way for an image onto {target.server}:{target.path} between the servers: {why}")
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
-    without = await agreed(ctx, seen, target, target.path, empty=False, relayed=True)
+    there = await tried(target, target.path, empty=False)
+    without = await agreed(ctx, seen, target, target.path, there, relayed=True)
     ctx.say(f"relay: over SFTP through this machine, because {why}")
     return await relayed.run(ctx, source, target, without)

@@ -26,6 +26,7 @@ from cockpit.steps.copy.onejob import pace_of, pacing
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
 from cockpit.steps.copy.settle import Settle
+from cockpit.steps.copy.together import both, timed
 from cockpit.steps.copy.told import tell
 from cockpit.steps.copy.trees import forget
 
@@ -102,16 +103,15 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
     return _not_run(ctx, begun, report) if report.phase == "ended" and report.how and report.exit is None else None
 
 
-
-
-async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int = 0) -> Begun | Outcome | None:
+async def _to_its_end(ctx: StepContext, begun: Begun, part: Part, *, heard: int | None = None) -> Begun | Outcome | None:
     """Follow it while watching for a cancel, then judge. The note with this part in it; or why the copy ends here; or None: the
-    job is lost. Stopping the engine leaves job and route as they are. heard: bytes of its stdout that an earlier engine may
-    have counted: until they are read again there is no progress to tell."""
+    job is lost. Stopping the engine leaves job and route as they are. heard: of a job that was found, bytes of its stdout that
+    an earlier engine may have counted: until they are read again there is no progress to tell."""
     errors = bytearray()
-    follow = asyncio.create_task(_follow(ctx, begun, part, errors, heard))
+    follow = asyncio.create_task(_follow(ctx, begun, part, errors, heard or 0))
     cancel = asyncio.create_task(ctx.cancel_event())
-    beside = [asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become)), asyncio.create_task(keep_valid(ctx, begun.on))]
+    valid = keep_valid(ctx, begun.on, at_once=heard is not None)
+    beside = [asyncio.create_task(pacing(ctx, begun.on, begun.job, begun.become)), asyncio.create_task(valid)]
     try:
         await asyncio.wait({follow, cancel}, return_when=asyncio.FIRST_COMPLETED)
         if not follow.done():
@@ -190,14 +190,11 @@ def _not_run(ctx: StepContext, begun: Begun, report: JobReport) -> Outcome | Non
 
 async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> Outcome | None:
     """On disk, and counted there: no part's word alone makes it done. None: the target went down before it was on disk."""
-    await cleanup(ctx, ctx.detail)
-    crash.point("copy.key-removed")
     action, (size, files), detail = ctx.step.action, begun.total, detail_of(begun)
     assert isinstance(action, Copy)
     ctx.progress("sync", size, size, files, files)
-    began = time.monotonic()
-    refused = await synced(ctx, target, begun.landing)
-    detail["sync_s"] = round(time.monotonic() - began, 3)
+    _, (refused, detail["sync_s"]) = await both(cleanup(ctx, ctx.detail), timed(synced(ctx, target, begun.landing)))
+    crash.point("copy.key-removed")
     if refused:
         whose = "by this copy or by something else that writes there"
         text = f"{target.server} did not get all to its disk that was written to it {whose} ({refused}): {mend(target)}"

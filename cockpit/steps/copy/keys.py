@@ -28,13 +28,15 @@ async def hold_route(ctx: StepContext) -> None:
         await revive(ctx.remote(HERE), noted["tag"])
 
 
-async def keep_valid(ctx: StepContext, on: str) -> None:
+async def keep_valid(ctx: StepContext, on: str, *, at_once: bool = False) -> None:
     """While a job runs on that server, the other one goes on to let its key in: a connection that breaks on the third day is made
-    anew. Renewed at once, for an engine that comes late may find it about to expire, and then for as long as it is not cancelled.
-    Where the engine was away too long, the job fails and the next try has a new key."""
+    anew. For as long as it is not cancelled. at_once: an engine that comes late may find it about to expire. Where the engine
+    was away too long, the job fails and the next try has a new key."""
     noted: Mapping[str, Any] = ctx.detail.get("route") or {}
     others = [noted[side][0] for side in ("source", "target") if noted and noted[side][0] != on]
     said = False
+    if not at_once:
+        await asyncio.sleep(RENEW)
     while others:
         try:
             await renew(noted["tag"], ctx.remote(others[0]))

@@ -6,10 +6,11 @@ Knows no way and no rsync: what a person agreed to do without is a set of `fits.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.rsync import COARSE
-from cockpit.fleet.survey.able import able, over_sftp
+from cockpit.fleet.survey.able import Able, able, over_sftp
 from cockpit.fleet.survey.fits import Problem, fits
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
@@ -20,8 +21,22 @@ KIND = "loss"
 CHOICES = ["without", "cancel"]
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the target can keep, and what lies there; None: it is empty, or can't be counted (then all of the copy must fit
+    beside it)."""
+
+    able: Able = field(default_factory=Able)
+    lying: Surveyed | None = None
+
+
+async def tried(target: End, landing: str, *, empty: bool) -> Tried:
+    """landing: where the copy comes to lie. FleetError; Lost."""
+    return Tried(await able(target.remote, landing, target.become), None if empty else await _lying(target, landing))
+
+
 async def agreed(
-    ctx: StepContext, seen: Surveyed, target: End, landing: str, *, empty: bool, relayed: bool = False,
+    ctx: StepContext, seen: Surveyed, target: End, landing: str, there: Tried, *, relayed: bool = False,
 ) -> frozenset[str]:  # fmt: skip
     """What this copy leaves behind, as a person agreed: words of `fits.Problem.what`; and COARSE, for which
     nobody is asked. landing: where it comes to lie. relayed: it goes over SFTP, which carries no links between names, no
@@ -29,11 +44,8 @@ async def agreed(
 
     An agreement is noted with the attempt, and holds for later attempts of the task: nobody is asked twice for the same.
     """
-    there = await able(target.remote, landing, target.become)
-    if relayed:
-        there = over_sftp(there)
-    lying = None if empty else await _lying(target, landing)
-    problems = fits(seen, there, lying)
+    can = over_sftp(there.able) if relayed else there.able
+    problems = fits(seen, can, there.lying)
     if hard := [p for p in problems if p.grave == "refuse"]:
         raise Refused(f"{target.server}:{landing}: " + "; ".join(f"{p.text}: {p.instead}" for p in hard))
     for problem in problems:
@@ -43,7 +55,7 @@ async def agreed(
         await _ask(ctx, target, [p for p in problems if p.grave == "ask"])
     if wanted:
         await ctx.note(without=sorted(wanted))
-    return wanted | ({COARSE} if there.nanoseconds is False else frozenset())
+    return wanted | ({COARSE} if can.nanoseconds is False else frozenset())
 
 
 def _known(ctx: StepContext) -> frozenset[str]:
@@ -64,7 +76,6 @@ def _and(words: list[str]) -> str:
 
 
 async def _lying(target: End, landing: str) -> Surveyed | None:
-    """What is there already; None where it can't be counted (then all of the copy must fit beside it)."""
     try:
         return await survey(target.remote, landing, become=target.become)
     except Lost:

@@ -16,6 +16,7 @@ from cockpit.fleet.survey.model import Surveyed, parse
 from cockpit.plan.model import LOCAL, Copy, Place
 from cockpit.steps.api import StepContext
 
+DEVICE = "device"  # the way of a survey that only measured one
 Kind = Literal["contents", "dir", "file", "link"]
 
 
@@ -98,6 +99,10 @@ class Source:
     survey: Survey
     seen: Surveyed
 
+    @property
+    def device(self) -> bool:
+        return self.seen.way == DEVICE
+
 
 _NOTHING_TO_MOVE = {
     "missing": "is not there", "other": "is no file or directory",
@@ -140,7 +145,7 @@ async def device_size(end: End) -> int | None:
 
 def as_file(size: int) -> Source:
     """A block device of so many bytes, as the image that it becomes. How much of it is zeros nobody knows beforehand."""
-    seen = Surveyed(way="device", files=1, size=size, apparent=size, largest=size)
+    seen = Surveyed(way=DEVICE, files=1, size=size, apparent=size, largest=size)
     return Source("file", seen.counted, seen)
 
 

@@ -16,7 +16,7 @@ from shlex import quote
 from cockpit.fleet.image import bundle
 from cockpit.fleet.image.receipts import name_of
 from cockpit.fleet.jobs_words import file_name
-from cockpit.fleet.routes import OpenRoute, Route, Way
+from cockpit.fleet.routes import OpenRoute, Route
 from cockpit.fleet.rsync import Options, choose, paced_half, server_line, show_command
 from cockpit.fleet.shards import (
     LARGE,
@@ -31,6 +31,7 @@ from cockpit.fleet.shards import (
     unpacked,
 )
 from cockpit.fleet.sides import Side
+from cockpit.fleet.survey.able import Able
 from cockpit.fleet.survey.command import listing_command
 from cockpit.fleet.survey.model import Surveyed
 from cockpit.plan.model import Copy
@@ -40,7 +41,7 @@ from cockpit.steps.copy.begun import Begun, again
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.parts import Part
-from cockpit.steps.copy.places import End, Refused, Source, Target
+from cockpit.steps.copy.places import DEVICE, End, Refused, Source, Target
 from cockpit.steps.copy.settle import Settle
 
 SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before several would have begun
@@ -59,7 +60,8 @@ class Ground:
     target: Side
     counted: Source
     place: Target
-    without: frozenset[str] = frozenset()  # what stays behind, as a person agreed: words of `fits.Problem`
+    without: frozenset[str]  # what stays behind, as a person agreed: words of `fits.Problem`
+    able: Able  # what can be kept there
 
 
 async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -> list[Part]:
@@ -72,7 +74,10 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
         options = replace(options, checksum=True)
     parts: list[Part] = []
     if ground.counted.kind == "file" and (action.method == "image" or (survey.size > LARGE and action.method == "auto")):
-        parts = [await images(ctx, source, target, way, [Large(source.path, ground.place.landing, survey.size)])]
+        one = await images(ctx, source, target, ground, [Large(source.path, ground.place.landing, survey.size)])
+        if one.live or (one.times and _plain(ground.counted.seen) and action.pass_ != "final"):
+            return [one]
+        parts = [one]
     elif ground.counted.kind in ("contents", "dir"):
         parts = await _tree(ctx, source, target, ground, options)
     options = replace(options, exact=options.exact and all(part.times for part in parts if isinstance(part, Images)))
@@ -80,8 +85,6 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
     if parts:
         options = replace(options, changes=True, sparse=options.sparse and not options.inplace)
     if isinstance(last := parts[-1] if parts else None, Images) and last.live:
-        if ground.counted.kind == "file":
-            return parts
         options = replace(options, exclude=options.exclude + settled_later(last.large, source.path))
     size, files = survey.size - sum(part.size for part in parts), survey.files - sum(part.files for part in parts)
     biggest = 0 if parts else ground.counted.seen.largest
@@ -133,8 +136,13 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
     if shards.large:
         large = [Large(above + name, landing + name, size) for name, size in
                  ((os.fsdecode(path), size) for path, size in shards.large)]  # fmt: skip
-        parts.append(await images(ctx, source, target, ground.route.way, large))
+        parts.append(await images(ctx, source, target, ground, large))
     return parts
+
+
+def _plain(seen: Surveyed) -> bool:
+    """Whether a single file is known to have neither ACL nor attributes: then what moves it by chunks leaves nothing behind."""
+    return not (seen.attributes_sampled or seen.acls or seen.xattrs or {"acls", "xattrs"} & {*seen.unknown})
 
 
 def _needed(options: Options, seen: Surveyed) -> Options:
@@ -169,22 +177,27 @@ async def _listed(ctx: StepContext, source: End, action: Copy, streams: int) -> 
     return await asyncio.to_thread(made)
 
 
-async def images(ctx: StepContext, source: End, target: End, way: Way, large: list[Large]) -> Images:
+async def images(ctx: StepContext, source: End, target: End, ground: Ground, large: list[Large]) -> Images:
     """The part that moves these by chunks. The directories that they come to lie in are made."""
-    action = ctx.step.action
+    action, way = ctx.step.action, ground.route.way
     assert isinstance(action, Copy) and way != "relay"
-    ours, theirs, _ = await asyncio.gather(
-        source.remote.run(PYTHON, become=source.become), target.remote.run(PYTHON, become=target.become),
-        _make(target, [dirname(one.target) for one in large]),
-    )  # fmt: skip
     names = "".join(f"{name_of(os.fsencode(one.target))}\n" for one in large)
-    await target.remote.run(bundle.kept_command(_place(ctx, "images")), become=target.become, stdin=names.encode())
+    ours, theirs, _, _ = await asyncio.gather(
+        _has_python(source, ground.counted.seen.way), _has_python(target, ground.able.way),
+        _make(target, [dirname(one.target) for one in large]),
+        target.remote.run(bundle.kept_command(_place(ctx, "images")), become=target.become, stdin=names.encode()),
+    )  # fmt: skip
     ctx.say(f"{len(large)} large files go by chunks")
     other = target if way == "push" else source
     return Images(
         large, way, become=other.become, streams=action.streams or STREAMS, live=action.pass_ == "initial",
-        python=not ours.exit and not theirs.exit,
+        python=ours and theirs,
     )  # fmt: skip
+
+
+async def _has_python(end: End, way: str) -> bool:
+    """way: how it was surveyed or tried, which is by Python wherever there is one; a device is neither."""
+    return way == "python3" if way not in ("", DEVICE) else not (await end.remote.run(PYTHON, become=end.become)).exit
 
 
 async def _make(target: End, places: Sequence[str]) -> None:
