@@ -87,7 +87,7 @@ async def test_what_a_single_file_has_is_seen_too(hosts: Hosts, tmp_path: Path) 
     one = host.path("/srv/one")
     one.write_bytes(b"x" * 5000)
     os.setxattr(one, "user.note", b"x")
-    subprocess.run(["setfacl", "-m", "u:12345:r", one], check=True)
+    host.run("setfacl -m u:12345:r /srv/one")
     async with fleet_of([host], tmp_path) as fleet:
         found = await survey(fleet.remote("src"), "/srv/one", become=False)
     assert (found.files, found.size, found.acls, found.xattrs, found.attributes_seen) == (1, 5000, 1, 1, 1)
