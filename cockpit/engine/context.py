@@ -154,6 +154,9 @@ class Context:
     async def pace_changed(self, last: Pace) -> Pace:
         return await self.engine.traffic.changed(self.task, last)
 
+    def transfers(self) -> int:
+        return self.engine.traffic.count()
+
     def bandwidth(self) -> float | None:
         return self.pace().rate
 

@@ -52,5 +52,8 @@ class Traffic:
                 return pace
             await news.wait()
 
+    def count(self) -> int:
+        return max(1, len(self._running()))
+
     def _running(self) -> list[str]:
         return [task for task, a in self.engine.attempts.items() if a.step.kind == "copy" and a.purpose == "do"]

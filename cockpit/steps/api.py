@@ -163,6 +163,10 @@ class StepContext(Protocol):
         """Returns the pace once it differs from `last`: at once where it does already."""
         ...
 
+    def transfers(self) -> int:
+        """How many transfers run now in this night, this one included."""
+        ...
+
     def bandwidth(self) -> float | None:
         """Bytes per second that this transfer may use now, of the plan's limit."""
         ...

@@ -90,6 +90,7 @@ class Context:
     night: str = "s1"
     epoch: int = 1
     rate: float | None = None
+    running: int = 1
     said: list[str] = field(default_factory=list)
     samples: list[tuple[str, int, int | None, int | None, int | None]] = field(default_factory=list)
     more: list[dict[str, int | None]] = field(default_factory=list)  # of each sample: what only some have
@@ -184,6 +185,9 @@ class Context:
         async with self.noted:
             self.rate = rate
             self.noted.notify_all()
+
+    def transfers(self) -> int:
+        return self.running
 
     def bandwidth(self) -> float | None:
         return self.rate

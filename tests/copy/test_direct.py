@@ -11,6 +11,7 @@ import pytest
 
 from cockpit.fleet.routes import probe_route
 from cockpit.steps import copy
+from cockpit.steps.copy import trees as parts_of_trees
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.hosts.factory import Hosts
@@ -232,6 +233,30 @@ async def test_attributes_links_and_what_shares_them(hosts: Hosts, tmp_path: Pat
     assert there.read_text() == "new words" and os.getxattr(there, "user.note") == b"kept"
     assert (there.stat().st_uid, there.stat().st_gid) == (12345, 54321), "by number, whoever that is there"
     assert dst.path("/srv/snapshot").read_text() == "old words"
+
+
+@pytest.mark.parametrize(("running", "streams", "parts"), [(1, 2, ["files", "images", "settle"]), (7, 1, ["images", "settle"])])
+async def test_beside_others_a_small_copy_takes_fewer_streams(
+    running: int, streams: int, parts: list[str], hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login more costs more than it brings where several transfers share the processors."""
+    monkeypatch.setattr(parts_of_trees, "SMALL", 2 << 20)
+    monkeypatch.setattr(parts_of_trees, "LARGE", 4 << 20)
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    src.path("/srv/d").mkdir()
+    for n in range(4):
+        src.path(f"/srv/d/f{n}").write_bytes(os.urandom(1 << 20))
+    src.path("/srv/d/large").write_bytes(os.urandom(6 << 20))
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", running=running)
+        outcome = await copy.run(ctx)
+        assert outcome.result == "done", (outcome, ctx.errors)
+    assert [*ctx.detail["copy"]["done"], ctx.detail["copy"]["part"]] == parts
+    assert outcome.detail["streams"] == streams
+    for name in os.listdir(src.path("/srv/d")):
+        assert dst.path(f"/srv/d/{name}").read_bytes() == src.path(f"/srv/d/{name}").read_bytes()
+    ctx.check_progress()
 
 
 async def test_it_ends_at_its_timeout(hosts: Hosts, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ from cockpit.steps.copy.parts import Part
 from cockpit.steps.copy.places import DEVICE, End, Refused, Source, Target
 from cockpit.steps.copy.settle import Settle
 
-SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before several would have begun
+SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before several would have begun; for each transfer that runs,
+# since several share the processors, and a login takes a fifth of a second of one
 STREAMS = 2
 LISTING = 256 << 20  # bytes of a compressed listing that are read: some ten million files
 PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))'"
@@ -95,6 +96,11 @@ async def parts_of(ctx: StepContext, source: End, target: End, ground: Ground) -
     return [*parts, settle]
 
 
+def _small(ctx: StepContext, action: Copy) -> int:
+    """What is not worth a stream more: of `shards.cost`. Where the plan says how many, that many are used."""
+    return SMALL * (1 if action.streams else ctx.transfers())
+
+
 def settled_later(large: Sequence[Large], source: str) -> tuple[str, ...]:
     """rsync's patterns for just these files: images in use had an image's time from before they were read, and a delta would
     move them a second time. The final pass compares them."""
@@ -112,9 +118,12 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
     difference: one rsync for the small files, chunks for the large ones."""
     action, survey, run_at = ctx.step.action, ground.counted.survey, source if ground.route.way == "push" else target
     assert isinstance(action, Copy)
-    if cost(survey.size, survey.files) < SMALL and action.method != "image":
+    small = _small(ctx, action)
+    chunks = action.method == "image" or (action.method == "auto" and ground.counted.seen.largest > LARGE)
+    was_cut = not ground.place.empty and await _was_cut(ctx, run_at)
+    if cost(survey.size, survey.files) < small and not chunks and not was_cut:
         return []
-    later = not ground.place.empty and not await _was_cut(ctx, run_at)
+    later = not ground.place.empty and not was_cut
     if later and (action.method == "rsync" or survey.size <= LARGE):
         return []
     streams, above, landing = action.streams or STREAMS, _contents(source.path), _contents(ground.place.landing)
@@ -122,7 +131,7 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
     if shards is None:
         return []
     parts: list[Part] = []
-    if shards.files and not later:
+    if was_cut or (shards.files and not later and cost(shards.size, shards.files) >= small):
         await _make(target, [landing])  # of several rsyncs that begin at once, all but one would fail to
         directory = await _keep(ctx, run_at, shards, fresh=ground.place.empty)
         part = _needed(replace(options, part=True, delete=False, exclude=(), itemize=False, checksum=False), ground.counted.seen)
@@ -188,9 +197,10 @@ async def images(ctx: StepContext, source: End, target: End, ground: Ground, lar
         target.remote.run(bundle.kept_command(_place(ctx, "images")), become=target.become, stdin=names.encode()),
     )  # fmt: skip
     ctx.say(f"{len(large)} large files go by chunks")
+    streams = STREAMS if sum(one.size for one in large) >= _small(ctx, action) else 1
     other = target if way == "push" else source
     return Images(
-        large, way, become=other.become, streams=action.streams or STREAMS, live=action.pass_ == "initial",
+        large, way, become=other.become, streams=action.streams or streams, live=action.pass_ == "initial",
         python=ours and theirs,
     )  # fmt: skip
 
