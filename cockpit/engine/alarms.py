@@ -55,7 +55,7 @@ class Alarms:
 
     def _stalled(self, task: Task, now: float, before: float | None) -> float | None:
         """Since when, where that is long enough to call a person. One of which nothing new is told stands as it stood."""
-        if task.id in self._engine.state.paused:
+        if task.id in self._engine.state.paused or self._engine.forecasts.still(task.id, now) < alarms.STALLED_AFTER:
             return None
         moving = self._engine.forecasts.moving(task, now)
         if moving is None:

@@ -27,6 +27,7 @@ NIGHT_EVERY = 60.0  # s between two records of the night while anything runs
 CHANGE_AFTER = 10.0  # s at least between two records of the night, however much happens …
 SHARE = 0.003  # … and of the time that one may take to compute: a large night is looked at less often
 CHAIN = 8  # tasks of the critical chain that are kept
+COUNTED = ("n", "phase", "bytes_done", "phase_done")
 MARKS = (0.25, 0.5, 0.75, 0.9)  # shares of the bytes whose passing is recorded: the report asks for the error there
 
 
@@ -35,6 +36,7 @@ class Recorder:
         self._engine = engine
         self._follower: Follower | None = None
         self._newest: dict[str, Sample] = {}  # of each transfer, as it was told since the last look
+        self._counted: dict[str, tuple[float, tuple[object, ...]]] = {}  # task -> when its count last changed, and to what
         self._told: dict[str, tuple[float, tuple[object, ...]]] = {}  # task -> when, and in which phase and past which mark
         self._night_at, self._night_seq, self._rest = 0.0, 0, CHANGE_AFTER
         self.made: Forecast | None = None  # the newest of the night
@@ -42,6 +44,13 @@ class Recorder:
     def heard(self, task: str, sample: Sample) -> None:
         """A sample of its progress."""
         self._newest[task] = sample
+        count = tuple(sample.values.get(name) for name in COUNTED)
+        if self._counted.get(task, (0.0, ()))[1] != count:
+            self._counted[task] = sample.at, count
+
+    def still(self, task: str, now: float) -> float:
+        """Seconds since it told something new; without end where this engine has heard nothing of it."""
+        return now - self._counted[task][0] if task in self._counted else float("inf")
 
     async def run(self) -> None:
         """For as long as the engine lives."""

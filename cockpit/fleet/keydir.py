@@ -5,6 +5,7 @@ Found by its tag after any crash. Knows no route, and not what the key is let do
 
 from __future__ import annotations
 
+import os
 from shlex import quote
 
 from cockpit.fleet.api import Remote
@@ -34,6 +35,12 @@ async def make(remote: Remote, tag: str, known_hosts: str, *, become: bool) -> t
     if made.exit or not public:
         raise NoKey(f"{remote.target.name} can't keep a key: {made.stderr.decode(errors='replace').strip()[-200:]}")
     return directory, public.strip()
+
+
+def is_here(tag: str) -> bool:
+    """Whether this machine has it. Asked at the end of every copy: a shell would have to be started for it."""
+    bases = (os.path.expanduser("~/.cockpit"), *(f"{above}/cockpit-{os.getuid()}" for above in ("/var/tmp", "/tmp")))
+    return any(os.path.isdir(f"{base}/routes/{tag}") for base in bases)
 
 
 async def write(remote: Remote, path: str, text: str) -> None:

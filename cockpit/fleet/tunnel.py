@@ -144,8 +144,7 @@ async def fill(here: Remote, tag: str, *remotes: Remote) -> None:
     """Take the tunnel between these away, with what it left on the servers of its way; harmless where there is none. The
     directory goes last: it says that there may be more. Raises FleetError, Lost."""
     tag = tunnel_tag(tag)
-    found = f'for base in {keydir.BASES}; do [ -d "$base/routes/{tag}" ] && echo "$base"; done; :'
-    if not (await here.run(found, become=False)).stdout.strip():
+    if not keydir.is_here(tag):
         return
     stations = {station.remote.target.name: station.remote for remote in remotes for station in _stations(remote)}
     refused = await asyncio.gather(*(set_line(one, tag, "", "") for one in stations.values()), return_exceptions=True)

@@ -91,3 +91,16 @@ async def test_a_way_is_tried_once_more_where_the_address_it_is_seen_by_may_chan
         assert f'from="{opened.seen_from}"' in src.path("/root/.ssh/authorized_keys").read_text()
         await opened.close()
     assert len(tried) == times and trees.left_behind(src, dst) == []
+
+
+async def test_a_server_with_none_of_the_quick_key_exchanges_is_asked_as_data_will_be(hosts: Hosts, tmp_path: Path) -> None:
+    src = hosts("src", user="root", sshd_config="KexAlgorithms ecdh-sha2-nistp521\n")
+    dst = hosts("dst", user="root")
+    trees.make(src, "/srv/d", files=5)
+    step = copying("/srv/d/", "dst:/srv/d/")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        outcome = await copy.run(ctx)
+    assert outcome.result == "done", (outcome, ctx.said)
+    assert outcome.detail["way"] == "pull", ctx.said
+    assert trees.left_behind(src, dst) == []

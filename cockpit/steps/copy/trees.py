@@ -191,10 +191,9 @@ async def images(ctx: StepContext, source: End, target: End, ground: Ground, lar
     action, way = ctx.step.action, ground.route.way
     assert isinstance(action, Copy) and way != "relay"
     names = "".join(f"{name_of(os.fsencode(one.target))}\n" for one in large)
-    ours, theirs, _, _ = await asyncio.gather(
+    ours, theirs, _ = await asyncio.gather(
         _has_python(source, ground.counted.seen.way), _has_python(target, ground.able.way),
-        _make(target, [dirname(one.target) for one in large]),
-        target.remote.run(bundle.kept_command(_place(ctx, "images")), become=target.become, stdin=names.encode()),
+        _make(target, [dirname(one.target) for one in large], bundle.kept_command(_place(ctx, "images")), names.encode()),
     )  # fmt: skip
     ctx.say(f"{len(large)} large files go by chunks")
     streams = STREAMS if sum(one.size for one in large) >= _small(ctx, action) else 1
@@ -210,10 +209,11 @@ async def _has_python(end: End, way: str) -> bool:
     return way == "python3" if way not in ("", DEVICE) else not (await end.remote.run(PYTHON, become=end.become)).exit
 
 
-async def _make(target: End, places: Sequence[str]) -> None:
-    """Directories of the tree, for nobody else to read until the pass over all gives them their modes. Refused."""
+async def _make(target: End, places: Sequence[str], then: str = ":", stdin: bytes = b"") -> None:
+    """Directories of the tree, for nobody else to read until the pass over all gives them their modes. then: a command that
+    may fail. Refused."""
     lines = "\n".join(f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places))
-    made = await target.remote.run(f"umask 077\n{lines}", become=target.become)
+    made = await target.remote.run(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
     if made.exit:
         raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
 
