@@ -48,14 +48,15 @@ mv -f "$t" "$f"
 """
 
 
-async def set_line(remote: Remote, tag: str, line: str, script: str) -> None:
-    """Replace the tag's line in authorized_keys ("" removes it) and its script. Serialised per server."""
+async def set_line(remote: Remote, tag: str, line: str, script: str, *, before: str = "") -> None:
+    """Replace the tag's line in authorized_keys ("" removes it) and its script. Serialised per server. before: shell text to be
+    run first, whatever comes of it."""
     file = f'"$HOME/.ssh/{tag}.sh"'
     add = f"printf '%s\\n' {quote(line)} >> \"$t\" || exit 1" if line else f"rm -f {file}"
     add = f"printf '%s\\n' {quote('exec ' + script)} > {file} || exit 1\n{add}" if script else add
     absent = f"[ -e {file} ] || grep -q -e ' {tag}$' \"$f\" 2>/dev/null || exit 0" if not line else ""
     others = f"grep -v -e ' {tag}$' \"$f\" > \"$t\"; [ $? -le 1 ] || exit 1"
-    await _edit(remote, absent, f"{others}\n{add}")
+    await _edit(remote, absent, f"{others}\n{add}", before)
 
 
 async def extend_line(remote: Remote, tag: str, expires: datetime) -> None:
@@ -65,9 +66,10 @@ async def extend_line(remote: Remote, tag: str, expires: datetime) -> None:
     await _edit(remote, absent, f"sed {quote(f'/ {tag}$/{later}')} \"$f\" > \"$t\" || exit 1")
 
 
-async def _edit(remote: Remote, absent: str, edit: str) -> None:
+async def _edit(remote: Remote, absent: str, edit: str, before: str = "") -> None:
     """absent: ends where there is nothing to do; edit: makes $t of $f."""
-    done = await remote.run(_LINE.replace("__ABSENT__", absent).replace("__EDIT__", edit), become=False, timeout=60)
+    script = _LINE.replace("__ABSENT__", absent).replace("__EDIT__", edit)
+    done = await remote.run(f"({before or ':'})\n{script}", become=False, timeout=60)
     if done.exit:
         said = done.stderr.decode(errors="replace").strip()
         raise FleetError(remote.target.name, "other", f"{remote.target.name}: authorized_keys can't be changed: {said}")

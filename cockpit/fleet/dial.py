@@ -152,7 +152,7 @@ class Dialer:
             server_host_key_algs=() if route.host_key_algorithms else _algorithms(login.known),
             encryption_algs=() if route.ciphers else CIPHERS,
             keepalive_interval=self._services.keepalive, keepalive_count_max=self._services.keepalive_count,
-            connect_timeout=self.target.connect_timeout, agent_forwarding=False,
+            connect_timeout=self.target.connect_timeout, agent_forwarding=False, env=route.env, send_env=None,
         )  # fmt: skip
         return connection, way.tap if way else None
 

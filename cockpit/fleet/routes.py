@@ -292,6 +292,9 @@ async def remove(tag: str, *sides: Side, here: Remote | None = None) -> list[str
 async def _remove(tag: str, side: Side) -> None:
     if side.remote.target.sftp_only:
         return
-    await keydir.remove(side.remote, tag, become=side.become)
+    gone = keydir.removal(tag)
+    if side.become or side.name == HERE:
+        await side.remote.run(gone, become=side.become, timeout=60)
+        gone = ""
     if side.name != HERE:
-        await set_line(side.remote, tag, "", "")
+        await set_line(side.remote, tag, "", "", before=gone)

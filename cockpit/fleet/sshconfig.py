@@ -6,8 +6,9 @@ Reads ~/.ssh/config and then /etc/ssh/ssh_config, as ssh does (asyncssh alone re
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Route:
     family: int
     local: tuple[str, int] | None
     proxied: bool  # by a ProxyCommand
+    env: tuple[str, ...]  # NAME=VALUE of what commands are given (SendEnv, SetEnv)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -65,7 +67,14 @@ def resolve(target: Target, config: Sequence[Path]) -> Route:
         alias=options.host_key_alias, known_hosts=tuple(_path(file) for file in files if file.lower() != "none"),
         host_key_algorithms=bool(read.get("HostKeyAlgorithms")), ciphers=bool(read.get("Ciphers")),
         family=options.family, local=options.local_addr, proxied=target.via is None and not jumps and bool(options.proxy_command),
+        env=(*_sent(_list(read.get("SendEnv"))), *_list(read.get("SetEnv"))),
     )  # fmt: skip
+
+
+def _sent(patterns: Sequence[str]) -> Iterator[str]:
+    """Looked up once for a connection: asyncssh would do it anew for each command, which costs it a millisecond."""
+    names = (name for name in os.environ if any(fnmatchcase(name, pattern) for pattern in patterns))
+    return (f"{name}={os.environ[name]}" for name in names)
 
 
 def _read(target: Target, config: list[str]) -> Any:

@@ -150,7 +150,7 @@ async def fill(here: Remote, tag: str, *remotes: Remote) -> None:
     refused = await asyncio.gather(*(set_line(one, tag, "", "") for one in stations.values()), return_exceptions=True)
     if lost := next((problem for problem in refused if isinstance(problem, Lost)), None):
         raise lost
-    await keydir.remove(here, tag, become=False)
+    await here.run(keydir.removal(tag), become=False, timeout=60)
     for problem in refused:
         if problem is not None:
             raise problem

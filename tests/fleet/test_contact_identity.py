@@ -325,3 +325,16 @@ async def test_an_unreadable_ssh_config_names_its_line(tmp_path: Path, own_home:
     (own_home / ".ssh/config").write_text("Host *\n  Port many\n")
     async with ground([], tmp_path, extra=[Target("one", "127.0.0.1")]) as here:
         assert "line 2" in (await here.down("one", "other")).text
+
+
+async def test_commands_are_given_what_ssh_config_sends_and_sets(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, config = hosts("env", sshd_config="AcceptEnv NIGHT_*\n"), tmp_path / "ssh_config"
+    config.write_text("Host *\n  SendEnv NIGHT_? OTHER\n  SetEnv NIGHT_SET=two NIGHT_B=mine\n")
+    for name in ("NIGHT_A", "NIGHT_B", "NIGHT_LONG", "OTHER"):
+        monkeypatch.setenv(name, "one")
+    async with ground([host], tmp_path, ssh_config=[config]) as here:
+        await here.up("env")
+        done = await here.fleet.remote("env").run('echo "$NIGHT_A,$NIGHT_B,$NIGHT_LONG,$NIGHT_SET,$OTHER"')
+    assert done.stdout == b"one,mine,,two,\n"
