@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -19,6 +20,8 @@ def main() -> int:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal must not end the night
     secrets = json.loads(sys.stdin.buffer.read() or b"{}")
+    gc.freeze()  # what was imported stays: looked through at each collection, it would cost more than all that comes
+    gc.set_threshold(20_000, 50, 10)
     try:
         asyncio.run(run_engine(SessionDir(Path(sys.argv[1])), secrets, take_over="--take-over" in sys.argv[2:]))
     except (SessionProblem, JournalProblem) as refused:

@@ -16,7 +16,9 @@ from cockpit.fleet.shell import Notice, Section, Shell
 
 BLOCK = 4096  # bytes: output is read from a multiple of this, since dd can seek to one and no other tool seeks everywhere
 SHARE = 128  # blocks in one reply, over all jobs and both streams: 512 KiB, 256 KiB for a job alone and each of its streams
-SOON, LATE = 0.3, 1.0  # seconds between two looks at a job that printed lately, and at a silent one
+SOON, LATE = 0.5, 1.0  # seconds between two looks at a job that printed within the last LATELY, and at a silent one
+FEW = 3  # jobs that are looked at as often as one; of more each look brings a packet or six
+LATELY = 2.0  # a job that tells of itself three times a second is sometimes looked at between two lines
 
 
 def report(section: Section) -> JobReport:
@@ -45,6 +47,7 @@ class Follower:
     problem: FleetError | None = None
     over: bool = False  # the report is among the items
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    printed: float = 0.0  # monotonic time of the newest look that brought something
 
     @property
     def hungry(self) -> bool:
@@ -58,7 +61,7 @@ class Follower:
             self._add("err", err[self.err :])
             self._end(self._ended(self.notice))
 
-    def take(self, sections: list[Section], share: int) -> None:
+    def take(self, sections: list[Section], share: int, soon: float = SOON) -> None:
         """What a look brought: `job …`, then `data … out` and `data … err` where there are such files with something in them."""
         full = False
         before = self.out + self.err
@@ -76,7 +79,9 @@ class Follower:
         elif found.phase != "running":
             self._end(JobReport(found.phase, found.exit, found.how, self.out, self.err, found.error))
         else:
-            self.due = time.monotonic() + (SOON if self.out + self.err > before else LATE)
+            now = time.monotonic()
+            self.printed = now if self.out + self.err > before else self.printed
+            self.due = now + (soon if now - self.printed < LATELY else LATE)
 
     def fail(self, problem: FleetError) -> None:
         self.problem = problem
@@ -183,5 +188,6 @@ class Followers:
         blocks = max(1, SHARE // (2 * max(1, len(hungry))))
         words = " ".join(f"{follower.name} {follower.out // BLOCK} {follower.err // BLOCK}" for follower in hungry)
         sections = await self._shell.request(f"ck_poll {blocks} {words}")
+        soon = min(LATE, SOON * max(1.0, len(self._all) / FEW))
         for index, follower in enumerate(hungry):
-            follower.take([section for section in sections if section.words[1] == str(index)], blocks * BLOCK)
+            follower.take([section for section in sections if section.words[1] == str(index)], blocks * BLOCK, soon)
