@@ -85,13 +85,13 @@ async def test_an_engine_that_comes_late_renews_at_once_and_says_once_where_it_c
         ctx = Asking(fleet, plan_of(fleet, [src], step), step, "src")
         await keys.keep_valid(ctx, "dst")  # none was noted
         ctx.detail["route"] = route
-        late = asyncio.create_task(keys.keep_valid(ctx, "dst"))
+        late = asyncio.create_task(keys.keep_valid(ctx, "dst", at_once=True))
         await asyncio.to_thread(until, lambda: LINE not in file.read_text(), "it is renewed", 20)
         late.cancel()
         monkeypatch.setattr(keys, "RENEW", 0.05)
         file.parent.chmod(0o500)
         ctx.times = 0
-        later = asyncio.create_task(keys.keep_valid(ctx, "dst"))
+        later = asyncio.create_task(keys.keep_valid(ctx, "dst", at_once=True))
         await asyncio.wait_for(ctx.third.wait(), 30)
         later.cancel()
     assert len(ctx.said) == 1 and "could not be renewed on src" in ctx.said[0], ctx.said

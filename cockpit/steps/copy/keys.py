@@ -35,7 +35,7 @@ async def keep_valid(ctx: StepContext, on: str, *, at_once: bool = False) -> Non
     noted: Mapping[str, Any] = ctx.detail.get("route") or {}
     others = [noted[side][0] for side in ("source", "target") if noted and noted[side][0] != on]
     said = False
-    if not at_once:
+    if others and not at_once:
         await asyncio.sleep(RENEW)
     while others:
         try:

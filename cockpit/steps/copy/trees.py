@@ -131,7 +131,7 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
     if shards is None:
         return []
     parts: list[Part] = []
-    if was_cut or (shards.files and not later and cost(shards.size, shards.files) >= small):
+    if shards.files and (was_cut or (not later and cost(shards.size, shards.files) >= small)):
         await _make(target, [landing])  # of several rsyncs that begin at once, all but one would fail to
         directory = await _keep(ctx, run_at, shards, fresh=ground.place.empty)
         part = _needed(replace(options, part=True, delete=False, exclude=(), itemize=False, checksum=False), ground.counted.seen)
