@@ -27,6 +27,7 @@ MEMORY = (60.0, 600.0)  # s: a piece counts 1/e after the time that is left, wit
 SHARES = {0.0: 1.0, 0.25: 1.0, 0.5: 1.0, 0.75: 1.0, 1.0: 6.0}  # of the time that bytes may account for -> how likely before
 # anything is seen: where the pieces can't tell, bytes are believed, since an end that is told too early is the worse mistake
 SPIKE = 4.0  # times the usual pace: what lay there already is counted in no time, and says nothing of the rest
+USUAL = 8  # pieces until anything is usual: of three, one that is faster may as well be the rule
 BLOCK = 3  # pieces that are resampled together, since neighbours are alike
 DOUBT, TRUST = 0.3, 2.0  # spread (of logarithms) of a pace before it is seen, and how many blocks that is worth
 EVEN = 0.05  # a difference of pace that is noise in any case
@@ -146,6 +147,8 @@ def _weights(pieces: list[Piece], memory: float) -> list[float]:
 
 def _calmed(pieces: list[Piece]) -> list[Piece]:
     """Without the spikes: a piece that was many times faster than is usual counts as a usual one."""
+    if len(pieces) < USUAL:
+        return pieces
     kinds = ([p.bytes / p.seconds for p in pieces], [p.files / p.seconds for p in pieces])
     times = [[pace / usual for pace in paces] for paces in kinds if (usual := median(paces))]
     over = map(min, zip(*times, strict=True)) if times else [0.0] * len(pieces)
