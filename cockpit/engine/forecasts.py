@@ -45,12 +45,14 @@ class Recorder:
         """A sample of its progress."""
         self._newest[task] = sample
         count = tuple(sample.values.get(name) for name in COUNTED)
-        if self._counted.get(task, (0.0, ()))[1] != count:
+        if task not in self._counted:  # it may stand still since before this engine began
+            self._counted[task] = 0.0, count
+        elif self._counted[task][1] != count:
             self._counted[task] = sample.at, count
 
     def still(self, task: str, now: float) -> float:
-        """Seconds since it told something new; without end where this engine has heard nothing of it."""
-        return now - self._counted[task][0] if task in self._counted else float("inf")
+        """Seconds since it told something new; years where this engine has not heard so."""
+        return now - self._counted.get(task, (0.0, ()))[0]
 
     async def run(self) -> None:
         """For as long as the engine lives."""

@@ -39,7 +39,7 @@ class Route:
     family: int
     local: tuple[str, int] | None
     proxied: bool  # by a ProxyCommand
-    env: tuple[str, ...]  # NAME=VALUE of what commands are given (SendEnv, SetEnv)
+    env: tuple[bytes | str, ...]  # NAME=VALUE of what commands are given (SendEnv, SetEnv)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -71,10 +71,10 @@ def resolve(target: Target, config: Sequence[Path]) -> Route:
     )  # fmt: skip
 
 
-def _sent(patterns: Sequence[str]) -> Iterator[str]:
+def _sent(patterns: Sequence[str]) -> Iterator[bytes]:
     """Looked up once for a connection: asyncssh would do it anew for each command, which costs it a millisecond."""
-    names = (name for name in os.environ if any(fnmatchcase(name, pattern) for pattern in patterns))
-    return (f"{name}={os.environ[name]}" for name in names)
+    names = (name for name in os.environb if any(fnmatchcase(os.fsdecode(name), pattern) for pattern in patterns))
+    return (name + b"=" + os.environb[name] for name in names)  # as it is: not everything there is valid text
 
 
 def _read(target: Target, config: list[str]) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cockpit import crash
 from cockpit.steps import copy
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.copy.images import MIB, dense, same
@@ -16,7 +18,7 @@ from tests.hosts.host import Host
 from tests.hosts.tools import find
 
 LABEL = b"system_u:object_r:virt_image_t:s0\0"
-FOR_ALL = ["u::rwx,g::rwx,u:12345:rwx,o::---"]
+FOR_ALL = "u::rwx,g::rwx,u:12345:rwx,o::---"
 
 
 def ready(hosts: Hosts) -> tuple[Host, Host]:
@@ -29,10 +31,10 @@ def ready(hosts: Hosts) -> tuple[Host, Host]:
     return src, dst
 
 
-async def moved(src: Host, dst: Host, place: Path, **how: Any) -> Context:
+async def moved(src: Host, dst: Host, place: Path, n: int = 1, **how: Any) -> Context:
     step = copying("/srv/d/disk", "dst:/srv/in/disk", method="image", **how)
     async with fleet_of([src, dst], place) as fleet:
-        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src", n=n)
         outcome = await copy.run(ctx)
         assert outcome.result == "done", (outcome, ctx.errors)
     ctx.check_progress()
@@ -50,7 +52,7 @@ async def test_chunks_alone_bring_a_file_without_attributes(hosts: Hosts, tmp_pa
     src, dst = ready(hosts)
     os.setxattr(src.path("/srv/d/disk"), "security.selinux", LABEL)
     dst.path("/srv/in").mkdir()
-    dst.run(f"{find('setfacl')} -d -m {FOR_ALL[0]} /srv/in")
+    dst.run(f"{find('setfacl')} -d -m {FOR_ALL} /srv/in")
     assert "system.posix_acl_default" in os.listxattr(dst.path("/srv/in"))
     ctx = await moved(src, dst, tmp_path)
     assert ctx.detail["copy"]["part"] == "images" and ctx.detail["copy"]["last"]
@@ -69,6 +71,41 @@ async def test_attributes_of_one_that_was_there_before_are_gone(hosts: Hosts, tm
     ctx = await moved(src, dst, tmp_path)
     assert ctx.detail["copy"]["part"] == "images"
     assert os.listxattr(dst.path("/srv/in/disk")) == []
+
+
+async def test_a_copy_made_again_mends_what_is_not_data(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = ready(hosts)
+    await moved(src, dst, tmp_path)
+    src.path("/srv/d/disk").chmod(0o600)
+    dst.run(f"{find('setfacl')} -m u:7:rwx /srv/in/disk; chown 7:7 /srv/in/disk")
+    ctx = await moved(src, dst, tmp_path, n=2)
+    assert ctx.detail["copy"]["part"] == "images"
+    dressed(src, dst)
+    assert os.listxattr(dst.path("/srv/in/disk")) == []
+
+
+async def test_an_attempt_whose_images_are_done_ends_where_no_rsync_is_needed_any_more(hosts: Hosts, tmp_path: Path) -> None:
+    """Its source lost its attribute between a crash and the resume."""
+    src, dst = ready(hosts)
+    os.setxattr(src.path("/srv/d/disk"), "user.note", b"kept")
+
+    def dies(name: str) -> None:
+        if name == "copy.part-done":
+            raise asyncio.CancelledError
+
+    step = copying("/srv/d/disk", "dst:/srv/in/disk", method="image")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(asyncio.CancelledError):
+            patch.setattr(crash, "point", dies)
+            await copy.run(ctx)
+        os.removexattr(src.path("/srv/d/disk"), "user.note")
+        again = Context(fleet, ctx.plan, step, "src", detail=ctx.detail, resumed=True)
+        outcome = await copy.run(again)
+        assert outcome.result == "done", (outcome, again.errors)
+    again.check_progress()
+    dressed(src, dst)
+    assert same(src.path("/srv/d/disk"), dst.path("/srv/in/disk"))
 
 
 @pytest.mark.parametrize("has", ["attributes", "acl"])

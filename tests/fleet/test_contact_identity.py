@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -334,7 +335,8 @@ async def test_commands_are_given_what_ssh_config_sends_and_sets(
     config.write_text("Host *\n  SendEnv NIGHT_? OTHER\n  SetEnv NIGHT_SET=two NIGHT_B=mine\n")
     for name in ("NIGHT_A", "NIGHT_B", "NIGHT_LONG", "OTHER"):
         monkeypatch.setenv(name, "one")
+    monkeypatch.setitem(os.environb, b"NIGHT_C", b"\xff")
     async with ground([host], tmp_path, ssh_config=[config]) as here:
         await here.up("env")
-        done = await here.fleet.remote("env").run('echo "$NIGHT_A,$NIGHT_B,$NIGHT_LONG,$NIGHT_SET,$OTHER"')
-    assert done.stdout == b"one,mine,,two,\n"
+        done = await here.fleet.remote("env").run('echo "$NIGHT_A,$NIGHT_B,$NIGHT_LONG,$NIGHT_SET,$OTHER,$NIGHT_C"')
+    assert done.stdout == b"one,mine,,two,,\xff\n"
