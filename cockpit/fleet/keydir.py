@@ -37,7 +37,7 @@ async def make(remote: Remote, tag: str, known_hosts: str, *, become: bool) -> t
 
 
 def is_here(tag: str) -> bool:
-    """Whether this machine has it. Asked at the end of every copy: a shell would have to be started for it."""
+    """Whether this machine has it, in one of `BASES`. Asked at the end of every copy: a shell would have to be started for it."""
     bases = (os.path.expanduser("~/.cockpit"), *(f"{above}/cockpit-{os.getuid()}" for above in ("/var/tmp", "/tmp")))
     return any(os.path.isdir(f"{base}/routes/{tag}") for base in bases)
 

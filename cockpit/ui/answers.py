@@ -49,9 +49,10 @@ def answer(night: Night, prompt_id: str) -> Proposal:
     place = f" for {prompt.server}" if prompt.server else ""
     title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + place
     since = f"Asked since {clock(prompt.since, night.state.utc_offset)}."
-    body = [question(night, prompt), *_gate_lines(night, prompt), *_owed(night, prompt), since]
+    owed = _owed(night, prompt)
+    body = [question(night, prompt), *_gate_lines(night, prompt), *owed, since]
     if prompt.choices:
-        choices = _choices(prompt, _owed(night, prompt))
+        choices = _choices(prompt, owed)
     else:
         hidden = prompt.secret or prompt.kind in ("passphrase", "password", "sudo", "secret")
         choices = (Choice("e", "", "", asks="hidden while typed, never recorded:" if hidden else "answer:", secret=hidden),)
