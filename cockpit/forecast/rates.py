@@ -199,7 +199,8 @@ class Transfer:
         self.newest: Reading | None = None
         self._key: tuple[str, Any, bool] | None = None
 
-    def feed(self, reading: Reading) -> None:
+    def feed(self, reading: Reading, *, asked: bool = True) -> None:
+        """asked False: nobody wants to know when it was to end as this sample told it, which costs more than all else of it."""
         phase = str(reading.values.get("phase") or "copy")
         key, done = (phase, reading.values.get("n"), _own(reading)), _done(reading)
         if self.newest is None or key != self._key or done < self.track.bytes[-1]:
@@ -209,7 +210,7 @@ class Transfer:
             self.readout.feed(reading.at - self.newest.at, done - self.track.bytes[-1])
             self.track.feed(reading.at, done)
         self.newest = reading
-        self.ends.feed(reading, done, _total(reading), measured=self.track.measured)
+        self.ends.feed(reading, done, _total(reading), measured=asked and self.track.measured)
 
     def copy(self) -> Transfer:
         """One that goes its own way from here."""

@@ -80,15 +80,16 @@ class Reader:
         )
         return self._sampled([(series, *row) for row in rows])
 
-    def seconds(self, series: str, since: float, until: float) -> list[Sample]:
-        """The same, but of each whole second only the newest: one look into the index for each, however many lie between."""
+    def seconds(self, series: str, since: float, until: float, step: int) -> list[Sample]:
+        """The same, but of each `step` whole seconds of the clock only the newest: one look into the index for each, however
+        many lie between."""
         rows = self._rows.all(
             "WITH RECURSIVE the(id) AS (SELECT id FROM series WHERE name = ?1), newest(at) AS ("
             "SELECT max(at) FROM samples WHERE series = (SELECT id FROM the) AND at BETWEEN ?2 AND ?3 UNION ALL "
             "SELECT (SELECT max(at) FROM samples WHERE series = (SELECT id FROM the) AND at >= ?2 "
-            "AND at < CAST(newest.at AS INTEGER)) FROM newest WHERE at IS NOT NULL) "
+            "AND at < CAST(newest.at AS INTEGER) / ?4 * ?4) FROM newest WHERE at IS NOT NULL) "
             "SELECT at, data FROM newest JOIN samples USING (at) WHERE series = (SELECT id FROM the) ORDER BY at",
-            series, since, until,
+            series, since, until, step,
         )
         return self._sampled([(series, *row) for row in rows])
 

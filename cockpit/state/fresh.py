@@ -40,20 +40,24 @@ class Freshness:
     def since(self, key: str) -> float | None:
         proof = self._state.proofs[key]
         first = bisect_right(self._ends, proof.started)
-        return min([*self._needed(proof, first), *self._written(proof, first)], default=None)
+        needed = self._waited_for(proof.task, first)
+        if not needed and not proof.paths:
+            return None  # so it is with most, and a jump in a long night asks thousands
+        return min([*self._needed(proof, needed), *self._written(proof, first)], default=None)
 
-    def _needed(self, proof: Proof, first: int) -> Iterator[float]:
-        for task in self._waited_for(proof.task, first):
+    def _needed(self, proof: Proof, tasks: list[Task]) -> Iterator[float]:
+        for task in tasks:
             at = _at_work_after(task, proof.started)
             if at is not None and not _let_go(self._state, task, at, proof.started):
                 yield at
 
     def _waited_for(self, task: str, first: int) -> list[Task]:
         """Of the tasks that were at work from the first one on. The hundreds of checks of one proof ask the same."""
-        if (task, first) not in self._waits:
+        found = self._waits.get((task, first))
+        if found is None:
             bits = self._later[first] & self._chart.all_before(task)
-            self._waits[task, first] = [self._by_id[name] for name in self._chart.named(bits)]
-        return self._waits[task, first]
+            found = self._waits[task, first] = [self._by_id[name] for name in self._chart.named(bits)]
+        return found
 
     def _written(self, proof: Proof, first: int) -> Iterator[float]:
         """By copies that write at, above or below one of its paths."""

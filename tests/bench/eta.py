@@ -54,9 +54,9 @@ def trace_of(moved: Moved) -> Trace:
     """What the cockpit's screen said at each sample, while it copied: of each second it reads the newest."""
     trace, at = Trace(took=moved.ended - moved.began), [sample.at for sample in moved.samples]
 
-    def seconds(_: str, since: float, until: float) -> list[Sample]:
+    def seconds(_: str, since: float, until: float, step: int) -> list[Sample]:
         some = moved.samples[bisect_left(at, since) : bisect_right(at, until)]
-        return list({int(sample.at): sample for sample in some}.values())
+        return list({int(sample.at) // step: sample for sample in some}.values())
 
     follower = Follower(seconds)
     for sample in moved.samples:

@@ -17,8 +17,8 @@ def sample(at: float, done: int) -> Sample:
 
 def seen(samples: list[Sample], moments: list[float]) -> list[TransferNow | None]:
     """By one follower that goes from each of these moments to the next."""
-    def read(_series: str, since: float, until: float) -> list[Sample]:
-        return list({int(s.at): s for s in samples if since <= s.at <= until}.values())
+    def read(_series: str, since: float, until: float, step: int) -> list[Sample]:
+        return list({int(s.at) // step: s for s in samples if since <= s.at <= until}.values())
 
     follower = Follower(read)
     return [follower.of("transfer/x", "x", 100.0, now).at(now) for now in moments]
@@ -48,6 +48,8 @@ def test_a_stall_of_hours_is_not_forgotten() -> None:
     samples = [sample(100 + t, min(t, 300) * MB) for t in range(9000)]
     (moving,) = seen(samples, [9000.0])
     assert moving is not None and moving.stalled_since == 400
+    walked = seen(samples, [100 + t * 7.0 for t in range(1000)])
+    assert {moving.stalled_since for moving in walked if moving and moving.stalled_since} == {400}
     (moving,) = seen(samples[:400], [9000.0])  # its samples stopped too
     assert moving is not None and moving.stalled_since == 400
 

@@ -145,9 +145,10 @@ async def test_the_newest_sample_of_each_second(journal):
     journal.sample(Sample(1.9, "transfer/b@s", {"at": 1.9}))
     await journal.flush()
     reader = read(journal)
-    assert [s.at for s in reader.seconds("transfer/a@s", 0.0, 9.95)] == [0.5, 1.75, 3.5, 9.9]
-    assert [s.values["at"] for s in reader.seconds("transfer/a@s", 1.25, 3.25)] == [1.75, 3.0]
-    assert reader.seconds("transfer/a@s", 1.3, 1.7) == reader.seconds("transfer/none", 0.0, 9.0) == []
+    assert [s.at for s in reader.seconds("transfer/a@s", 0.0, 9.95, 1)] == [0.5, 1.75, 3.5, 9.9]
+    assert [s.at for s in reader.seconds("transfer/a@s", 0.0, 9.95, 3)] == [1.75, 3.5, 9.9], "of three seconds of the clock each"
+    assert [s.values["at"] for s in reader.seconds("transfer/a@s", 1.25, 3.25, 1)] == [1.75, 3.0]
+    assert reader.seconds("transfer/a@s", 1.3, 1.7, 1) == reader.seconds("transfer/none", 0.0, 9.0, 1) == []
 
 
 async def test_what_people_decided_among_all_facts(journal):

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cockpit.forecast.compute import forecast
+from cockpit.forecast.follow import Follower
+from cockpit.forecast.model import TransferNow
 from cockpit.forecast.rates import transfer
 from cockpit.journal import events as e
 from cockpit.journal.events import Event, Fact
@@ -14,6 +16,7 @@ from cockpit.plan.reader import loads
 from cockpit.plan.schedule import schedule
 from cockpit.plan.times import hours
 from cockpit.state.fold import fold
+from cockpit.state.model import Task
 from cockpit.state.standing import stale_since, standings
 from cockpit.views.model import Engine, Night
 
@@ -111,16 +114,23 @@ class Story:
         if not self.heard:
             self.hear(at)
         found = standings(self.plan, state, now)
-        moving = {
-            task: m for task, samples in self.samples.items()
-            if (m := transfer(task, samples, now, running=state.tasks[task].state == "running"))
-        }
+        moving = {task: m for task in self.samples if (m := self._moving(state.tasks[task], now))}
         since = {key: stale_since(self.plan, state, key) for key in state.proofs}
         return Night(
             plan=self.plan, state=state, standings=found, forecast=forecast(self.plan, state, found, moving, now),
             now=now, engine=Engine(alive, problem), replay=replay, who=who, heard=self.heard,
             stale={k: v for k, v in since.items() if v is not None}, actions=tuple(f for f in self.facts if f.who)[-10:],
         )
+
+    def _moving(self, task: Task, now: float) -> TransferNow | None:
+        samples = self.samples[task.id]
+        if task.state != "running" or task.attempt is None:
+            return transfer(task.id, samples, now, running=False)
+
+        def read(_: str, since: float, until: float, step: int) -> list[Sample]:
+            return list({int(s.at) // step: s for s in samples if since <= s.at <= until}.values())
+
+        return Follower(read).of(task.id, task.id, task.attempt.started, now).at(now)
 
 
 def the_night() -> Story:
