@@ -36,7 +36,6 @@ def show(session: SessionDir, *, who: str, read_only: bool = False) -> int:
     gc.set_threshold(SELDOM)
     from cockpit.ui.app import run_ui  # Textual takes 0.2 s to import, which a headless command need not pay
 
-    gc.freeze()  # what was imported stays
     return run_ui(session.path, who=who, read_only=read_only)
 
 

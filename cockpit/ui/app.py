@@ -5,7 +5,6 @@ Knows no pane and no meaning; live, attached, watched and replayed screens are t
 
 from __future__ import annotations
 
-import gc
 import os
 import select
 import sys
@@ -32,6 +31,7 @@ from cockpit.ui.palette import Command, Palette
 from cockpit.ui.pulse import Pulse
 from cockpit.ui.replaykeys import ReplayKeys
 from cockpit.ui.source import Source
+from cockpit.ui.tidy import EVERY, Tidy
 
 SAVE_EVERY = 2.0
 HUNG_UP_EVERY = 5.0  # seconds between two looks at whether the terminal is still there
@@ -74,7 +74,7 @@ class CockpitApp(InTurn):
         for theme in tones.themes():
             self.register_theme(theme)
         self.theme = tones.theme_for(self.console.color_system, plain)
-        self.source, self.memory = source, memory
+        self.source, self.memory, self.tidy = source, memory, Tidy()
         if source.controls is not None:
             self.replay_keys = ReplayKeys(self, source)
             for action in REPLAY:
@@ -91,6 +91,7 @@ class CockpitApp(InTurn):
         self.animation_level = "none"
         if self.memory is not None:
             self.set_interval(SAVE_EVERY, self.save)
+        self.set_interval(EVERY, self.tidy.look)
         if sys.__stdin__ is not None and sys.__stdin__.isatty():
             self.set_interval(HUNG_UP_EVERY, self._end_without_a_terminal)
         self.run_worker(self.source.beat(), exit_on_error=False)
@@ -204,13 +205,6 @@ def run_replay(session_dir: Path, *, at: str | None = None, speed: float = 1.0) 
     return _run(source, None)
 
 
-def _rarely_collect() -> None:
-    """A state has tens of thousands of objects and not one cycle. By Python's own measure, looking for some among them takes a
-    third of what a jump to another state does."""
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 10)
-
-
 def _run(make: Callable[[], Source], memory: Memory | None) -> int:
     for name in ("COLUMNS", "LINES"):  # exported by some shells, believed by Python, and wrong after the first resize
         os.environ.pop(name, None)
@@ -219,7 +213,7 @@ def _run(make: Callable[[], Source], memory: Memory | None) -> int:
     except (JournalProblem, FileNotFoundError, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 2
-    _rarely_collect()
+    app.tidy.start()
     words = app.run()
     if words:
         print(words, file=sys.stderr if app.return_code else sys.stdout)

@@ -1,0 +1,32 @@
+"""When unreachable cycles of objects are looked for: between two pictures, and not while somebody waits for one.
+
+A closed dialog is thousands of objects in cycles, a jump in a long night makes ten thousands anew. By Python's own measure
+they are looked for in the middle of the next jump: for half a second, once fifty dialogs have come together. Knows no object.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+
+EVERY, ALL_EVERY = 2.0, 600.0  # s between two looks at what is new, and at all there is
+MOST = 200_000  # new objects at which Python looks all the same: nobody may be there to be quiet
+
+
+class Tidy:
+    """`start` when the screen is about to open, `look` every `EVERY` seconds."""
+
+    def __init__(self) -> None:
+        self._all = time.monotonic()
+
+    def start(self) -> None:
+        """What the program itself consists of stays."""
+        gc.freeze()
+        gc.set_threshold(MOST, 50, 10)
+
+    def look(self) -> None:
+        if time.monotonic() - self._all < ALL_EVERY:
+            gc.collect(1)
+            return
+        self._all = time.monotonic()
+        gc.collect()
