@@ -52,7 +52,7 @@ class Buffer:
     """One block of memory, aligned for O_DIRECT, and in one piece where the system has one."""
 
     def __init__(self) -> None:
-        memory = mmap.mmap(-1, 2 * HUGE)
+        memory = mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         begin = -address % HUGE
         self.address = address + begin
