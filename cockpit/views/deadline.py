@@ -38,11 +38,12 @@ def finish(night: Night, *, wide: bool) -> Line:
     if forecast.finish is None:
         because = f" {unknown_because(night)}" if wide else ""
         return (Cell(f"FIN not known{because}" if wide else "FIN ?", "unknown"),)
-    text = f"FIN {clock_day(forecast.finish, night.now, state.utc_offset)}"
+    text = at = clock_day(forecast.finish, night.now, state.utc_offset)
     if wide and forecast.finish_p90 is not None:
-        text += f" (to {clock_day(forecast.finish_p90, night.now, state.utc_offset)})"
+        latest = clock_day(forecast.finish_p90, night.now, state.utc_offset)
+        text += f" (to {latest})" if latest != at else ""
     still = (Cell(f" {forecast.paused} paused", "warn"),) if forecast.paused else ()
-    return Cell(text, "strong"), *_slack(night), *still
+    return Cell(f"FIN {text}", "strong"), *_slack(night), *still
 
 
 def _slack(night: Night) -> Line:

@@ -31,11 +31,14 @@ def _first_rows(night: Night, width: int) -> Iterator[Line]:
     if trouble:
         yield from _troubled_rows(trouble, night, width)
         return
-    open_at, extras = opens(night), [turn_back(night), testing(night)]
-    for left in range(len(extras), -1, -1):
-        yield join([_who(night, host=True), open_at, finish(night, wide=True), *extras[:left]], BAR)
-    finish_at = finish(night, wide=False)
-    yield join([_who(night, host=True), open_at, finish_at], BAR)
+    who, open_at, back = _who(night, host=True), opens(night), turn_back(night)
+    finish_wide, finish_at = finish(night, wide=True), finish(night, wide=False)
+    yield join([who, open_at, finish_wide, back, testing(night)], BAR)
+    yield join([who, open_at, finish_wide, back], BAR)
+    yield join([who, open_at, finish_at, back], BAR)  # the range goes before that until when one can turn back
+    yield join([_who(night, host=False), open_at, finish_at, back], " ")
+    yield join([_clock(night), open_at, finish_at, back], " ")
+    yield join([who, open_at, finish_at], BAR)
     yield join([_who(night, host=False), open_at, finish_at], " ")
     yield join([_mode(night), _clock(night), open_at, finish_at], " ")
     yield join([_clock(night), open_at, finish_at], " ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,22 @@ def quiet_night(at: float = 600) -> Night:
 
 def test_will_we_open_on_time() -> None:
     assert first(quiet_night()).startswith("LIVE lead@con1 20:10:00 | OPEN 09:00 in 12:50:00 | FIN 21:31 +11h28 | GO BY 05:30")
+
+
+@pytest.mark.parametrize("cells", [120, 80, 76, 64])
+def test_until_when_one_can_turn_back_goes_after_the_range(cells: int) -> None:
+    """The range of the finish took its place at 80 columns."""
+    night = quiet_night()
+    finish = night.forecast.finish or 0.0
+    night = replace(night, forecast=replace(night.forecast, finish_p90=finish + 1800))
+    assert "GO BY 05:30" in first(night, cells) and "FIN 21:31" in first(night, cells)
+    assert ("(to 22:01)" in first(night, cells)) == (cells == 120)
+
+
+def test_a_range_within_one_minute_is_none() -> None:
+    night = quiet_night()
+    found = replace(night, forecast=replace(night.forecast, finish_p90=night.forecast.finish))
+    assert "(to" not in first(found)
 
 
 def test_late_says_so() -> None:
