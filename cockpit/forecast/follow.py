@@ -3,7 +3,7 @@
 It is given a way to read a series and knows no journal. What a moment looks like must not depend on how it was reached,
 and a seek must not fold a whole night: so a fold begins at a mark of the clock ten to fifteen minutes ago (or at the
 attempt's beginning), and further back where nothing has moved since. Of each whole second it has the newest sample alone,
-and of what is minutes old one in five seconds: with all that seven copies tell of themselves a seek would take seconds.
+and of what is minutes old one in two: with all that seven copies tell of themselves a seek would take seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from cockpit.forecast.rates import LONG, Reading, Transfer
 
 SPAN = 300.0  # s between two marks
-NEAR, FAR_STEP = 130.0, 5  # s before a mark that are read second by second (the trend's bars are of them); s of the steps before
+NEAR = 130.0  # s before a mark that are read second by second: the trend's bars are of them
+FAR_STEP = 2  # s between those before; of wider steps (USUAL_GAPS of them) a stall would pass for a slow pace
 LATE = 2.0  # s after which the samples of a second are all in the journal, and its newest is known
 
 Read = Callable[[str, float, float, int], Sequence[Reading]]
@@ -48,26 +49,31 @@ class Follower:
         self._kept.pop(series, None)
 
     def _from_mark(self, series: str, task: str, begun: float, mark: float) -> _Kept:
-        """How far back it goes depends on what was before the mark alone: later samples must not change the beginning. One that
-        stands still is read second by second, so that it does not seem to have stopped later than it did."""
-        back, step = LONG, FAR_STEP
-        while True:
-            since, near = max(begun, mark - back), mark - NEAR
-            kept = _Kept(Transfer(task), begun, mark, since)
-            if since < near:
-                self._feed(kept, series, near, step)
-            self._feed(kept, series, mark, 1)
-            if _moved(kept.fold, near if step > 1 else since) or (step == 1 and since <= begun):
+        """How far back it goes depends on what was before the mark alone: later samples must not change the beginning. Second by
+        second, and with all that was told of its end, where the last minutes alone do not tell: one that stands still must not
+        seem to have stopped later than it did, and one that passes over what lay there has its end from before."""
+        near = mark - NEAR
+        if begun < near:
+            kept = self._fold(series, task, begun, mark, LONG, FAR_STEP)
+            if _moved(kept.fold, near) and _told(kept.fold):
                 return kept
-            back, step = back if step > 1 else 2 * back, 1
+        back = LONG
+        while True:
+            kept = self._fold(series, task, begun, mark, back, 1)
+            if _moved(kept.fold, begun) or mark - back <= begun:
+                return kept
+            back *= 2
 
-    def _feed(self, kept: _Kept, series: str, until: float, step: int) -> None:
-        """What is minutes old tells its pace, and not again when it was to end."""
-        newest = kept.fold.newest
-        for sample in self._read(series, kept.until, until, step):
-            if newest is None or sample.at > newest.at:
-                kept.fold.feed(sample, asked=step == 1)
-                kept.until = sample.at
+    def _fold(self, series: str, task: str, begun: float, mark: float, back: float, step: int) -> _Kept:
+        """Of so many seconds before the mark; up to `NEAR` before it in steps, which tell no end."""
+        since = max(begun, mark - back)
+        kept = _Kept(Transfer(task), begun, mark, since)
+        for until, every in ((mark - NEAR, step), (mark, 1)):
+            for sample in self._read(series, kept.until, until, every):
+                if kept.fold.newest is None or sample.at > kept.fold.newest.at:
+                    kept.fold.feed(sample, asked=every == 1)
+                    kept.until = sample.at
+        return kept
 
     def _fed(self, kept: _Kept, series: str, now: float) -> Transfer:
         """Seconds whose newest sample may still come are fed to a copy: it will take the place of what is there now."""
@@ -86,3 +92,8 @@ class Follower:
 def _moved(fold: Transfer, since: float) -> bool:
     """Whether it was seen to, after that."""
     return fold.newest is not None and fold.track.last_byte > max(since, fold.track.times[0])
+
+
+def _told(fold: Transfer) -> bool:
+    """Whether it has an end, where it could have one."""
+    return fold.ends.p50.end is not None or not fold.track.measured

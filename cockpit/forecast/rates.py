@@ -200,7 +200,7 @@ class Transfer:
         self._key: tuple[str, Any, bool] | None = None
 
     def feed(self, reading: Reading, *, asked: bool = True) -> None:
-        """asked False: nobody wants to know when it was to end as this sample told it, which costs more than all else of it."""
+        """asked False: it tells its pace, but no end, which costs more than all else; what is held begins with the next asked."""
         phase = str(reading.values.get("phase") or "copy")
         key, done = (phase, reading.values.get("n"), _own(reading)), _done(reading)
         if self.newest is None or key != self._key or done < self.track.bytes[-1]:

@@ -1,7 +1,7 @@
-"""When unreachable cycles of objects are looked for: between two pictures, and not while somebody waits for one.
+"""When unreachable cycles of objects are looked for: by the clock, a little at a time.
 
 A closed dialog is thousands of objects in cycles, a jump in a long night makes ten thousands anew. By Python's own measure
-they are looked for in the middle of the next jump: for half a second, once fifty dialogs have come together. Knows no object.
+they are looked for in the middle of a jump, and for half a second once fifty dialogs have come together. Knows no object.
 """
 
 from __future__ import annotations

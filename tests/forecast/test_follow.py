@@ -54,6 +54,27 @@ def test_a_stall_of_hours_is_not_forgotten() -> None:
     assert moving is not None and moving.stalled_since == 400
 
 
+def test_a_mark_of_the_clock_is_no_news_to_one_that_pauses_again_and_again() -> None:
+    """Read in wide steps its pauses passed for a slow pace, and the time left grew by half at the mark."""
+    at, done, samples = 100.0, 0, []
+    while at < 1250:
+        done += MB * 20 * (at % 40 < 25)
+        samples.append(sample(at, done))
+        at += 1
+    before, after = (moving.eta for moving in seen(samples, [1190.0, 1204.0]) if moving)
+    assert before and after and abs(after - before) < 0.1 * before
+
+
+def test_what_passes_over_bytes_that_lay_there_keeps_its_end_at_a_mark() -> None:
+    """Nothing is sent for minutes, so no end is worked out in them: it is that of the minutes before."""
+    samples = []
+    for t in range(1000):
+        values = {"phase": "copy", "bytes_done": t * MB * 10, "bytes_total": 900_000 * MB, "moved": min(t, 600) * MB * 10, "n": 1}
+        samples.append(Sample(100.0 + t, "transfer/x", values))
+    before, after = (moving.eta for moving in seen(samples, [899.0, 901.0]) if moving)
+    assert before and after and abs(after - before) < 0.1 * before
+
+
 def test_copied_is_not_done() -> None:
     """Percent stays below 100 until the end was seen, whatever phase comes after the bytes."""
     story = the_night()

@@ -14,10 +14,8 @@ from cockpit.fleet.survey.able import Able, able, over_sftp
 from cockpit.fleet.survey.fits import Problem, fits
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
-from cockpit.fleet.survey.trial import NAME
 from cockpit.steps.api import StepContext
 from cockpit.steps.copy.places import End, Refused
-from cockpit.steps.copy.together import both
 
 KIND = "loss"
 CHOICES = ["without", "cancel"]
@@ -34,8 +32,7 @@ class Tried:
 
 async def tried(target: End, landing: str, *, empty: bool) -> Tried:
     """landing: where the copy comes to lie. FleetError; Lost."""
-    trial = able(target.remote, landing, target.become)
-    return Tried(await trial) if empty else Tried(*await both(trial, _lying(target, landing)))
+    return Tried(await able(target.remote, landing, target.become), None if empty else await _lying(target, landing))
 
 
 async def agreed(
@@ -79,9 +76,8 @@ def _and(words: list[str]) -> str:
 
 
 async def _lying(target: End, landing: str) -> Surveyed | None:
-    """Without what the trial beside it makes there."""
     try:
-        return await survey(target.remote, landing, become=target.become, exclude=[f".{NAME}-*"])
+        return await survey(target.remote, landing, become=target.become)
     except Lost:
         raise
     except FleetError:
