@@ -37,7 +37,7 @@ def _first_rows(night: Night, width: int) -> Iterator[Line]:
     yield join([who, open_at, finish_wide, back], BAR)
     yield join([who, open_at, finish_at, back], BAR)  # the range goes before that until when one can turn back
     yield join([_who(night, host=False), open_at, finish_at, back], " ")
-    yield join([_clock(night), open_at, finish_at, back], " ")
+    yield join([_mode(night), _clock(night), open_at, finish_at, back], " ")
     yield join([who, open_at, finish_at], BAR)
     yield join([_who(night, host=False), open_at, finish_at], " ")
     yield join([_mode(night), _clock(night), open_at, finish_at], " ")

@@ -55,7 +55,7 @@ def test_will_we_open_on_time() -> None:
     assert first(quiet_night()).startswith("LIVE lead@con1 20:10:00 | OPEN 09:00 in 12:50:00 | FIN 21:31 +11h28 | GO BY 05:30")
 
 
-@pytest.mark.parametrize("cells", [120, 80, 76, 64])
+@pytest.mark.parametrize("cells", [120, 80, 76, 66])
 def test_until_when_one_can_turn_back_goes_after_the_range(cells: int) -> None:
     """The range of the finish took its place at 80 columns."""
     night = quiet_night()
@@ -63,6 +63,13 @@ def test_until_when_one_can_turn_back_goes_after_the_range(cells: int) -> None:
     night = replace(night, forecast=replace(night.forecast, finish_p90=finish + 1800))
     assert "GO BY 05:30" in first(night, cells) and "FIN 21:31" in first(night, cells)
     assert ("(to 22:01)" in first(night, cells)) == (cells == 120)
+
+
+@pytest.mark.parametrize("cells", range(50, 121))
+def test_no_width_hides_a_replay_for_a_gate(cells: int) -> None:
+    """A row without the mode had until when one can turn back, at widths where the mode alone had room."""
+    told = first(replace(quiet_night(), replay="REPLAY 1x"), cells)
+    assert told.startswith("REPLAY 1x") or "GO BY" not in told
 
 
 def test_a_range_within_one_minute_is_none() -> None:
