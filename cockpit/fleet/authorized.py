@@ -69,7 +69,7 @@ async def extend_line(remote: Remote, tag: str, expires: datetime) -> None:
 async def _edit(remote: Remote, absent: str, edit: str, before: str = "") -> None:
     """absent: ends where there is nothing to do; edit: makes $t of $f."""
     script = _LINE.replace("__ABSENT__", absent).replace("__EDIT__", edit)
-    done = await remote.run(f"({before or ':'})\n{script}", become=False, timeout=60)
+    done = await remote.errand(f"({before or ':'})\n{script}", become=False, timeout=60)
     if done.exit:
         said = done.stderr.decode(errors="replace").strip()
         raise FleetError(remote.target.name, "other", f"{remote.target.name}: authorized_keys can't be changed: {said}")

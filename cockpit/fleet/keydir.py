@@ -29,7 +29,7 @@ class NoKey(Exception):
 async def make(remote: Remote, tag: str, known_hosts: str, *, become: bool) -> tuple[str, str]:
     """(its path, the public key's line). What an earlier one of this tag left is gone. NoKey, Lost."""
     script = _MAKE.replace("__BASES__", BASES).replace("__TAG__", tag)
-    made = await remote.run(script, become=become, stdin=known_hosts.encode(), timeout=60)
+    made = await remote.errand(script, become=become, stdin=known_hosts.encode(), timeout=60)
     directory, _, public = made.stdout.decode().partition("\n")
     if made.exit or not public:
         raise NoKey(f"{remote.target.name} can't keep a key: {made.stderr.decode(errors='replace').strip()[-200:]}")
@@ -45,7 +45,7 @@ def is_here(tag: str) -> bool:
 async def write(remote: Remote, path: str, text: str) -> None:
     """A file in such a directory, of one's own account, whole or not at all. Raises Lost."""
     script = f"umask 077; cat > {quote(path)}.new && mv {quote(path)}.new {quote(path)}"
-    await remote.run(script, become=False, stdin=text.encode())
+    await remote.errand(script, become=False, stdin=text.encode())
 
 
 def removal(tag: str) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from cockpit.fleet.api import Completed, FleetError, JobOutput, JobReport, JobSpec, Lost, Station, Target
+from cockpit.fleet.errands import Errands
 from cockpit.fleet.jobs import Jobs
 from cockpit.fleet.launch import quote
 from cockpit.fleet.process import Process, Stream
@@ -40,6 +41,7 @@ class ServerRemote:
         self._stations = stations
         self.target = link.target
         self._jobs = Jobs(link, serves)
+        self._errands = Errands(lambda command, become: link.open_process(command, become=become))
 
     @property
     def host_key(self) -> str | None:
@@ -62,6 +64,12 @@ class ServerRemote:
                 process.terminate()  # nobody waits for it any longer
                 raise
 
+    async def errand(
+        self, command: str, *, become: bool | None = None, stdin: bytes = b"", timeout: float | None = None
+    ) -> Completed:
+        become = self.target.become if become is None else become
+        return await self._errands.run(command, become=become, stdin=stdin, timeout=timeout)
+
     async def boot_id(self) -> str | None:
         return await self._jobs.boot_id()
 
@@ -69,7 +77,8 @@ class ServerRemote:
         return self.link.sftp(become=self.target.become and not self.target.sftp_only)
 
     async def close(self) -> None:
-        """End the control shells. Jobs go on."""
+        """End the shells that were kept. Jobs go on."""
+        self._errands.close()
         await self._jobs.close()
 
     # --- jobs: `jobs.Jobs` keeps these promises

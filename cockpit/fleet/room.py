@@ -29,7 +29,7 @@ async def room(remote: Remote, path: str, *, become: bool) -> Room:
     """Of the file system on which `path` is or would be. FleetError when the server can't say."""
     if remote.target.sftp_only:
         return await _by_sftp(remote, path)
-    done = await remote.run(_NEAREST.format(path=quote(path.rstrip("/") or "/")), become=become, timeout=60)
+    done = await remote.errand(_NEAREST.format(path=quote(path.rstrip("/") or "/")), become=become, timeout=60)
     place, _, row = done.stdout.decode(errors="replace").partition("\n")
     words = row.split()
     try:  # device, 1024-blocks, used, available, capacity, mount point: the mount point may hold blanks, the device too

@@ -111,10 +111,10 @@ class OpenRoute:
         script = _SSH.format(port=port, user=user, address=where, timeout=CONNECT_TIMEOUT, ciphers=CIPHERS, kex=PROBE_KEX)
         call = f"sh {quote(self.shell)} {REMOTE} x </dev/null"
         light = f"cat > {quote(self.shell)} && COCKPIT_PROBE=1 {call}"
-        done = await self.job.remote.run(light, become=self.job.become, stdin=script.encode(), timeout=60)
+        done = await self.job.remote.errand(light, become=self.job.become, stdin=script.encode(), timeout=60)
         if done.exit == 255 and not re.sub(rb"(?i)[^\n]*(kex|key exchange)[^\n]*", b"", done.stderr).strip():
             # One of the two has none of these: a client that speaks of errors alone says nothing of that.
-            done = await self.job.remote.run(call, become=self.job.become, timeout=60)
+            done = await self.job.remote.errand(call, become=self.job.become, timeout=60)
         heard = done.stdout.decode(errors="replace").strip()
         if found := SEEN.search(heard):
             self.seen_from = found[1]
@@ -132,7 +132,7 @@ class OpenRoute:
         """Run a command on the job's side whose -e is `show`: the line that the other side would have been asked to run."""
         show, line = quote(f"{self.directory}/show"), quote(f"{self.directory}/line")
         script = f"cat > {show}; {command} </dev/null >/dev/null 2>&1; cat {line}"
-        done = await self.job.remote.run(script, become=self.job.become, stdin=_SHOW, timeout=60)
+        done = await self.job.remote.errand(script, become=self.job.become, stdin=_SHOW, timeout=60)
         return done.stdout.decode(errors="surrogateescape")
 
     async def close(self) -> None:
@@ -294,7 +294,7 @@ async def _remove(tag: str, side: Side) -> None:
         return
     gone = keydir.removal(tag)
     if side.become or side.name == HERE:
-        await side.remote.run(gone, become=side.become, timeout=60)
+        await side.remote.errand(gone, become=side.become, timeout=60)
         gone = ""
     if side.name != HERE:
         await set_line(side.remote, tag, "", "", before=gone)

@@ -67,7 +67,7 @@ async def look(remote: Remote, become: bool, *, rsync: bool = True) -> Side:
         return Side(remote, become, problem=f"{remote.target.name} has only sftp")
     root = _ROOT.replace("__TOOL__", "rsync --version" if rsync else "true") if become else "echo root"
     script = _LOOK.replace("__ROOT__", root)
-    seen = (await remote.run(script, become=False, timeout=60)).stdout.decode(errors="replace")
+    seen = (await remote.errand(script, become=False, timeout=60)).stdout.decode(errors="replace")
     side = read_side(Side(remote, become), seen)
     return side if rsync else replace(side, problem="")
 
@@ -89,7 +89,7 @@ def read_side(side: Side, seen: str) -> Side:
 
 async def clock_of(remote: Remote) -> datetime | None:
     """What a server's clock shows, UTC. FleetError, Lost, TimeoutError."""
-    done = await remote.run("date -u +%Y%m%d%H%M%S", become=False, timeout=60)
+    done = await remote.errand("date -u +%Y%m%d%H%M%S", become=False, timeout=60)
     return _clock(done.stdout.decode(errors="replace").strip())
 
 

@@ -135,7 +135,7 @@ async def revive(here: Remote, tag: str) -> None:
 async def trouble(here: Remote, tag: str) -> str:
     """What the carrying processes complained of last; "" while they have not."""
     script = 'for base in __BASES__; do cat "$base/routes/__TAG__/log" 2>/dev/null; done'
-    done = await here.run(script.replace("__BASES__", keydir.BASES).replace("__TAG__", tunnel_tag(tag)), become=False)
+    done = await here.errand(script.replace("__BASES__", keydir.BASES).replace("__TAG__", tunnel_tag(tag)), become=False)
     lines = done.stdout.decode(errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else ""
 
@@ -150,7 +150,7 @@ async def fill(here: Remote, tag: str, *remotes: Remote) -> None:
     refused = await asyncio.gather(*(set_line(one, tag, "", "") for one in stations.values()), return_exceptions=True)
     if lost := next((problem for problem in refused if isinstance(problem, Lost)), None):
         raise lost
-    await here.run(keydir.removal(tag), become=False, timeout=60)
+    await here.errand(keydir.removal(tag), become=False, timeout=60)
     for problem in refused:
         if problem is not None:
             raise problem
@@ -216,7 +216,7 @@ def _grants(near: Sequence[Station], far: Sequence[Station], port: int) -> list[
 
 async def _allow(grant: _Grant, tag: str, public: str) -> None:
     """The line at one station: from where it sees us, and by its own clock."""
-    done = await grant.remote.run('echo "$SSH_CONNECTION"; date -u +%Y%m%d%H%M%S', become=False, timeout=60)
+    done = await grant.remote.errand('echo "$SSH_CONNECTION"; date -u +%Y%m%d%H%M%S', become=False, timeout=60)
     seen, _, now = done.stdout.decode(errors="replace").strip().partition("\n")
     if done.exit or not seen:
         raise FleetError(grant.remote.target.name, "other", f"{grant.remote.target.name} runs no command for us")

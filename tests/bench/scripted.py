@@ -116,6 +116,8 @@ class ScriptedRemote:
             return Completed(0 if passing else 1, b"%s of 40 the same\n" % found[1].encode(), b"")
         return Completed(0, b"", b"")
 
+    errand = run
+
     async def start_job(self, spec: JobSpec) -> JobReport:
         self._reached()
         self._jobs.setdefault(spec.id, (spec, time.time()))

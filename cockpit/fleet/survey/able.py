@@ -84,7 +84,7 @@ async def able(remote: Remote, path: str, become: bool) -> Able:
     TimeoutError."""
     if remote.target.sftp_only:
         return await _by_sftp(remote, path)
-    done = await remote.run(trial_command(path), become=become, timeout=PATIENCE)
+    done = await remote.errand(trial_command(path), become=become, timeout=PATIENCE)
     found = parse(done.stdout.decode(errors="replace"))
     if found is None:
         said = done.stderr.decode(errors="replace").strip()[-300:] or f"exit {done.exit}"

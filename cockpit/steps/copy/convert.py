@@ -130,14 +130,14 @@ def begun(ctx: StepContext) -> Begun | None:
 async def check(ctx: StepContext, source: End, target: End) -> None:
     """Before anything moves: qemu-img is there, one file is copied, and the name is free or ours. Refused."""
     to = _wanted(ctx)
-    done = await source.remote.run(f"[ -f {quote(source.path)} ] || [ -b {quote(source.path)} ]", become=source.become)
+    done = await source.remote.errand(f"[ -f {quote(source.path)} ] || [ -b {quote(source.path)} ]", become=source.become)
     if done.exit:
         raise Refused(f"{source.server}:{source.path} is not one file or device: convert = \"{to}\" needs an image")
     landing = (await look_at_target(target, source.path, "file")).landing
     out = result_of(landing, to)
     if out == landing:
         raise Refused(f"{target.server}:{landing} would be converted onto itself: copy it to a name that does not end in .{to}")
-    seen = (await target.remote.run(_fill(_LOOK, landing, out, to), become=target.become)).stdout.decode().strip()
+    seen = (await target.remote.errand(_fill(_LOOK, landing, out, to), become=target.become)).stdout.decode().strip()
     if seen == "missing":
         raise Refused(f"{target.server} has no qemu-img: install it there (qemu-utils), or take convert away")
     if seen == "foreign":

@@ -73,7 +73,7 @@ async def refuse_lost(ctx: StepContext, target: End) -> None:
     """Before anything is moved: Refused where an earlier sync of this copy could not write all of it, and it still lies there."""
     if target.remote.target.sftp_only:
         return
-    done = await target.remote.run(_marks(ctx, target) + _LOOK, become=target.become)
+    done = await target.remote.errand(_marks(ctx, target) + _LOOK, become=target.become)
     if there := done.stdout.decode(errors="replace"):
         raise Refused(f"what lies at {target.server}:{there} was brought before and is not all on the disk: {mend(target)}")
 

@@ -136,7 +136,7 @@ async def device_size(end: End) -> int | None:
         return None
     path = quote(end.path)
     script = f"[ -b {path} ] || exit 0\nblockdev --getsize64 {path} || wc -c < {path}"
-    done = await end.remote.run(script, become=end.become)
+    done = await end.remote.errand(script, become=end.become)
     text = done.stdout.decode(errors="replace").strip()
     if done.exit or (text and not text.isdecimal()):
         raise Refused(f"{end.server}:{end.path} can't be measured: {done.stderr.decode(errors='replace').strip()[-200:]}")
@@ -191,7 +191,7 @@ if [ -c "$l" ]; then echo device; exit 0; fi
 [ -f "$l" ] && [ -s "$l" ] && echo full
 [ -e "$l" ] && [ -n "$(find "$l" -type f -links +1 2>/dev/null | head -n 1)" ] && echo linked
 exit 0"""
-    done = await end.remote.run(script, become=end.become)
+    done = await end.remote.errand(script, become=end.become)
     seen = done.stdout.decode(errors="replace").split()
     if done.exit:
         said = done.stderr.decode(errors="replace").strip().splitlines()

@@ -206,14 +206,14 @@ async def images(ctx: StepContext, source: End, target: End, ground: Ground, lar
 
 async def _has_python(end: End, way: str) -> bool:
     """way: how it was surveyed or tried, which is by Python wherever there is one; a device is neither."""
-    return way == "python3" if way not in ("", DEVICE) else not (await end.remote.run(PYTHON, become=end.become)).exit
+    return way == "python3" if way not in ("", DEVICE) else not (await end.remote.errand(PYTHON, become=end.become)).exit
 
 
 async def _make(target: End, places: Sequence[str], then: str = ":", stdin: bytes = b"") -> None:
     """Directories of the tree, for nobody else to read until the pass over all gives them their modes. then: a command that
     may fail. Refused."""
     lines = "\n".join(f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places))
-    made = await target.remote.run(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
+    made = await target.remote.errand(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
     if made.exit:
         raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
 
@@ -229,7 +229,7 @@ def _place(ctx: StepContext, what: str = "shards") -> str:
 
 async def _was_cut(ctx: StepContext, run_at: End) -> bool:
     """Whether an unfinished try of this copy has left shards: what lies at the target is its own."""
-    done = await run_at.remote.run(kept_command(_place(ctx), "echo kept"), become=run_at.become)
+    done = await run_at.remote.errand(kept_command(_place(ctx), "echo kept"), become=run_at.become)
     return bool(done.stdout)
 
 
@@ -252,7 +252,7 @@ async def _keep(ctx: StepContext, run_at: End, shards: Cut, *, fresh: bool) -> s
 async def forget(ctx: StepContext, begun: Begun) -> None:
     """The shards of a copy that is whole."""
     if "files" in begun.done:
-        await ctx.remote(begun.on).run(kept_command(_place(ctx), 'rm -rf "$dir"'), become=begun.become)
+        await ctx.remote(begun.on).errand(kept_command(_place(ctx), 'rm -rf "$dir"'), become=begun.become)
 
 
 def _options(ctx: StepContext, action: Copy, ground: Ground) -> Options:
