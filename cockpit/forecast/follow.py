@@ -1,8 +1,9 @@
 """Follows the samples of running transfers, each read once while time goes forward.
 
 It is given a way to read a series and knows no journal. What a moment looks like must not depend on how it was reached,
-and a seek must not fold a whole night: so a fold begins at a mark of the clock ten to fifteen minutes ago (or at the
-attempt's beginning), and further back where nothing has moved since. Of each whole second it has the newest sample alone,
+and a seek must not fold a whole night: so a fold begins ten minutes before a mark of the clock that is at most five minutes
+old (or at the attempt's beginning), and further back where nothing has moved since. Each series has marks of its own, lest
+a screen that follows seven fold them all anew in the same moment, and a seek have the longest way for all. Of each whole second it has the newest sample alone,
 and of what is minutes old one in two: with all that seven copies tell of themselves a seek would take seconds.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from cockpit.forecast.rates import LONG, Reading, Transfer
 
@@ -30,6 +32,12 @@ class _Kept:
     until: float = field(default=float("-inf"))
 
 
+def mark_before(series: str, now: float) -> float:
+    """The newest mark of this series; where its marks lie follows from its name alone."""
+    shift = crc32(series.encode(errors="surrogateescape")) % SPAN
+    return (now - shift) // SPAN * SPAN + shift
+
+
 class Follower:
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -38,7 +46,7 @@ class Follower:
     def of(self, series: str, task: str, begun: float, now: float) -> Transfer:
         """The fold of an attempt that began then, up to the newest sample at `now`. Costs what is new, but for one fold of at
         most fifteen minutes when `now` passes a mark or goes back."""
-        mark = now // SPAN * SPAN
+        mark = mark_before(series, now)
         kept = self._kept.get(series)
         if kept is None or (kept.begun, kept.mark) != (begun, mark) or now < kept.until:
             kept = self._kept[series] = self._from_mark(series, task, begun, mark)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.forecast.follow import Follower
+from cockpit.forecast.follow import SPAN, Follower, mark_before
 from cockpit.forecast.model import TransferNow
 from cockpit.journal.records import Sample
 from cockpit.views.now import share
@@ -44,6 +44,11 @@ def test_of_each_second_its_newest_sample_and_now_the_newest_of_all() -> None:
         assert seen([s for s in samples if s.at <= now], [now]) == [moving], "nothing later was known"
 
 
+def test_series_have_marks_of_their_own_none_older_than_a_span() -> None:
+    marks = {mark_before(f"transfer/copy@srv{n:02d}", 10_000.0) for n in range(7)}
+    assert len(marks) > 4 and all(0 <= 10_000.0 - mark < SPAN for mark in marks)
+
+
 def test_a_stall_of_hours_is_not_forgotten() -> None:
     samples = [sample(100 + t, min(t, 300) * MB) for t in range(9000)]
     (moving,) = seen(samples, [9000.0])
@@ -57,21 +62,23 @@ def test_a_stall_of_hours_is_not_forgotten() -> None:
 def test_a_mark_of_the_clock_is_no_news_to_one_that_pauses_again_and_again() -> None:
     """Read in wide steps its pauses passed for a slow pace, and the time left grew by half at the mark."""
     at, done, samples = 100.0, 0, []
-    while at < 1250:
+    while at < 1550:
         done += MB * 20 * (at % 40 < 25)
         samples.append(sample(at, done))
         at += 1
-    before, after = (moving.eta for moving in seen(samples, [1190.0, 1204.0]) if moving)
+    mark = mark_before("transfer/x", 1500.0)
+    before, after = (moving.eta for moving in seen(samples, [mark - 10, mark + 4]) if moving)
     assert before and after and abs(after - before) < 0.1 * before
 
 
 def test_what_passes_over_bytes_that_lay_there_keeps_its_end_at_a_mark() -> None:
     """Nothing is sent for minutes, so no end is worked out in them: it is that of the minutes before."""
     samples = []
-    for t in range(1000):
-        values = {"phase": "copy", "bytes_done": t * MB * 10, "bytes_total": 900_000 * MB, "moved": min(t, 600) * MB * 10, "n": 1}
+    mark = mark_before("transfer/x", 1200.0)
+    for t in range(1200):
+        values = {"phase": "copy", "bytes_done": t * MB * 10, "bytes_total": 900_000 * MB, "moved": min(t, mark - 400) * MB * 10}
         samples.append(Sample(100.0 + t, "transfer/x", values))
-    before, after = (moving.eta for moving in seen(samples, [899.0, 901.0]) if moving)
+    before, after = (moving.eta for moving in seen(samples, [mark - 1, mark + 1]) if moving)
     assert before and after and abs(after - before) < 0.1 * before
 
 
