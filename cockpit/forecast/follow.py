@@ -2,9 +2,10 @@
 
 It is given a way to read a series and knows no journal. What a moment looks like must not depend on how it was reached,
 and a seek must not fold a whole night: so a fold begins ten minutes before a mark of the clock that is at most five minutes
-old (or at the attempt's beginning), and further back where nothing has moved since. Each series has marks of its own, lest
-a screen that follows seven fold them all anew in the same moment, and a seek have the longest way for all. Of each whole second it has the newest sample alone,
-and of what is minutes old one in two: with all that seven copies tell of themselves a seek would take seconds.
+old (or at the attempt's beginning), and further back where nothing has moved since. Each series has marks of its own, lest a
+screen that follows seven fold them all anew in the same moment, and a seek have the longest way for all. Of each whole second
+it has the newest sample alone, and of what is minutes old one in two: with all that seven copies tell of themselves a seek
+would take seconds.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class Night:
     who: str = ""  # who is at the keys
     heard: Mapping[str, float] = field(default_factory=dict)  # server -> when any evidence of it last arrived
     stale: Mapping[str, float] = field(default_factory=dict)  # "task/check" -> when its data changed after it was read
+    proven: Mapping[str, int] = field(default_factory=dict)  # verify task -> how many of its checks pass and are fresh
     actions: tuple[Fact, ...] = ()  # the last facts that carry a person's name, oldest first
 
 

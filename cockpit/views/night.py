@@ -23,6 +23,7 @@ from cockpit.state.model import RUNNING, UNKNOWN, State, Task
 from cockpit.state.standing import standings
 from cockpit.state.tail import Tail
 from cockpit.views.model import Engine, Night
+from cockpit.views.now import proven
 
 ACTIONS = 10
 LOOK_BACK = 2_000  # facts searched for the last actions after a seek
@@ -41,7 +42,7 @@ class NightBuilder:
         self._plan: Plan | None = None
         self._follower = Follower(reader.seconds)
         self._actions: deque[Fact] = deque(maxlen=ACTIONS)
-        self._stale: tuple[int, Plan, dict[str, float]] | None = None
+        self._proofs: tuple[int, Plan, dict[str, float], dict[str, int]] | None = None
 
     def night(self, engine: Engine | None = None, replay: str | None = None) -> Night:
         """engine None: nothing was asked (replay, a report)."""
@@ -50,10 +51,11 @@ class NightBuilder:
         plan = self._plan_of(state)
         found = standings(plan, state, now)
         moving = self._transfers(state, now)
+        stale, fresh = self._proofs_of(plan, state)
         return Night(
             plan=plan, state=state, standings=found, forecast=forecast(plan, state, found, moving, now), now=now,
             engine=engine or Engine(None), replay=replay, who=self.who, heard=self._heard(plan, state, moving, now),
-            stale=self._stale_of(plan, state), actions=tuple(self._actions),
+            stale=stale, proven=fresh, actions=tuple(self._actions),
         )
 
     def _read(self) -> None:
@@ -118,13 +120,14 @@ class NightBuilder:
                 found[server] = max(found.get(server, 0.0), transfer.moved_at or 0.0)
         return found
 
-    def _stale_of(self, plan: Plan, state: State) -> dict[str, float]:
-        """Asked again only when a fact came: nothing else can make a proof stale."""
-        if self._stale is None or self._stale[0] != state.seq or self._stale[1] is not plan:
+    def _proofs_of(self, plan: Plan, state: State) -> tuple[dict[str, float], dict[str, int]]:
+        """`stale` and `proven` of a night. Asked again only when a fact came: nothing else can make a proof stale."""
+        if self._proofs is None or self._proofs[0] != state.seq or self._proofs[1] is not plan:
             fresh = Freshness(plan, state)
             since = {key: fresh.since(key) for key in state.proofs}
-            self._stale = (state.seq, plan, {key: at for key, at in since.items() if at is not None})
-        return self._stale[2]
+            stale = {key: at for key, at in since.items() if at is not None}
+            self._proofs = (state.seq, plan, stale, proven(plan, state, stale))
+        return self._proofs[2:]
 
 
 def _ends(plan: Plan, task: Task) -> set[str]:

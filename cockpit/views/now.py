@@ -6,10 +6,10 @@ blank.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable
 
 from cockpit.forecast.model import TransferNow
-from cockpit.plan.model import Plan, Step
+from cockpit.plan.model import Plan, Step, Verify
 from cockpit.state.model import FAILED, State, Task
 from cockpit.state.standing import chart, dropped, on_failure
 from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, PAUSED, STALE, STALLED, UNSEEN, Mark, task_mark
@@ -165,17 +165,27 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
     return task_mark(word(night, task)) if task else task_mark("done")
 
 
-def proof_counts(night: Night, task_ids: Mapping[str, object] | list[str]) -> tuple[int, int]:
+def proven(plan: Plan, state: State, stale: Container[str]) -> dict[str, int]:
+    """Verify task -> how many of its checks pass and are fresh. Those that an amendment took away count no more."""
+    names = {step.id: set(_names(step)) for step in (*plan.steps, *plan.backout)}
+    found: dict[str, int] = {}
+    for key, proof in state.proofs.items():
+        if proof.result == "pass" and key not in stale and proof.check in names.get(proof.task.partition("@")[0], ()):
+            found[proof.task] = found.get(proof.task, 0) + 1
+    return found
+
+
+def proof_counts(night: Night, tasks: Iterable[str]) -> tuple[int, int]:
     """Checks of these verify tasks that pass and are fresh, and all checks that the plan makes of them."""
-    keys = [f"{task}/{check}" for task in set(task_ids) for check in checks(night.plan, task)]
-    proofs, stale = night.state.proofs, night.stale
-    return sum(key in proofs and proofs[key].result == "pass" and key not in stale for key in keys), len(keys)
+    asked = set(tasks)
+    return sum(night.proven.get(task, 0) for task in asked), sum(len(checks(night.plan, task)) for task in asked)
 
 
 def checks(plan: Plan, task: str) -> tuple[str, ...]:
     """The names of the checks of a verify task; () for any other."""
     step_id = task.partition("@")[0]
-    for step in (*plan.steps, *plan.backout):
-        if step.id == step_id and step.kind == "verify":
-            return tuple(c.name for c in getattr(step.action, "checks", ()))
-    return ()
+    return next((_names(step) for step in (*plan.steps, *plan.backout) if step.id == step_id), ())
+
+
+def _names(step: Step) -> tuple[str, ...]:
+    return tuple(check.name for check in step.action.checks) if isinstance(step.action, Verify) else ()

@@ -19,6 +19,7 @@ from cockpit.state.fold import fold
 from cockpit.state.model import Task
 from cockpit.state.standing import stale_since, standings
 from cockpit.views.model import Engine, Night
+from cockpit.views.now import proven
 
 OPENS = datetime(2026, 11, 28, 4, 0, tzinfo=UTC).timestamp()  # 20:00 where the plan was written
 
@@ -116,10 +117,11 @@ class Story:
         found = standings(self.plan, state, now)
         moving = {task: m for task in self.samples if (m := self._moving(state.tasks[task], now))}
         since = {key: stale_since(self.plan, state, key) for key in state.proofs}
+        stale = {key: at for key, at in since.items() if at is not None}
         return Night(
             plan=self.plan, state=state, standings=found, forecast=forecast(self.plan, state, found, moving, now),
             now=now, engine=Engine(alive, problem), replay=replay, who=who, heard=self.heard,
-            stale={k: v for k, v in since.items() if v is not None}, actions=tuple(f for f in self.facts if f.who)[-10:],
+            stale=stale, proven=proven(self.plan, state, stale), actions=tuple(f for f in self.facts if f.who)[-10:],
         )
 
     def _moving(self, task: Task, now: float) -> TransferNow | None:
