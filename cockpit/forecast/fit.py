@@ -23,6 +23,7 @@ from statistics import median
 
 SHORTEST, LONGEST, GROWTH = 1.0, 15.0, 0.05  # s of a piece: a share of the work's age, within these bounds
 KEPT = 64  # pieces
+YOUNG = 16  # pieces: up to so many, what came of the next one counts too; a copy of half a minute is over before it is whole
 MEMORY = (60.0, 600.0)  # s: a piece counts 1/e after the time that is left, within these bounds
 SHARES = {0.0: 1.0, 0.25: 1.0, 0.5: 1.0, 0.75: 1.0, 1.0: 6.0}  # of the time that bytes may account for -> how likely before
 # anything is seen: where the pieces can't tell, bytes are believed, since an end that is told too early is the worse mistake
@@ -60,12 +61,12 @@ class Fit:
         self._age = 0.0
 
     def feed(self, seconds: float, files: int, size: int) -> bool:
-        """Whether a piece was completed by it."""
+        """Whether there is more to tell the time left from: a piece was completed, or it is young."""
         was = self._open
         self._open = Piece(was.seconds + seconds, was.files + files, was.bytes + size)
         self._age += seconds
         if self._open.seconds < min(LONGEST, max(SHORTEST, GROWTH * self._age)):
-            return False
+            return len(self.pieces) < YOUNG
         self.pieces.append(self._open)
         self._open = Piece(0.0, 0, 0)
         return True
@@ -77,9 +78,11 @@ class Fit:
 
     def left(self, files: int | None, size: int, horizon: float) -> Left | None:
         """For what is left of files (None: not counted) and bytes. `horizon`: seconds that were left by the last answer,
-        which decides how far back it looks. None before two pieces are known."""
+        which decides how far back it looks. None before one piece is known."""
         pieces = list(self.pieces)
-        if len(pieces) < 2:
+        if 0 < len(pieces) < YOUNG and self._open.seconds:
+            pieces.append(self._open)
+        if not pieces:
             return None
         memory = min(MEMORY[1], max(MEMORY[0], horizon))
         plane = _Plane(pieces, memory, files is not None)

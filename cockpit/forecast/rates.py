@@ -163,8 +163,8 @@ class Ends:
         if not self._begun:  # up to here it was set up, or what lay there already was passed over
             self._begun = True
             return
-        complete = self.fit.feed(self._worked(reading.at - last[0]), max(0, files - last[1]), max(0, size - last[2]))
-        if measured and total is not None and (complete or self.p50.end is None):
+        news = self.fit.feed(self._worked(reading.at - last[0]), max(0, files - last[1]), max(0, size - last[2]))
+        if measured and total is not None and (news or self.p50.end is None):
             self._answer(reading.at, _left(values, files), max(0, total - size))
 
     def _worked(self, gap: float) -> float:
