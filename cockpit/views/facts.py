@@ -92,7 +92,9 @@ def tone(fact: Fact) -> Tone:
 
 def _plan(f: Fields) -> str:
     if not f["amended"]:
-        return f"plan adopted: {plural(len(f['tasks']), 'task')}"
+        back = sum(row["phase"] == "backout" for row in f["tasks"])
+        apart = f", and {back} of the backout" if back else ""
+        return f"plan adopted: {plural(len(f['tasks']) - back, 'task')}{apart}"
     changes = "; ".join(f["changes"]) or "nothing that the eye sees"
     return f"plan amended: {changes}"
 

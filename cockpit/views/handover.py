@@ -11,7 +11,7 @@ from cockpit.views.header import engine_trouble
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Line, Night
 from cockpit.views.needs import items
-from cockpit.views.now import by_server, current, server_mark, word
+from cockpit.views.now import by_server, counted, current, server_mark, word
 from cockpit.views.words import cut, join, plural, text_of, wrap
 
 
@@ -86,4 +86,4 @@ def _under_way(night: Night) -> list[str]:
         if task is not None and word(night, task) not in ("done", "skipped", "blocked"):
             mark = server_mark(night, server, task)
             found.append(cut(f"{server or '(all)'}: {mark.glyph}{mark.word} {task.title}", 200))
-    return found or [f"nothing; {plural(len(night.state.tasks), 'task')} in all"]
+    return found or [f"nothing; {plural(len(counted(night)), 'task')} in all"]

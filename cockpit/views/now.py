@@ -53,6 +53,12 @@ def steps_of_phase(plan: Plan, state: State) -> tuple[Step, ...]:
     return plan.backout if state.backout else plan.steps
 
 
+def counted(night: Night) -> list[Task]:
+    """The tasks of those steps: a backout that nobody asked for is no part of the night's number."""
+    steps = {step.id for step in steps_of_phase(night.plan, night.state)}
+    return [task for task in night.state.tasks.values() if task.step in steps]
+
+
 def numbers(plan: Plan) -> dict[str, str]:
     """Step id -> "09/17", its place in its own phase."""
     found: dict[str, str] = {}

@@ -52,18 +52,24 @@ def _head(night: Night, ended: float | None) -> Section:
     planned = max((t.planned_end for t in state.tasks.values() if t.planned_end is not None), default=None)
     finish = ended if ended is not None else night.forecast.finish
     slack = f", {format_slack(state.closes - finish)} to the opening" if finish is not None else ""
-    size = ", ".join([plural(len(plan.steps), "step"), plural(len(plan.servers), "server"), plural(len(state.tasks), "task")])
     rows = [
         ("Session", state.session), ("Outcome", _outcome(night)), ("Mode", state.mode),
         ("Lead", " ".join(filter(None, [plan.lead, plan.contact]))),
         ("Window", " to ".join(_stamp(night, at) for at in (state.opens, state.testing, state.closes) if at is not None)),
         ("Began", _stamp(night, state.started)), ("Planned finish", _stamp(night, planned)),
         ("Finish" if ended is not None else "Forecast finish", _stamp(night, finish) + slack),
-        ("Plan", size),
+        ("Plan", f"{_size(night, plan.steps)} on {plural(len(plan.servers), 'server')}"),
+        *([("Backout", _size(night, plan.backout))] if plan.backout else []),
         *((f"Input {name}", one_line(value)) for name, value in state.inputs.items()),
     ]  # fmt: skip
     words = (f"Times are on the plan's clock, UTC{offset_words(state.utc_offset)}.", ATTRIBUTION)
     return Section("The night", words, table(("WHAT", "SAYS"), [(name, text) for name, text in rows if text]))
+
+
+def _size(night: Night, steps: Sequence[Step]) -> str:
+    """ "17 steps, 54 tasks": a backout's are never among the night's, which are what the screen counts."""
+    names = {step.id for step in steps}
+    return f"{plural(len(steps), 'step')}, {plural(sum(t.step in names for t in night.state.tasks.values()), 'task')}"
 
 
 def _outcome(night: Night) -> str:

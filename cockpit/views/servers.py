@@ -17,6 +17,7 @@ from cockpit.views.now import (
     by_server,
     checks,
     copies,
+    counted,
     current,
     is_running,
     number,
@@ -26,7 +27,6 @@ from cockpit.views.now import (
     server_mark,
     share,
     silent,
-    steps_of_phase,
     word,
 )
 from cockpit.views.steps import remark
@@ -177,8 +177,7 @@ def _slack(night: Night, slack: float | None) -> Cell:
 def _all(night: Night, titles: list[str]) -> Row:
     """Over the whole fleet, with the tasks that run on no server."""
     state, forecast = night.state, night.forecast
-    phase = {step.id for step in steps_of_phase(night.plan, state)}
-    words = [word(night, t) for t in state.tasks.values() if t.step in phase]
+    words = [word(night, t) for t in counted(night)]
     over = sum(w in ("done", "skipped") for w in words)
     moved = copies(night)
     running = [m for m in moved if is_running(night, m.task)]
