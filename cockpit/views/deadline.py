@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cockpit.plan.model import Gate, Step
 from cockpit.state.green import go_by
-from cockpit.state.standing import no_return_passed
+from cockpit.state.standing import no_return_ahead, no_return_passed
 from cockpit.units import clock, clock_day, format_countdown, format_duration, format_slack
 from cockpit.views.model import Cell, Line, Night, Tone
 
@@ -66,8 +66,8 @@ def unknown_because(night: Night) -> str:
     return ""
 
 
-def turn_back(night: Night) -> Line:
-    """Until when one can still turn back: computed where it was, else as the plan's gate says it, else nothing."""
+def turn_back(night: Night, *, wide: bool) -> Line:
+    """Until when one can still turn back: computed where it was, else as the plan's gate says it, else until which gate."""
     state, latest = night.state, night.forecast.backout_latest
     if state.outcome is not None:
         return ()
@@ -78,11 +78,20 @@ def turn_back(night: Night) -> Line:
         return (Cell(f"TURN BACK BY {clock(latest, state.utc_offset)}", "warn" if left < 1800 else ""),)
     passed = no_return_passed(night.plan, state)
     if passed:
-        return (Cell(f"no return since {passed}", "dim"),)
+        return (Cell(f"no return since {passed}" if wide else "no return", "dim"),)
     found = next_gate_by(night)
     if found is None:
-        return ()
+        return _way_back(night, wide=wide)
     return (Cell(f"GO BY {clock(found[1], state.utc_offset)}", "warn" if found[1] < night.now else ""),)
+
+
+def _way_back(night: Night, *, wide: bool) -> Line:
+    """Of a plan that has one, while no gate ahead has a time: until a go of no return, else to the end. Not "TURN BACK"
+    without a time: at a glance that is an order."""
+    if not night.forecast.backout_possible:
+        return ()
+    until = no_return_ahead(night.plan, night.state) or "the end"
+    return (Cell(f"WAY BACK until {until}" if wide else "WAY BACK open"),)
 
 
 def next_gate_by(night: Night) -> tuple[Step, float] | None:

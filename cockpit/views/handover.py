@@ -19,7 +19,7 @@ def lines(night: Night, width: int) -> list[Line]:
     """Wrapped to `width`: keys, engine, the deadline, what is under way, open decisions, holds, notes, last
     actions."""
     found: list[Line] = [*_keys(night)]
-    found.append(join([opens(night), finish(night, wide=True), turn_back(night)], " | "))
+    found.append(join([opens(night), finish(night, wide=True), turn_back(night, wide=True)], " | "))
     found += [(Cell(text, "title" if text.endswith(":") else ""),) for text in _texts(night)]
     return [piece for line in found for piece in _wrapped(line, width)]
 

@@ -31,13 +31,14 @@ def _first_rows(night: Night, width: int) -> Iterator[Line]:
     if trouble:
         yield from _troubled_rows(trouble, night, width)
         return
-    who, open_at, back = _who(night, host=True), opens(night), turn_back(night)
+    who, open_at, back = _who(night, host=True), opens(night), turn_back(night, wide=True)
     finish_wide, finish_at = finish(night, wide=True), finish(night, wide=False)
     yield join([who, open_at, finish_wide, back, testing(night)], BAR)
     yield join([who, open_at, finish_wide, back], BAR)
     yield join([who, open_at, finish_at, back], BAR)  # the range goes before that until when one can turn back
     yield join([_who(night, host=False), open_at, finish_at, back], " ")
-    yield join([_mode(night), _clock(night), open_at, finish_at, back], " ")
+    for until in (back, turn_back(night, wide=False)):
+        yield join([_mode(night), _clock(night), open_at, finish_at, until], " ")
     yield join([who, open_at, finish_at], BAR)
     yield join([_who(night, host=False), open_at, finish_at], " ")
     yield join([_mode(night), _clock(night), open_at, finish_at], " ")
@@ -51,7 +52,7 @@ def _troubled_rows(trouble: str, night: Night, width: int) -> Iterator[Line]:
     open_at = opens(night)
     for text in (trouble, _without_session(trouble, night), cut(trouble, max(12, width - 22))):
         alarm = (Cell(text, "bad"),)
-        yield join([alarm, _clock(night), open_at, turn_back(night)], BAR)
+        yield join([alarm, _clock(night), open_at, turn_back(night, wide=False)], BAR)
         yield join([alarm, _clock(night), open_at], BAR)
         yield join([alarm, open_at], BAR)
         yield join([alarm, open_at[:1]], BAR)

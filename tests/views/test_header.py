@@ -197,6 +197,66 @@ def test_answered_gates_show_no_way_back() -> None:
     assert "no return since final-go" in first(story.night(60))
 
 
+WAY_BACK = HEAD + """
+[servers.fs01]
+host = "a"
+[[steps]]
+id = "teardown-ok"
+title = "Ready to tear down"
+gate = { by = "23:30" }
+[[steps]]
+id = "rebuild"
+title = "Rebuild"
+on = "all"
+run = "true"
+[[steps]]
+id = "go-final"
+title = "Ready to finalize"
+gate = { no_return = true }
+[[backout]]
+id = "restore"
+title = "Restore"
+on = "all"
+run = "true"
+"""
+
+
+def gone(story: Story, at: float, gate: str) -> Story:
+    story.begin(at, gate)
+    story.tell(at + 1, e.GateAnswered(gate, "go"), who="lead")
+    story.end(at + 1, gate)
+    return story
+
+
+def test_after_the_last_gate_with_a_time_it_says_until_which_gate_one_can_turn_back() -> None:
+    """It said nothing, while the way back was open for hours."""
+    story = Story(WAY_BACK)
+    assert "GO BY 23:30" in first(story.night(5))
+    gone(story, 10, "teardown-ok")
+    assert "| WAY BACK until go-final" in first(story.night(60))
+    gone(story, 70, "go-final")
+    assert "| no return since go-final" in first(story.night(90))
+    story.tell(100, e.NightEnded("done"))
+    assert "return" not in first(story.night(120)) and "BACK" not in first(story.night(120))
+
+
+def test_no_way_back_is_promised_that_the_plan_does_not_have() -> None:
+    story = gone(Story(WAY_BACK.replace("[[backout]]", "[[steps]]")), 10, "teardown-ok")
+    assert "BACK" not in first(story.night(60))
+    without = Story(WAY_BACK.replace("gate = { no_return = true }", "gate = {}"))
+    assert "WAY BACK until the end" in first(gone(without, 10, "teardown-ok").night(60))
+
+
+@pytest.mark.parametrize("cells", [70, 76, 80, 90, 100, 120])
+@pytest.mark.parametrize("gate", ["go-final", "go-no-go-of-the-board-and-of-the-customer"])
+def test_a_gate_of_any_name_leaves_the_mode_the_finish_and_that_there_is_a_way_back(cells: int, gate: str) -> None:
+    story = gone(Story(WAY_BACK.replace("go-final", gate)), 10, "teardown-ok")
+    for night, way in ((story.night(60), "WAY BACK"), (gone(story, 70, gate).night(90), "no return")):
+        line = first(night, cells)
+        assert line.startswith("LIVE ") and "FIN " in line and way in line, line
+        assert width(line) <= cells
+
+
 def test_the_night_is_shown_on_the_plans_own_clock() -> None:
     night = quiet_night()
     assert night.now == OPENS + 600
