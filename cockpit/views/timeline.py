@@ -27,9 +27,9 @@ def marks(night: Night) -> list[Mark]:
     """In the order of time; where two fall on one cell, the later in this list of importance is drawn over the
     other."""
     state, forecast = night.state, night.forecast
-    found = [Mark(state.opens, "[", "work may start", "dim")]
+    found = [_due(night, state.opens, "[", "work may start", "window opened", "dim")]
     if state.testing is not None:
-        found.append(Mark(state.testing, "T", "testing", ""))
+        found.append(_due(night, state.testing, "T", "testing", "testing was due", ""))
     by = next_gate_by(night)
     if forecast.backout_latest is not None:
         found.append(Mark(forecast.backout_latest, "B", "turn back by", "warn"))
@@ -41,9 +41,14 @@ def marks(night: Night) -> list[Mark]:
         late = forecast.finish > state.closes
         word = "finish" if state.outcome is None else "finished"
         found.append(Mark(forecast.finish, "F", word, "bad" if late else "good"))
-    found.append(Mark(state.closes, "O", "business opens", "strong"))
+    found.append(_due(night, state.closes, "O", "business opens", "opening was due", "strong"))
     found.append(Mark(night.now, "V", "now", "run"))
     return found
+
+
+def _due(night: Night, at: float, glyph: str, ahead: str, past: str, tone: Tone) -> Mark:
+    """An hour of the plan: once it has come it is no longer something to expect, and whether it was kept others say."""
+    return Mark(at, glyph, ahead if night.now < at else past, tone)
 
 
 def lines(night: Night, width: int) -> list[Line]:

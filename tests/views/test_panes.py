@@ -12,7 +12,7 @@ from cockpit.ui.proposals import Target
 from cockpit.views import detail, handover, needs, proofs, timeline, transfers
 from cockpit.views.model import Night
 from cockpit.views.words import draw, text_of, width
-from tests.views.story import HEAD, OPENS, Story, the_night
+from tests.views.story import HEAD, OPENS, SEVEN, Story, the_night
 
 WIDTHS = (60, 80, 120, 200)
 
@@ -166,6 +166,19 @@ def test_the_ruler_shows_until_when_go_makes_sense() -> None:
     story = Story()
     lines = [text_of(line) for line in timeline.lines(story.night(600), 120)]
     assert "G go by (backup-ok) 23:30" in lines[3]
+
+
+def test_an_hour_that_has_come_is_no_longer_ahead() -> None:
+    """Testing that was to begin at five stood there at six as if it were to come."""
+    story = Story(re.sub("(?m)^closes", "testing = 2026-11-28T05:00:00-08:00\ncloses", HEAD) + SEVEN.removeprefix(HEAD))
+
+    def ruler(hours: float) -> str:
+        return text_of(timeline.lines(story.night(hours * 3600), 120)[3])
+
+    assert "work may start 20:00" in ruler(-1)
+    assert "[ window opened 20:00" in ruler(8) and "T testing 05:00" in ruler(8) and "O business opens 09:00" in ruler(8)
+    assert "T testing was due 05:00" in ruler(10) and "O business opens 09:00" in ruler(10)
+    assert "O opening was due 09:00" in ruler(14)
 
 
 def test_hand_over() -> None:
