@@ -13,7 +13,7 @@ from cockpit.units import clock_seconds, format_duration, format_rate, format_si
 from cockpit.views.glyphs import task_mark
 from cockpit.views.logs import harmless, one_line
 from cockpit.views.model import Cell, Line, Night, Tone
-from cockpit.views.now import believed, number, word
+from cockpit.views.now import believed, estimated_left, number, word
 from cockpit.views.proofs import all_checks, mark
 from cockpit.views.steps import span
 from cockpit.views.transfers import eta_words
@@ -76,7 +76,7 @@ def _moves(night: Night, task: Task) -> Iterator[Said]:
         return
     total = f" of {format_size(m.bytes_total)}" if m.bytes_total is not None else ", total not known yet"
     files = f", {plural(m.files_done, 'file')}" if m.files_done is not None else ""
-    left = f", {eta_words(m, night.now, span=True)}" + (" left" if m.eta else "")
+    left = f", {eta_words(m, night.now, estimated_left(night, task.id), span=True)}" + (" left" if m.eta else "")
     verb = "Moved" if task.kind == "copy" else "Read"
     yield f"{verb}: {format_size(m.bytes_done)}{total}{files} ({_phase(m)}){left if task.ended is None else ''}", "run"
     rates = [(name, rate) for name, rate in (("now", m.rate), ("1 min", m.rate_1m), ("10 min", m.rate_10m)) if rate is not None]

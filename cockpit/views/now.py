@@ -48,6 +48,27 @@ def share(night: Night, m: TransferNow) -> float | None:
     return min(found, 0.999) if found is not None and is_running(night, m.task) else found
 
 
+def left(night: Night, task_id: str) -> tuple[float, bool] | None:
+    """Seconds that a running task has left, and whether they are measured or the plan's estimate gives them. None where
+    nobody knows."""
+    moving = night.forecast.transfers.get(task_id)
+    if moving is not None and moving.eta and is_running(night, task_id) and task_id not in night.state.paused:
+        return moving.eta, True
+    seconds = estimated_left(night, task_id)
+    return (seconds, False) if seconds is not None else None
+
+
+def estimated_left(night: Night, task_id: str) -> float | None:
+    """What the plan's estimate leaves of a running task. None where that says nothing: what should move stands still, the
+    estimate is over, or nobody has estimated the bytes."""
+    end, moving = night.forecast.ends.get(task_id), night.forecast.transfers.get(task_id)
+    if not is_running(night, task_id) or end is None or end - night.now < 1:
+        return None
+    task = night.state.tasks[task_id]
+    guessed = (moving is not None or task.kind == "copy") and chart(night.plan).steps[task.step].estimate is None
+    return None if guessed or (moving is not None and moving.stalled_since is not None) else end - night.now
+
+
 def steps_of_phase(plan: Plan, state: State) -> tuple[Step, ...]:
     """The steps that the numbers on the screen count: the backout's once it has begun."""
     return plan.backout if state.backout else plan.steps

@@ -20,6 +20,7 @@ from cockpit.views.now import (
     counted,
     current,
     is_running,
+    left,
     number,
     numbers,
     proof_counts,
@@ -131,16 +132,13 @@ def _numbers(night: Night, task: Task) -> dict[str, Cell]:
 def _left(night: Night, task: Task) -> tuple[Cell, Cell]:
     """Of the step that the row shows. "~" before a time left that only an estimate gives; blank where nobody
     knows."""
-    state, end = night.state, night.forecast.ends.get(task.id)
+    offset, found = night.state.utc_offset, left(night, task.id)
     if word(night, task) in ("done", "skipped") and task.ended is not None:
-        return Cell(""), Cell(clock(task.ended, state.utc_offset))
-    moving = night.forecast.transfers.get(task.id)
-    blank = Cell(UNKNOWN, "dim")
-    if word(night, task) != "running" or end is None or (moving is not None and moving.stalled_since is not None):
-        return blank, blank
-    measured = moving is not None and moving.eta is not None
-    left = format_duration(max(0.0, end - night.now))
-    return Cell(left if measured else f"~{left}"), Cell(clock(end, state.utc_offset))
+        return Cell(""), Cell(clock(task.ended, offset))
+    if found is None:
+        return Cell(UNKNOWN, "dim"), Cell(UNKNOWN, "dim")
+    seconds, measured = found
+    return Cell(f"{'' if measured else '~'}{format_duration(seconds)}"), Cell(clock(night.now + seconds, offset))
 
 
 def _done(night: Night, task: Task) -> str:

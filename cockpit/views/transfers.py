@@ -1,5 +1,5 @@
-"""What moves: bytes, total, the rate now, over one and ten minutes, its trend, and a time left that is measured, with its
-range, or says why not."""
+"""What moves: bytes, total, the rate now, over one and ten minutes, its trend, and a time left: measured, with its range,
+else the plan's estimate and marked as one, else why there is none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cockpit.state.standing import queue
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
 from cockpit.views.glyphs import PAUSED
 from cockpit.views.model import Cell, Column, Night, Row, Table
-from cockpit.views.now import believed, copies, is_running, share, word
+from cockpit.views.now import believed, copies, estimated_left, is_running, share, word
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
@@ -106,13 +106,15 @@ def _state(night: Night, m: TransferNow, trusted: bool, *, roomy: bool) -> Cell:
     return Cell(f">{name} {percent(m.phase_share)}".rstrip() if roomy else f">{name}", "run")
 
 
-def eta_words(m: TransferNow, now: float, *, span: bool = False) -> str:
-    """ "4m12", "measuring", "stalled 2m10", or the phase that has nothing to measure; never a guess. span: "4m12 (-6m)",
-    with the time in which nine of ten such transfers would end."""
+def eta_words(m: TransferNow, now: float, estimated: float | None = None, *, span: bool = False) -> str:
+    """ "4m12", "~1h59" that only the plan's estimate gives, "measuring" where it gives none, "stalled 2m10", or the phase
+    that has nothing to measure. span: "4m12 (-6m)", with the time in which nine of ten such transfers would end."""
     if m.stalled_since is not None:
         return f"stalled {format_duration(now - m.stalled_since)}"
     if m.phase == "sync" or m.eta == 0:
         return "verifying" if m.phase == "verify" else "syncing"
+    if m.eta is None and estimated is not None:
+        return f"~{format_duration(estimated)}{' by estimate' if span else ''}"
     if m.eta is None:
         return "measuring"
     late = f" (–{_coarse(m.eta_p90)})" if span and m.eta_p90 is not None else ""
@@ -133,7 +135,7 @@ def _eta(night: Night, m: TransferNow, trusted: bool, *, wide: bool) -> Cell:
         return Cell(UNKNOWN, "dim")
     if m.task in night.state.paused:
         return Cell(_by(night, m.task), "warn")
-    text = eta_words(m, night.now, span=wide)
+    text = eta_words(m, night.now, estimated_left(night, m.task), span=wide)
     if wide and m.eta:
         text = f"{text} at {clock(night.now + m.eta, night.state.utc_offset)}"
     return Cell(text, "warn" if m.stalled_since is not None else "")

@@ -9,7 +9,7 @@ import pytest
 from cockpit.journal import events as e
 from cockpit.ui.acts import propose
 from cockpit.ui.proposals import Target
-from cockpit.views import detail, handover, needs, proofs, timeline, transfers
+from cockpit.views import detail, handover, needs, proofs, servers, timeline, transfers
 from cockpit.views.model import Night
 from cockpit.views.words import draw, text_of, width
 from tests.views.story import HEAD, OPENS, SEVEN, Story, the_night
@@ -35,11 +35,27 @@ def test_transfers_measured_and_stalled() -> None:
     assert transfers.table(the_night().night(1500), 80).title == "3 of at most 4 transfers, 290 MB/s"
 
 
-def test_a_transfer_just_begun_is_measuring() -> None:
+def test_a_transfer_just_begun_has_the_time_left_that_its_server_has() -> None:
+    """It said "measuring", and the servers' pane the estimate's "~1h59", of the same copy."""
     story = Story()
     story.begin(1, "copy-out@fs01")
     story.moved(2, "copy-out@fs01", 0, None, "scan")
-    assert find(pane(transfers.table(story.night(3), 80), 80), "copy-out").endswith("measuring")
+    assert both(story.night(3)) == ("~1h59", "~1h59")
+    assert find(pane(transfers.table(story.night(3), 120), 120), "copy-out").rstrip().endswith("~1h59 by estimate")
+    story.hear(7200)
+    story.moved(7200, "copy-out@fs01", 0, None, "scan")
+    assert both(story.night(7200.5)) == ("measuring", "--"), "half a second before its estimate ends"
+    guess = Story(SEVEN.replace('estimate = "2h"', ""))
+    guess.begin(1, "copy-out@fs01")
+    guess.moved(2, "copy-out@fs01", 0, None, "scan")
+    assert both(guess.night(3)) == ("measuring", "--"), "nobody has estimated it"
+
+
+def both(night: Night) -> tuple[str, str]:
+    """What the transfers' pane and the servers' pane say is left of fs01's copy."""
+    table = servers.table(night, 80)
+    left = next(i for i, c in enumerate(table.columns) if c.title == "LEFT")
+    return find(pane(transfers.table(night, 80), 80), "copy-out").split()[-1], table.rows[0].cells[left].text
 
 
 def test_a_stale_servers_transfer_has_no_rate() -> None:
