@@ -47,10 +47,11 @@ def problems_report(path: str, problems: Iterable[Problem]) -> dict[str, Any]:
 
 def check_lines(plan: Plan, started: float) -> list[str]:
     """The schedule as a technician reads it, on the plan's own clock: a line for the tasks of a step that are alike, what they
-    wait for below it; then what decides the finish, which is the last line."""
+    wait for below it; then what its marks mean and what decides the finish, which is the last line."""
     made, window, needs = schedule(plan, started), hours(plan.window, started), _NeedWords(plan)
     lines = [f"{plan.name}: {len(plan.steps)} steps, {len(made.tasks)} tasks, {len(plan.servers)} servers", ""]
-    wide = max(len(step.id) for step in (*plan.steps, *plan.backout))
+    wide = max(len("STEP"), *(len(step.id) for step in (*plan.steps, *plan.backout)))
+    lines.append(f"  {'STEP':<{wide}}  {'START':<8} {'END':<8} {'TAKES':>6}  {'KIND':<6}  ON")
     for step in plan.steps:
         lines += _step_lines(step, made, window, needs, wide)
     lines += _from_here(plan)
@@ -59,9 +60,18 @@ def check_lines(plan: Plan, started: float) -> list[str]:
         for step in plan.backout:
             lines.append(f"  {step.id:<{wide}}  {step.kind:<6}  {_several(step.servers)}".rstrip())
             lines += _needs_lines(sorted({needs.of(step, server) for server in step.servers or (None,)}), wide)
+    lines += ["", *_marks(made, window)]
     lines += ["", *_wrapped("critical path: ", " > ".join(made.critical) or "nothing")]
-    lines.append(f"finish {_clock(made.finish, window)}, closes {_clock(window.closes, window)}: {_slack(made.slack)}")
-    return lines
+    finish, closes = _clock(made.finish, window).rstrip(), _clock(window.closes, window).rstrip()
+    return [*lines, f"finish {finish}, closes {closes}: {_slack(made.slack)}"]
+
+
+def _marks(made: Schedule, window: Hours) -> Iterable[str]:
+    """What "*" means, and "+1d" where a day stands at all."""
+    yield "* is on the critical path: what begins or ends later there moves the finish"
+    at = [window.closes, *(hour for times in made.tasks.values() for hour in times)]
+    if any("d" in _clock(hour, window) for hour in at):
+        yield "+1d is a day after the one on which the window opens, -1d a day before it"
 
 
 def _from_here(plan: Plan) -> Iterable[str]:

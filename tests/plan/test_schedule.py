@@ -135,9 +135,21 @@ def test_the_lines_show_hours_on_the_plan_s_own_clock() -> None:
     assert "1h00 too late" in check_lines(late, OPENS)[-1]
 
 
+def test_the_columns_have_headings_and_the_marks_a_meaning() -> None:
+    """A "*" and "05:16+1d" stood there unexplained."""
+    lines = check_lines(loads(HEAD + run("one", '"a"', 10), "x"), OPENS)
+    row = next(line for line in lines if line.startswith("* one"))
+    for title, said in (("STEP", "one"), ("START", "20:00"), ("END", "20:10"), ("KIND", "run"), ("ON", "a")):
+        assert row[lines[2].index(title):].startswith(said), title
+    assert any(line.startswith("* is on the critical path") for line in lines)
+    assert any(line.startswith("+1d is a day after") for line in lines) and "finish 20:10, closes 09:00+1d" in lines[-1]
+    short = loads(HEAD.replace("28T09:00", "27T23:00") + run("one", '"a"', 10), "x")
+    assert not any("+1d" in line for line in check_lines(short, OPENS))
+
+
 def listed(steps: str, count: int) -> list[str]:
-    """The first lines that stand below the head, without their hours."""
-    lines = check_lines(loads(HEAD + "[limits]\ntransfers = 2\n" + steps, "x"), OPENS)[2:][:count]
+    """The first lines that stand below the headings, without their hours."""
+    lines = check_lines(loads(HEAD + "[limits]\ntransfers = 2\n" + steps, "x"), OPENS)[3:][:count]
     return [" ".join(w for w in line.split() if not re.fullmatch(r"\d\d:\d\d|\d+[smh]\d*", w)) for line in lines]
 
 
