@@ -57,7 +57,8 @@ def told(problem: Exception) -> tuple[int, str]:
 
     match problem:
         case PlanProblems():
-            return MEND, f"{problem}\n{len(problem.problems)} problem(s); nothing was started."
+            count = len(problem.problems)
+            return MEND, f"{problem}\n{count} problems; nothing runs from a plan that has one" if count > 1 else str(problem)
         case SessionProblem() | JournalProblem() | AmendRefused():
             return MEND, str(problem)
         case EngineFailed():

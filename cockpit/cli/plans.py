@@ -18,6 +18,8 @@ from cockpit.plan.reader import load
 from cockpit.units import format_duration
 
 SSH_CONFIG = "~/.ssh/config"
+OTHERWISE = ("nothing was written. Leave --from-ssh-config away and write the servers into the plan, "
+             "or take them from an Ansible inventory with --from-inventory FILE")
 
 
 @click.command("check", epilog="Example: cockpit check night.toml --json | jq '.critical'")
@@ -87,7 +89,10 @@ def _servers(from_config: bool, inventory: Path | None) -> list[Server]:
 
 
 def _configured(path: Path) -> list[Server]:
-    servers = from_ssh_config(path)
+    try:
+        servers = from_ssh_config(path)
+    except InventoryProblem as problem:
+        raise InventoryProblem(f"{problem}; {OTHERWISE}") from None
     if not servers:
-        raise InventoryProblem(f"{path} names no host (patterns are passed over); nothing was written")
+        raise InventoryProblem(f"{path} names no host (patterns are passed over); {OTHERWISE}")
     return servers
