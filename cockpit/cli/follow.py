@@ -81,7 +81,8 @@ def _needs_person(session: SessionDir, state: State) -> int:
     for name, server in state.servers.items():
         if shut_out(state, name):
             click.echo(f"needs a person: {name}: {server.text}", err=True)
-    click.echo(f"the engine goes on; cockpit attach {session.id}, or cockpit do {session.id} answer ID --value ANSWER", err=True)
+    click.echo(f"the engine goes on; cockpit attach {session.id}, or cockpit status {session.id} with the commands to answer",
+               err=True)
     return PERSON
 
 

@@ -14,7 +14,7 @@ from cockpit.ui.dialogs import Choice, Question, Reason
 from cockpit.ui.proposals import NotNow, Proposal, Target, describe, why_of, word_of
 from cockpit.units import clock, clock_day
 from cockpit.views.model import Night
-from cockpit.views.needs import question
+from cockpit.views.needs import question, reasoned
 from cockpit.views.now import proof_counts
 from cockpit.views.words import plural
 
@@ -36,7 +36,6 @@ _PROMPT_WORDS = {
 }
 _ASKED = {"input": "Something the night has to know", "secret": "A secret", "sudo": "Password for sudo", "password": "Password",
           "passphrase": "Passphrase of a key", "host-key": "Host key", "lock": "Another session's lock"}
-_REASONED = {"skip", "no-go", "backout", "drop", "accept"}
 _NAMED = {"go", "no-go", "backout"}
 
 
@@ -93,7 +92,7 @@ def _choices(prompt: Prompt, owed: Sequence[str]) -> tuple[Choice, ...]:
 
 
 def _reason(prompt: Prompt, value: str) -> Reason:
-    if value in _REASONED or prompt.kind == "unknown":
+    if reasoned(prompt.kind, value):
         return "required"
     return "optional" if value in _NAMED or prompt.kind == "undo" else "none"
 

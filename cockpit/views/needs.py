@@ -20,6 +20,12 @@ from cockpit.views.model import Cell, Column, Night, Row, Table, Tone
 from cockpit.views.words import plural
 
 VERBS = ("failed", "was ", "stood ")  # how a text goes on that has the task for its subject
+REASONED = ("skip", "no-go", "backout", "drop", "accept")
+
+
+def reasoned(kind: str, answer: str) -> bool:
+    """Whether a question of this kind is answered so only with a reason."""
+    return answer in REASONED or kind == "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ HINTS = {
     "loss": "go on without what is named, or cancel the copy",
     "lock": "another session's lock: take it or leave it",
 }
+WORDS = {"gate": ("go", "no-go"), "manual": ("done",), "start": ("start",)}  # of a task that waits while no prompt says so
 
 
 def items(night: Night) -> list[Need]:
@@ -117,7 +124,7 @@ def _unasked(night: Night) -> Iterator[Need]:
         if standing.word == "waiting" and not standing.why.startswith("for the input"):
             kind = "start" if "start" in standing.why else "gate" if task.kind == "gate" else "manual"
             yield Need(task_id, kind, f"{task.title}, waits {standing.why}", task.started, task_id, task.server,
-                       hint=HINTS[kind])
+                       WORDS[kind], HINTS[kind])
         elif task.state == FAILED and _holds(night, task.step):
             error = task.attempt.error if task.attempt and task.attempt.error else "failed"
             yield Need(task_id, "failed", f"failed: {one_line(error)}", task.ended, task_id, task.server,

@@ -5,6 +5,7 @@ Times are RFC 3339 in UTC, durations seconds, sizes bytes; what is not known is 
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any
 
 from cockpit.plan.model import split_task
@@ -60,18 +61,24 @@ def lines(night: Night, width: int = 100) -> list[str]:
 
 
 def _asked(night: Night, width: int) -> list[str]:
-    """What needs a person, with the ids that `cockpit do` takes: these are never cut."""
+    """What needs a person, and below each the commands that answer it: never cut nor parted, since they are pasted."""
     found = [""] if (open_ := needs.items(night)) else []
     for need in open_:
         age = format_duration(night.now - need.since) if need.since is not None else ""
-        what = "alarm" if need.alarm else " / ".join(need.choices)
-        found.append(f"[{need.number}] {age:>6}  {need.key}  {what}".rstrip())
+        found.append(f"[{need.number}] {age:>6}  {need.key}{'  alarm' if need.alarm else ''}")
         found += [f"{'':12}{line}" for line in wrap(need.sentence, width - 12)]
-    if any(not need.alarm for need in open_):
-        found.append(f"answered with: cockpit do {night.state.session} answer ID --value ANSWER")
-    if any(need.alarm for need in open_):
-        found.append(f"an alarm is seen with: cockpit do {night.state.session} ack ID")
+        found += [f"{'':12}{command}" for command in _commands(night.state.session, need)]
     return found
+
+
+def _commands(session: str, need: needs.Need) -> list[str]:
+    """One for each answer. What is typed, a secret above all, is asked for by the command; of a reason there is the place,
+    which is refused as long as it is empty where there must be one."""
+    do, key = f"cockpit do {quote(session)}", quote(need.key)
+    if need.alarm:
+        return [f"{do} ack {key}"]
+    whys = {value: " --why ''" if needs.reasoned(need.kind, value) else "" for value in need.choices}
+    return [f"{do} answer {key} --value {quote(value)}{why}" for value, why in whys.items()] or [f"{do} answer {key}"]
 
 
 def _time(at: float | None) -> str | None:

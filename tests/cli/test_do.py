@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import threading
@@ -67,6 +68,13 @@ def test_an_engine_that_takes_no_requests_was_not_asked(cockpit: Cockpit, night:
         listening.listen(0)
         first.connect(os.fspath(path))
         assert "was not asked" in refused(cockpit, f"do {night} done look", 3)
+
+
+def test_what_status_gives_to_paste_answers_what_waits(cockpit: Cockpit, night: str) -> None:
+    (command,) = [line for line in cockpit("status", night).stdout.splitlines() if "cockpit do" in line]
+    cockpit(*shlex.split(command)[1:])
+    cockpit.needs("manual-bye")
+    assert cockpit.states(night)["look"] == "done"
 
 
 UNKNOWN = {

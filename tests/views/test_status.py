@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 
+from cockpit.journal import events as e
 from cockpit.views.status import lines, status
 from tests.views.story import Story, the_night
 
@@ -82,11 +84,30 @@ def test_for_a_person() -> None:
     assert said[-1] == "2 of 14 checks pass and are fresh, 12 not tested"
 
 
-def test_what_needs_a_person_is_said_with_the_id_that_do_takes() -> None:
-    night = the_night().night(1500)
-    said = lines(night, 60)
-    for need in status(night)["needs_you"]:
-        assert any(f"  {need['id']}  " in line for line in said), "an id is never cut"
-    assert any("p1  retry / skip / drop" in line for line in said)
-    assert "answered with: cockpit do 20261127-2000-seven answer ID --value ANSWER" in said
-    assert any(line.endswith("  alarm") for line in said) and "ack ID" in said[-3]
+def test_what_needs_a_person_is_said_with_the_commands_that_answer_it() -> None:
+    """They had to be put together from an id in one line, a word in another and a pattern at the end."""
+    said = lines(the_night().night(1500), 60)
+    do = "            cockpit do 20261127-2000-seven"
+    assert f"{do} answer p1 --value retry" in said and f"{do} answer p1 --value skip --why ''" in said
+    alarm = next(n["id"] for n in status(the_night().night(1500))["needs_you"] if n["alarm"])
+    assert f"{do} ack {shlex.quote(alarm)}" in said and any(line.endswith(f"{alarm}  alarm") for line in said)
+
+
+def test_a_command_to_paste_is_one_word_for_the_shell_where_it_must_be_and_tells_no_secret() -> None:
+    story = Story()
+    story.tell(10, e.PromptOpened("key fs01; reboot", "loss", "Go on?", None, "fs01", ["go on", "cancel"]))
+    story.tell(20, e.PromptOpened("input-sudo", "secret", "sudo", secret=True))
+    said = [shlex.split(line)[3:] for line in lines(story.night(60), 60) if line.lstrip().startswith("cockpit do")]
+    assert said == [["answer", "key fs01; reboot", "--value", "go on"], ["answer", "key fs01; reboot", "--value", "cancel"],
+                    ["answer", "input-sudo"]]
+
+
+def test_a_task_that_waits_while_no_prompt_says_so_is_answered_by_its_own_id() -> None:
+    story = Story()
+    every = [f"inventory@{n}" for n in story.plan.servers]
+    story.begin(10, *every)
+    story.end(300, *every)
+    story.begin(310, "backup-ok")
+    said = [line.strip() for line in lines(story.night(400), 60)]
+    assert "cockpit do 20261127-2000-seven answer backup-ok --value go" in said
+    assert "cockpit do 20261127-2000-seven answer backup-ok --value no-go --why ''" in said
