@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import getpass
 import os
 import sys
@@ -11,6 +10,7 @@ import click
 
 from cockpit.cli.errors import MEND, plainly, stop
 from cockpit.cli.numbers import Between
+from cockpit.garbage import seldom
 from cockpit.journal.lease import SessionDir
 
 
@@ -28,12 +28,9 @@ def needs_terminal(instead: str) -> None:
         stop(MEND, f"TERM is {name!r}, in which no full screen can be drawn: log in with a terminal, or start tmux; {instead}")
 
 
-SELDOM = 50_000  # new objects between two looks for garbage; Python's 700 make a sixth of opening a screen out of looking
-
-
 def show(session: SessionDir, *, who: str, read_only: bool = False) -> int:
     """The screen, until it is left. The exit code: 0, also when the night has failed meanwhile; else it could not be shown."""
-    gc.set_threshold(SELDOM)
+    seldom()
     from cockpit.ui.app import run_ui  # Textual takes 0.2 s to import, which a headless command need not pay
 
     return run_ui(session.path, who=who, read_only=read_only)
@@ -67,6 +64,7 @@ def watch(session: str | None) -> None:
 def replay(session: str | None, at: str | None, speed: float) -> None:
     """The same screens, from the journal alone."""
     needs_terminal("cockpit log and cockpit report tell the same")
+    seldom()
     from cockpit.ui.app import run_replay
 
     raise SystemExit(run_replay(SessionDir.find(session).path, at=at, speed=speed))

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from cockpit.engine.start import run_engine
+from cockpit.garbage import seldom
 from cockpit.journal.lease import SessionDir, SessionProblem
 from cockpit.journal.schema import JournalProblem
 
@@ -21,7 +22,7 @@ def main() -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal must not end the night
     secrets = json.loads(sys.stdin.buffer.read() or b"{}")
     gc.freeze()  # what was imported stays: looked through at each collection, it would cost more than all that comes
-    gc.set_threshold(20_000, 50, 10)
+    seldom()
     try:
         asyncio.run(run_engine(SessionDir(Path(sys.argv[1])), secrets, take_over="--take-over" in sys.argv[2:]))
     except (SessionProblem, JournalProblem) as refused:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import time
 
+from cockpit.garbage import seldom
+
 EVERY, ALL_EVERY = 2.0, 600.0  # s between two looks at what is new, and at all there is
 MOST = 200_000  # new objects at which Python looks all the same: nobody may be there to be quiet
 
@@ -22,7 +24,7 @@ class Tidy:
     def start(self) -> None:
         """What the program itself consists of stays."""
         gc.freeze()
-        gc.set_threshold(MOST, 50, 10)
+        seldom(MOST)
 
     def look(self) -> None:
         if time.monotonic() - self._all < ALL_EVERY:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
 
+import pytest
+
+from cockpit.cli import screens
+from cockpit.garbage import SELDOM
+from cockpit.ui import app
 from tests.cli.test_two import shown
 from tests.night.sessions import Cockpit
 from tests.ui.terminal import terminal
@@ -17,6 +23,26 @@ def gone(pid: int) -> bool:
         return not Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return True
+
+
+@pytest.mark.parametrize(("command", "opener"), [("attach", "run_ui"), ("watch", "run_ui"), ("replay", "run_replay")])
+def test_a_screen_is_not_opened_among_looks_for_garbage(
+    cockpit: Cockpit, night: str, monkeypatch: pytest.MonkeyPatch, command: str, opener: str,
+) -> None:
+    """Replay did without: a sixth of its opening went into looking."""
+    before, seen = gc.get_threshold(), list[int]()
+
+    def opened(*_: object, **__: object) -> int:
+        seen.append(gc.get_threshold()[0])
+        return 0
+
+    monkeypatch.setattr(screens, "needs_terminal", lambda _: None)
+    monkeypatch.setattr(app, opener, opened)
+    try:
+        cockpit(command, night)
+    finally:
+        gc.set_threshold(*before)
+    assert seen == [SELDOM]
 
 
 def test_an_engine_that_no_longer_answers_is_taken_over(cockpit: Cockpit, night: str) -> None:
