@@ -1,5 +1,5 @@
-"""What moves: bytes, total, the rate now, over one and ten minutes, its trend, and a time left: measured, with its range,
-else the plan's estimate and marked as one, else why there is none."""
+"""What moves: bytes, total, the rate now, over one and ten minutes, its trend, and a time left that is measured, with its
+range, or says why not."""
 
 from __future__ import annotations
 
@@ -107,16 +107,14 @@ def _state(night: Night, m: TransferNow, trusted: bool, *, roomy: bool) -> Cell:
 
 
 def eta_words(m: TransferNow, now: float, estimated: float | None = None, *, span: bool = False) -> str:
-    """ "4m12", "~1h59" that only the plan's estimate gives, "measuring" where it gives none, "stalled 2m10", or the phase
-    that has nothing to measure. span: "4m12 (-6m)", with the time in which nine of ten such transfers would end."""
+    """ "4m12", "measuring", "stalled 2m10", or the phase that has nothing to measure; never a guess. span: "4m12 (-6m)", with
+    the time in which nine of ten such transfers would end, or "measuring (~1h59)", with what the plan's estimate leaves."""
     if m.stalled_since is not None:
         return f"stalled {format_duration(now - m.stalled_since)}"
     if m.phase == "sync" or m.eta == 0:
         return "verifying" if m.phase == "verify" else "syncing"
-    if m.eta is None and estimated is not None:
-        return f"~{format_duration(estimated)}{' by estimate' if span else ''}"
     if m.eta is None:
-        return "measuring"
+        return "measuring" + (f" (~{format_duration(estimated)})" if span and estimated is not None else "")
     late = f" (–{_coarse(m.eta_p90)})" if span and m.eta_p90 is not None else ""
     return format_duration(m.eta) + late
 

@@ -35,13 +35,13 @@ def test_transfers_measured_and_stalled() -> None:
     assert transfers.table(the_night().night(1500), 80).title == "3 of at most 4 transfers, 290 MB/s"
 
 
-def test_a_transfer_just_begun_has_the_time_left_that_its_server_has() -> None:
-    """It said "measuring", and the servers' pane the estimate's "~1h59", of the same copy."""
+def test_a_transfer_just_begun_is_measuring_and_has_its_servers_estimate_beside_it() -> None:
+    """It said "measuring" alone, and the servers' pane the estimate's "~1h59", of the same copy."""
     story = Story()
     story.begin(1, "copy-out@fs01")
     story.moved(2, "copy-out@fs01", 0, None, "scan")
-    assert both(story.night(3)) == ("~1h59", "~1h59")
-    assert find(pane(transfers.table(story.night(3), 120), 120), "copy-out").rstrip().endswith("~1h59 by estimate")
+    assert both(story.night(3)) == ("measuring", "~1h59")
+    assert find(pane(transfers.table(story.night(3), 120), 120), "copy-out").rstrip().endswith("measuring (~1h59)")
     story.hear(7200)
     story.moved(7200, "copy-out@fs01", 0, None, "scan")
     assert both(story.night(7200.5)) == ("measuring", "--"), "half a second before its estimate ends"
