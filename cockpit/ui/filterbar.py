@@ -57,6 +57,8 @@ class FilterBar(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        if self._pane is not None:
+            self._pane.filter_kept()
         self._close()
 
     def on_key(self, event: events.Key) -> None:

@@ -6,14 +6,16 @@ ones on the screen.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from rich.cells import cell_len
 
 from cockpit.journal.clock import Clock
 from cockpit.journal.reader import LogFilter, LogView, Reader
-from cockpit.journal.records import Stream
 from cockpit.ui.actions import bindings
+from cockpit.ui.logfilter import parse_filter, title
+from cockpit.ui.logsearch import SLICE, Search, Way, way
 from cockpit.ui.painting import Drawn
 from cockpit.ui.pane import Pane
 from cockpit.views import logs
@@ -21,9 +23,6 @@ from cockpit.views.model import Cell, Night
 from cockpit.views.words import CUT
 
 SIDEWAYS = 20  # cells that one press of left or right moves
-STREAMS: dict[str, Stream] = {"out": "out", "err": "err", "note": "note"}
-LOOK = 2_000  # lines read at a time while searching
-LOOK_AT_MOST = 400_000  # lines searched by one key press, so that the screen never stands still for long
 
 
 class LogPane(Pane):
@@ -40,42 +39,42 @@ class LogPane(Pane):
         self._following = True
         self._seen = 0  # lines there were when following ended
         self._server: str | None = None  # the server that the screen speaks of
-        self._wanted = ""  # text to look for, in lower case
-        self._found: int | None = None  # number of the line where it was found last
+        self._search = Search()
 
     # --- what is shown
 
     def show(self, night: Night) -> None:
-        self.night = night
+        first, self.night = self.night is None, night
+        if first:
+            self._open()  # only now are the names in a filter known that was left here
         self._count = self._view.count(self._clock.until())
         self.paint()
 
     def speak_of(self, server: str | None) -> None:
-        """Without a filter of its own the log is that of the selected server (None: of all)."""
+        """Where its filter names no place the log is that of the selected server (None: of all)."""
         if server != self._server:
             self._server = server
-            if not self.filter_text:
-                self._aim()
+            self._aim()
 
     def set_filter(self, text: str) -> None:
         self.filter_text = text
         self._aim()
 
     def _aim(self) -> None:
-        """Look at other lines: from their end, since a line number means nothing in another filter."""
-        self._view = self._reader.log(self._filter())
-        self._following = True
+        """Other lines are looked at from their end, since a line number means nothing in another filter."""
         if self.night is not None:
+            self._following = self._open() or self._following
             self.show(self.night)
 
-    def _filter(self) -> LogFilter:
-        """Servers, steps and streams are filtered for; what is left of the words is what `n` looks for."""
-        self._wanted = self.filter_text.lower()
-        if not self.filter_text:
-            return LogFilter(server=self._server)
-        found, rest = parse_filter(self.filter_text, self.night)
-        self._wanted = rest.lower()
-        return found
+    def _open(self) -> bool:
+        """Servers, steps and streams are filtered for, what is left of the words is looked for. Whether the lines are others."""
+        wanted, words = parse_filter(self.filter_text, self.night, self._server)
+        others = wanted != self._view.filter
+        if others:
+            self._view = self._reader.log(wanted)
+        if others or words != self._search.words:
+            self._search = Search(words)
+        return others
 
     def _last_first(self) -> int:
         return max(0, self._count - self._room)
@@ -90,23 +89,33 @@ class LogPane(Pane):
         return max(1, self.size.height - 1)
 
     def heading(self) -> str:
-        return f"log {self._server or 'of all servers'}" if not self.filter_text else "log"
+        return title(self._view.filter)
+
+    def sought(self) -> str:
+        return ": ".join(filter(None, [super().sought(), self._search.verdict(self._count)]))
 
     def aside(self) -> str:
         total = f"{self._count:,} lines"
         if self._following:
             return f"{total} (follow)"
+        return ", ".join(filter(None, [f"line {self._top + 1:,} of {total}", self._news()]))
+
+    def brief(self) -> str:
+        return "(follow)" if self._following else self._news() or f"line {self._top + 1:,}"
+
+    def _news(self) -> str:
         new = self._count - self._seen
-        return f"line {self._top + 1:,} of {total}" + (f", +{new:,} new, G resumes" if new else "")
+        return f"+{new:,} new, G resumes" if new else ""
 
     def lines(self, width: int, height: int) -> list[Drawn]:
         out = [self.title_line(width)]
         if self.night is None:
             return out
+        found, words = self._search.found, self._search.words
         offset, several = self.night.state.utc_offset, self._view.filter.task is None
         for n, line in enumerate(self._view.lines(self._top, self._room, self._clock.until()), start=self._top):
-            cells = _from(logs.line(line, offset, task=several), self._left)
-            out.append(Drawn((Cell(CUT if self._left else " ", "dim"), *cells), "resting" if n == self._found else ""))
+            cells = _from(logs.line(line, offset, task=several, sought=words), self._left)
+            out.append(Drawn((Cell(CUT if self._left else " ", "dim"), *cells), "resting" if n == found else ""))
         if len(out) == 1:
             out.append(Drawn((Cell(" no output yet", "dim"),)))
         return out
@@ -116,39 +125,69 @@ class LogPane(Pane):
 
     # --- searching
 
+    def filter_kept(self) -> None:
+        """To the nearest match: backwards from an end that is followed, else on from the line on top and then back."""
+        at = self._count if self._following else self._top
+        back, on = self._way(at - 1, -1), self._way(at, 1)
+        self._look("", *((back, on) if self._following else (on, back)))
+
     def step_match(self, direction: int) -> bool:
-        """Puts the next line that holds the wanted text on the screen; says so when there is none near."""
-        if not self._wanted:
+        """From the match that is seen to the next, else from what is seen; says so when there is none."""
+        search = self._search
+        if not search.words:
             return False
-        start = (self._found if self._found is not None else self._top) + direction
-        found = self._search(start, direction)
-        if found is not None:
-            self._found = found
-            self._go(found - self._room // 2)
-        else:
-            self.post_message(self.Said(f"No {'further' if direction > 0 else 'earlier'} line with {self._wanted!r}."))
+        if search.found is None and not search.looking:
+            self.filter_kept()
+        elif search.found is not None:
+            seen = self._sees(search.found)
+            start = search.found + direction if seen else self._top if direction > 0 else self._top + self._room - 1
+            none = f"No {'further' if direction > 0 else 'earlier'} line with {search.words!r}."
+            self._look(none, self._way(start, direction))
         return True
 
-    def _search(self, start: int, direction: int) -> int | None:
-        until = self._clock.until()
-        wanted = self._wanted.encode()
-        for _ in range(LOOK_AT_MOST // LOOK):
-            first = start if direction > 0 else max(0, start - LOOK + 1)
-            page = self._view.lines(first, LOOK if direction > 0 else start - first + 1, until)
-            hits = [first + i for i, line in enumerate(page) if wanted in line.text.lower()]
-            if hits:
-                return hits[0] if direction > 0 else hits[-1]
-            start = first + len(page) if direction > 0 else first - 1
-            if not page or start < 0:
-                return None
-        return None
+    def _way(self, start: int, direction: int) -> Way:
+        return way(self._view, self._clock.until(), self._search.words, start, direction)
+
+    def _look(self, none: str, *ways: Way) -> None:
+        """What is near is found at once; the rest of a long log is looked through beside the keys."""
+        search = self._search
+        if search.words:
+            search.begin(*ways)
+            self._look_on(search, none)
+            if search.looking:
+                self.run_worker(self._look_through(search, none), group="search", exclusive=True)
+
+    async def _look_through(self, search: Search, none: str) -> None:
+        while search.looking and search is self._search:
+            await asyncio.sleep(SLICE / 4)
+            self._look_on(search, none)
+
+    def _look_on(self, search: Search, none: str) -> None:
+        line = search.go_on()
+        if line is not None:
+            self._stay()
+            if not self._sees(line):
+                self._go(line - self._room // 2)
+        elif not search.looking and search.found is None:
+            search.none_in = self._count
+        elif not search.looking:
+            self.post_message(self.Said(none))
+        self.paint()
+
+    def _sees(self, line: int) -> bool:
+        return self._top <= line < self._top + self._room
 
     # --- moving
 
+    def _stay(self) -> None:
+        """Following ends where one stands."""
+        if self._following:
+            self._first, self._following, self._seen = self._top, False, self._count
+
     def _go(self, first: int) -> None:
         first = max(0, min(first, self._last_first()))
-        if first < self._last_first() and self._following:
-            self._following, self._seen = False, self._count
+        if first < self._last_first():
+            self._stay()
         self._first = first
         self.paint()
 
@@ -174,8 +213,7 @@ class LogPane(Pane):
 
     def action_follow(self) -> None:
         if self._following:
-            self._first = self._top
-            self._following, self._seen = False, self._count
+            self._stay()
             self.paint()
         else:
             self.action_bottom()
@@ -218,23 +256,3 @@ def _from(line: tuple[Cell, ...], left: int) -> tuple[Cell, ...]:
         kept.append(Cell(cell.text[left:], cell.tone))
         left = 0
     return tuple(kept)
-
-
-def parse_filter(text: str, night: Night | None) -> tuple[LogFilter, str]:
-    """`fs01 copy-out err` -> that server, that step, stderr alone; other words are returned as text to look for."""
-    server = step = task = None
-    streams: frozenset[Stream] | None = None
-    rest: list[str] = []
-    steps = {s.id for s in (*night.plan.steps, *night.plan.backout)} if night else set()
-    for word in text.split():
-        if night and word in night.state.tasks and "@" in word:
-            task = word
-        elif night and (word in night.plan.servers or word == "local"):
-            server = word
-        elif word in steps:
-            step = word
-        elif word in STREAMS:
-            streams = frozenset({STREAMS[word]})
-        else:
-            rest.append(word)
-    return LogFilter(server, step, task, streams=streams), " ".join(rest)

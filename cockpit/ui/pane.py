@@ -89,6 +89,9 @@ class Pane(Painted):
         self.filter_text = text
         self.paint()
 
+    def filter_kept(self) -> None:
+        """Enter was pressed at the filter."""
+
     def step_row(self, direction: int) -> None:
         """The next or previous row, going round."""
 
@@ -106,20 +109,29 @@ class Pane(Painted):
     def heading(self) -> str:
         return self.TITLE
 
+    def sought(self) -> str:
+        """What it is filtered by, as it stands in the title."""
+        return self.filter_text and "/" + self.filter_text
+
     def aside(self) -> str:
         """What stands at the right end of the title: counts, places."""
         return ""
 
+    def brief(self) -> str:
+        """The same where there is less room."""
+        return self.aside()
+
     def title_line(self, width: int) -> Drawn:
-        """`── servers ─────── /web ── 3 of 7 ──`; with the keys here, `━━ servers ━━` and bright."""
+        """`── servers ─────── /web ── 3 of 7 ──`; with the keys here, `━━ servers ━━` and bright. Its name gives way last."""
         here = self.has_focus
         rule = "━" if here else "─"
-        end = "".join(f" {part} {rule}" for part in (self.filter_text and "/" + self.filter_text, self.aside()) if part)
-        end = end and end + rule
-        room = max(0, width - cells(end))
         name = f"{rule}{rule} {self.heading()} "
-        name = name + rule * (room - cells(name)) if cells(name) <= room else pad(name, room)
-        return Drawn((Cell(name + end, "strong" if here else "title"),))
+        asides = (self.aside(), self.brief(), "")
+        ends = ["".join(f" {part} {rule}" for part in (self.sought(), aside) if part) for aside in asides]
+        end = next((e for e in ends if cells(name) + cells(e) < width), ends[-1])
+        end = end and end + rule
+        space = rule * (width - cells(name) - cells(end))
+        return Drawn((Cell(pad(name + space + end, width), "strong" if here else "title"),))
 
     def on_focus(self) -> None:
         self.call_next(self.paint)  # not at once: the widget learns only after this that it has the keys

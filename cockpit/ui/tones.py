@@ -75,6 +75,8 @@ def theme_for(color_system: str | None, no_color: bool) -> str:
 def style(theme: str, tone: str, under: str = "") -> Style:
     """How a cell of this tone is drawn. under: "" | "cursor" (the keys act on it) | "resting" (selected elsewhere) | "alarm"."""
     colours = _COLOURS.get(theme, _COLOURS[TERMINAL])
+    if tone == "match":
+        tone, under = "", "alarm"
     bold, dim = tone in _BOLD or under in ("cursor", "alarm"), tone == "dim" and not under
     if "cursor" not in colours:  # the terminal's own: two colours of its 16 may look alike, reverse never does
         reverse = under in ("cursor", "alarm")

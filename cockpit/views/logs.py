@@ -89,14 +89,26 @@ def _written_out(char: str) -> str:
     return f"<{code:x}>"
 
 
-def line(logged: Logged, utc_offset: float, *, task: bool) -> Line:
+def line(logged: Logged, utc_offset: float, *, task: bool, sought: str = "") -> Line:
     """Time, stream, and (where several tasks are shown) the task, before the text. `E` is stderr, `#` cockpit's own
-    word."""
+    word. What is sought is marked."""
     mark, tone = _STREAMS.get(logged.stream, ("?", "unknown"))
     where = (Cell(f"{logged.task} ", "strong"),) if task else ()
     tail = (Cell(" (goes on)", "dim"),) if logged.partial else ()
     head = (Cell(f"{clock_seconds(logged.at, utc_offset)} ", "dim"), Cell(f"{mark} ", tone))
-    return (*head, *where, Cell(clean(logged.text), tone), *tail)
+    return (*head, *where, *_marked(clean(logged.text), sought, tone), *tail)
+
+
+def holds(logged: Logged, sought: str) -> bool:
+    """Whether these words (in lower case) stand in the text as it is shown: what is found can be seen."""
+    return sought in clean(logged.text).lower()
+
+
+def _marked(text: str, sought: str, tone: Tone) -> Line:
+    if not sought:
+        return (Cell(text, tone),)
+    parts = re.split(f"({re.escape(sought)})", text, flags=re.IGNORECASE)  # at odd places: what was sought
+    return tuple(Cell(part, "match" if i % 2 else tone) for i, part in enumerate(parts) if part)
 
 
 _STREAMS: dict[str, tuple[str, Tone]] = {"out": (" ", ""), "err": ("E", "warn"), "note": ("#", "dim")}

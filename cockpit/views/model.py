@@ -16,7 +16,7 @@ from cockpit.plan.model import Plan
 from cockpit.state.model import State
 from cockpit.state.standing import Standing
 
-Tone = Literal["", "dim", "good", "run", "warn", "bad", "unknown", "strong", "title"]
+Tone = Literal["", "dim", "good", "run", "warn", "bad", "unknown", "strong", "title", "match"]
 
 
 @dataclass(frozen=True, slots=True)

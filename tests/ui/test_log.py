@@ -34,6 +34,17 @@ async def _to_the_log(c: Console) -> None:
     await c.sees("━━ log fs01")
 
 
+async def _search(c: Console, words: str) -> None:
+    await c.press("slash")
+    await c.type(words)
+    await c.press("enter")
+
+
+def _marked(c: Console) -> set[str]:
+    """The words that stand out in the lines of the log."""
+    return {cell.text for line in _log(c)._painted for cell in line.cells if cell.tone == "match"}
+
+
 async def test_it_follows_until_one_scrolls_and_g_resumes(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         await _to_the_log(c)
@@ -56,16 +67,61 @@ async def test_a_filter_by_server_step_and_stream_and_the_search_for_the_rest(tm
         await c.press("slash")
         await c.type("sql01 backup")
         await c.press("enter")
-        text = await c.sees("40 lines", "backup@sql01 sent 39,000")
+        text = await c.sees("━━ log backup on sql01", "/sql01 backup", "backup@sql01 sent 39,000")
         assert "flood" not in text
         await c.press("slash", *["backspace"] * 20)
         await c.type("err 0000123")
         await c.press("enter")
-        await c.sees("300 lines")
-        await c.press("g", "n")
-        await c.sees("line 0000123", "of 300 lines")
+        await c.sees("━━ log fs01 err", "/err 0000123: match", "line 0000123")
         await c.press("n")
         await c.sees("No further line with '0000123'")
+
+
+async def test_enter_goes_to_the_nearest_match_and_marks_it_and_says_how_one_stands(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        await _print(c, 0, 300)
+        await _search(c, "FLOOD")
+        await c.sees("━━ log fs01", "/FLOOD: match", "line 0000299")
+        assert _marked(c) == {"flood"}
+        await c.press("N")
+        await _print(c, 300, 5)
+        await c.sees("+5 new, G resumes")  # what was found stays where it is
+        await c.press("escape")
+        await c.lost("/FLOOD")
+        assert _marked(c) == set()
+        await c.press("g")
+        await c.sees("sent 0 files")
+        await _search(c, "line 0000")  # from what is seen on, where nothing is followed
+        await c.sees("line 0000000")
+        await c.press("N")
+        await c.sees("No earlier line with 'line 0000'")
+
+
+async def test_words_that_no_line_has_are_said_to_have_no_match(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        await _search(c, "zzz")
+        await c.sees("━━ log fs01", "/zzz: no match ━", "(follow)")
+        await _print(c, 0, 10)
+        await c.sees("/zzz: no match in the first 40")
+        await c.press("n")
+        await c.sees("/zzz: no match ━")
+        await c.press("shift+tab", "shift+tab", "shift+tab", "j", "j")  # the log speaks of another server, and looks for the same
+        await c.sees("log dc01")
+        assert _marked(c) == set()
+
+
+async def test_a_filter_that_was_left_is_there_again(tmp_path: Path) -> None:
+    night = await middle(tmp_path)
+    async with console(tmp_path, night=night, remembers=True) as c:
+        await _to_the_log(c)
+        await _search(c, "sql01 files")
+        await c.sees("log sql01", "/sql01 files: match")
+        await c.press("q")
+    async with console(tmp_path, night=night, remembers=True) as c:
+        await c.sees("log sql01", "sql01 sent", "/sql01 files")
+    await night[0].writer.close()
 
 
 async def test_following_can_be_stopped_and_taken_up_again(tmp_path: Path) -> None:
@@ -120,6 +176,11 @@ async def test_a_million_lines_are_walked_without_waiting(tmp_path: Path) -> Non
             await c.sees(seen)
             took.append(time.monotonic() - before)
         assert max(took) < 1.0, took
+        await _search(c, "no such words")
+        await c.sees("/no such words: looking")
+        await c.press("G")
+        await c.sees("line 0999999", "looking")  # keys are heard while it looks
+        await c.sees("log fs01", "/no such words: no match ━")
     await night.writer.close()
 
 

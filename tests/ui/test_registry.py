@@ -6,6 +6,7 @@ tests/long/test_screens.py presses the keys of another pane.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.color import Color, ColorSystem
@@ -17,6 +18,7 @@ from cockpit.ui.app import CockpitApp
 from cockpit.ui.board import Board
 from cockpit.ui.footer import Footer
 from cockpit.ui.pane import Pane
+from cockpit.views.model import Tone
 from tests.ui.console import console
 
 SPEC = {  # spec/commands.md, "Keys"
@@ -97,7 +99,7 @@ def test_no_tone_vanishes_into_its_background(theme: str, system: ColorSystem) -
     if theme != tones.TERMINAL and system is ColorSystem.STANDARD:
         assert tones.theme_for("standard", False) == tones.TERMINAL
         return
-    for tone in ("", "dim", "good", "run", "warn", "bad", "unknown", "strong", "title"):
+    for tone in get_args(Tone):
         for under in ("", "cursor", "resting", "alarm"):
             drawn = tones.style(theme, tone, under)
             front, back = (c.downgrade(system) if c else Color.default() for c in (drawn.color, drawn.bgcolor))

@@ -99,3 +99,13 @@ def test_a_line_says_when_whence_and_which_stream() -> None:
     assert text_of(line(Logged(0, "copy@fs01", "err", b"no \x1b[31mspace"), 3600, task=True)) == "01:00:00 E copy@fs01 no space"
     assert text_of(line(Logged(0, "copy@fs01", "out", b"ok", True), 0, task=False)) == "00:00:00   ok (goes on)"
     assert text_of(line(Logged(0, "copy@fs01", "note", b"rsync, pulled"), 0, task=False)) == "00:00:00 # rsync, pulled"
+
+
+def test_what_is_sought_is_marked_where_it_is_shown_and_only_found_there() -> None:
+    logged = Logged(0, "copy@fs01", "out", b"Disk \x1b[31mdisk\x1b[0m full\r50% disk")
+    cells = line(logged, 0, task=False, sought="disk")
+    assert [c.text for c in cells if c.tone == "match"] == ["disk"]
+    assert text_of(cells) == text_of(line(logged, 0, task=False))
+    assert logs.holds(logged, "50% disk")
+    assert not logs.holds(logged, "full")  # it was overwritten
+    assert not logs.holds(logged, "31m")
