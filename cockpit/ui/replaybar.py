@@ -12,8 +12,8 @@ from cockpit.units import clock_seconds
 from cockpit.views.model import Cell, Night
 
 SPEEDS = (0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
-KEYS = (" Space play , . event [ ] mark ( ) 10s { } 5min < > speed t time ",  # the richest that fits is shown
-        " Space play ,. event [] mark () 10s {} 5min <> speed t time ", " Space ,. [] () {} <> t ")
+KEYS = (" , . event [ ] mark ( ) 10s { } 5min < > speed t time ",  # the richest that fits is shown, after Space
+        " ,. event [] mark () 10s {} 5min <> speed t time ", " ,. [] () {} <> t ")
 BAR = 10  # cells below which a bar says nothing
 PAGE = 2_000  # facts looked at in one go when searching for a mark
 # A mark is a fact that one would tell about the night: what a person decided, and what went wrong or was reached.
@@ -35,14 +35,14 @@ class ReplayBar(Painted):
 
     def lines(self, width: int, height: int) -> list[Drawn]:
         c, offset = self._controls, self._night.state.utc_offset if self._night else 0.0
-        state = ">" if c.playing else "||"
+        state, space = (">", " Space pause") if c.playing else ("||", " Space play ")  # of one width: the bar stays where it is
         head, start, end = f" {state} {c.speed:g}x ", f"{clock_seconds(c.start, offset)} ", f" {clock_seconds(c.end, offset)}"
         for keys, ends in ((KEYS[0], True), (KEYS[1], True), (KEYS[1], False), (KEYS[2], False)):
-            room = width - len(head) - len(keys) - (len(start) + len(end)) * ends
+            room = width - len(head) - len(space + keys) - (len(start) + len(end)) * ends
             if room >= (BAR if ends else 0):
                 break
         bar = self._bar(room) if room >= BAR else ""
-        return [Drawn((Cell(head + start * ends, "strong"), Cell(bar, "run"), Cell(end * ends), Cell(keys, "dim")))]
+        return [Drawn((Cell(head + start * ends, "strong"), Cell(bar, "run"), Cell(end * ends), Cell(space + keys, "dim")))]
 
     def _bar(self, width: int) -> str:
         c = self._controls

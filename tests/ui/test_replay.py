@@ -165,6 +165,10 @@ async def test_the_replay_bar_names_all_its_keys_at_every_width(tmp_path: Path, 
         row = next(row for row in r.rows()[-3:] if "|| 3600x" in row)
         for key in ("Space play", "mark", "speed", "t time"):
             assert key in row
+        await r.press("space")  # the key says what it does now
+        await r.sees("> 3600x", "Space pause")
+        await r.press("space")
+        await r.sees("|| 3600x", "Space play")
     await night.writer.close()
 
 
