@@ -52,7 +52,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "y", "copy the selected row", _LOOK),
     Action("zoom", "z", "z", "zoom this pane", _LOOK, rank=17, short="zoom"),
     Action("next_layout", "L", "L", "next layout", _LOOK, rank=19, short="layout"),
-    Action("help", "question_mark", "?", "all keys", _LOOK, rank=1, short="help"),
+    Action("help", "question_mark", "?", "all keys, signs and headings", _LOOK, rank=1, short="help"),
     Action("palette", "colon,ctrl+p", ":", "commands by name (also Ctrl+P)", _LOOK, rank=18, short="cmd"),
     Action("start", "space", "Space", "start it, or say that it is done", _ACT, True, 7, "start"),
     Action("retry", "r", "r", "try it again", _ACT, True, 8, "retry"),

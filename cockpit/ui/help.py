@@ -1,4 +1,6 @@
-"""All keys, from the registry: which work here, and why the others don't."""
+"""All keys, from the registry: which work here, and why the others don't. Below them what the signs and headings mean.
+
+Knows what is registered; refuses to know what it does."""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from textual.widgets import Static
 
 from cockpit.ui.actions import ACTIONS, Action, bindings
 from cockpit.ui.deck import Deck
+from cockpit.views import signs
 
 
 class Help(ModalScreen[None]):
@@ -31,11 +34,13 @@ class Help(ModalScreen[None]):
             yield Static("\n".join(self._text()), markup=False)
 
     def _text(self) -> list[str]:
-        lines = ["Every key works in tmux, and none needs Ctrl or Alt. j and k scroll, Esc closes.", ""]
+        lines = ["j, k and PgDn scroll, Esc closes. Signs and headings: below the keys.", ""]
         for group in dict.fromkeys(a.group for a in ACTIONS):
             of_group = [a for a in ACTIONS if a.group == group and self._here(a)]
             if of_group:
                 lines += [group.upper() + self._off(of_group[0]), *(self._line(a) for a in of_group), ""]
+        for title, meanings in signs.sections():
+            lines += [title.upper(), *(f"  {sign:<13}{means}" for sign, means in meanings), ""]
         return lines
 
     def _here(self, action: Action) -> bool:

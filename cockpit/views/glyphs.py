@@ -17,6 +17,7 @@ class Mark:
     word: str
     short: str  # at most 7 letters, for narrow columns
     tone: Tone
+    means: str  # in a sentence without its subject, for `?`
 
     def cell(self) -> Cell:
         return Cell(self.glyph + self.word, self.tone)
@@ -30,40 +31,41 @@ class Mark:
 
 
 TASK: dict[str, Mark] = {
-    "blocked": Mark(".", "blocked", "blocked", "dim"),
-    "ready": Mark("*", "ready", "ready", ""),
-    "queued": Mark("~", "queued", "queued", ""),
-    "waiting": Mark("!", "WAITING", "WAITING", "warn"),
-    "running": Mark(">", "running", "running", "run"),
-    "unknown": Mark("?", "UNKNOWN", "UNKNOWN", "unknown"),
-    "done": Mark("=", "done", "done", "good"),
-    "failed": Mark("x", "FAILED", "FAILED", "bad"),
-    "cancelled": Mark("/", "CANCELLED", "CANCEL", "warn"),
-    "skipped": Mark("-", "skipped", "skipped", "dim"),
-    "undone": Mark("<", "UNDONE", "UNDONE", "warn"),
+    "blocked": Mark(".", "blocked", "blocked", "dim", "a step that it needs is not done yet"),
+    "ready": Mark("*", "ready", "ready", "", "nothing is in its way: its turn is now"),
+    "queued": Mark("~", "queued", "queued", "", "waits for its turn: as many run as the plan allows"),
+    "waiting": Mark("!", "WAITING", "WAITING", "warn", "waits for a person: a go, an answer, work by hand"),
+    "running": Mark(">", "running", "running", "run", "is at work"),
+    "unknown": Mark("?", "UNKNOWN", "UNKNOWN", "unknown", "was started; how it ended is not known yet"),
+    "done": Mark("=", "done", "done", "good", "ended well"),
+    "failed": Mark("x", "FAILED", "FAILED", "bad", "ended badly: r runs it again, s skips it"),
+    "cancelled": Mark("/", "CANCELLED", "CANCEL", "warn", "was ended by a person: r runs it again, s skips it"),
+    "skipped": Mark("-", "skipped", "skipped", "dim", "is left out, by the plan or by a person"),
+    "undone": Mark("<", "UNDONE", "UNDONE", "warn", "was done, and its undo has run since"),
 }
 
-# What a server is, where that says more than the task on it.
-STALE = Mark("?", "STALE", "STALE", "unknown")
-LOST = Mark("x", "LOST", "LOST", "bad")
-KEY = Mark("!", "KEY CHANGED", "KEY", "bad")
-UNSEEN = Mark("~", "no contact yet", "unseen", "dim")
-DROPPED = Mark("-", "DROPPED", "DROPPED", "dim")
-HELD = Mark("#", "HELD", "HELD", "warn")
-PAUSED = Mark("|", "paused", "paused", "warn")
-STALLED = Mark("!", "STALLED", "STALLED", "warn")
+# What a server or a transfer is, where that says more than the task on it.
+STALE = Mark("?", "STALE", "STALE", "unknown", "server: not heard of for too long; proof: data changed since")
+LOST = Mark("x", "LOST", "LOST", "bad", "no contact: it is tried again by itself, r tries now")
+KEY = Mark("!", "KEY CHANGED", "KEY", "bad", "shows another host key than before: nothing goes there")
+UNSEEN = Mark("~", "no contact yet", "unseen", "dim", "no contact yet")
+DROPPED = Mark("-", "DROPPED", "DROPPED", "dim", "was taken out of the night by a person")
+HELD = Mark("#", "HELD", "HELD", "warn", "nothing new starts until a person releases it (x)")
+PAUSED = Mark("|", "paused", "paused", "warn", "the transfer stands until a person lets it go on (p)")
+STALLED = Mark("!", "STALLED", "STALLED", "warn", "the transfer should move, and no byte of it does")
+PLACE = (STALE, LOST, KEY, UNSEEN, DROPPED, HELD, PAUSED, STALLED)
 
 PROOF: dict[str, Mark] = {
-    "pass": Mark("=", "pass", "pass", "good"),
-    "fail": Mark("x", "FAIL", "FAIL", "bad"),
-    "not-tested": Mark(".", "not tested", "untried", "dim"),
+    "pass": Mark("=", "pass", "pass", "good", "is proven, and its data has not changed since"),
+    "fail": Mark("x", "FAIL", "FAIL", "bad", "is not as it has to be"),
+    "not-tested": Mark(".", "not tested", "untried", "dim", "not tested yet"),
     "stale": STALE,
 }
 
 
 def task_mark(word: str) -> Mark:
     """A word from a newer program still gets a glyph: it is not known, and says so."""
-    return TASK.get(word) or Mark("?", word, word[:7], "unknown")
+    return TASK.get(word) or Mark("?", word, word[:7], "unknown", "")
 
 
 def legend() -> list[Cell]:

@@ -112,3 +112,4 @@ def _marked(text: str, sought: str, tone: Tone) -> Line:
 
 
 _STREAMS: dict[str, tuple[str, Tone]] = {"out": (" ", ""), "err": ("E", "warn"), "note": ("#", "dim")}
+MEANS = {"E": "printed as an error (stderr), which may be none", "#": "cockpit's own word"}

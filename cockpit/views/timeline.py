@@ -13,6 +13,7 @@ from cockpit.views.model import Cell, Line, Night, Tone
 from cockpit.views.words import first_that_fits
 
 STEPS = (300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # s between two labels
+RULER = {"=": "past", ">": "work to come", "-": "spare until the business opens", ".": "after the opening"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,9 @@ def _ruler(night: Night, scale: _Scale) -> Line:
     finish = scale.cell(night.forecast.finish) if night.forecast.finish is not None else past
     work = max(past, finish)
     spare = max(work, opens)
-    return (
-        Cell("=" * past, "dim"), Cell(">" * (work - past), "run" if finish <= opens else "bad"),
-        Cell("-" * (spare - work), "good"), Cell("." * (scale.width - spare), "dim"),
-    )
+    sizes = (past, work - past, spare - work, scale.width - spare)
+    tones: tuple[Tone, ...] = ("dim", "run" if finish <= opens else "bad", "good", "dim")
+    return tuple(Cell(glyph * size, tone) for glyph, size, tone in zip(RULER, sizes, tones, strict=True))
 
 
 def _marks(shown: list[Mark], scale: _Scale) -> Line:

@@ -16,6 +16,10 @@ from cockpit.views.now import believed, copies, estimated_left, is_running, shar
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
+PHASES = {  # as the state names what a running one is at
+    "scan": "looks at what is there, before anything moves", "copy": "bytes move", "sync": "waits for the target's disk",
+    "verify": "compares what has arrived with its source", "convert": "writes the image in another format",
+}
 ROOMY = 72  # cells from which a state has room for how far its phase is
 
 
@@ -102,7 +106,7 @@ def _state(night: Night, m: TransferNow, trusted: bool, *, roomy: bool) -> Cell:
         return PAUSED.narrow()
     if m.stalled_since is not None:
         return Cell("!STALLED", "warn")
-    name = m.phase if m.phase in ("scan", "sync", "verify", "convert") else "copy"
+    name = m.phase if m.phase in PHASES else "copy"
     return Cell(f">{name} {percent(m.phase_share)}".rstrip() if roomy else f">{name}", "run")
 
 

@@ -18,6 +18,7 @@ from cockpit.ui.app import CockpitApp
 from cockpit.ui.board import Board
 from cockpit.ui.footer import Footer
 from cockpit.ui.pane import Pane
+from cockpit.views import signs
 from cockpit.views.model import Tone
 from tests.ui.console import console
 
@@ -61,6 +62,17 @@ async def test_every_binding_stands_in_the_help_and_every_footer_key_is_bound(tm
             bound = {b.binding.id for b in board.active_bindings.values() if b.enabled}
             assert {a.id for a in ACTIONS if (a.shown, a.short) in shown} <= bound
             assert ("q", "leave") in shown and ("?", "help") in shown
+
+
+async def test_the_help_explains_signs_and_headings_and_is_read_to_its_end_at_80x23(tmp_path: Path) -> None:
+    async with console(tmp_path, (80, 23)) as c:
+        await c.press("question_mark")
+        read, meanings = await c.sees("Signs and headings: below the keys."), [m for _, some in signs.sections() for m in some]
+        for _ in range(20):
+            await c.press("pagedown")
+            read += c.text()
+        for sign, means in meanings:
+            assert f"  {sign:<13}{means} " in read  # on one line, whole
 
 
 @pytest.mark.parametrize("pane", ["transfers"])
