@@ -45,6 +45,8 @@ class StepsPane(TablePane):
 
     TITLE = "steps"
     OPENS = "detail"
+    SPARE = ("PLANNED",)  # the detail has it too
+    LEAST = 32  # a note of which less is seen says nothing
 
     def __init__(self, id: str) -> None:
         super().__init__(id)

@@ -19,7 +19,7 @@ from cockpit.views.words import pad, widths
 class TablePane(Pane):
     EMPTY = "nothing yet"
     SPARE: ClassVar[tuple[str, ...]] = ()  # titles of columns that go, in this order, where the open column gets too narrow
-    LEAST = 14  # cells that the open column needs
+    LEAST: ClassVar[int] = 14  # cells that the open column needs
     RESTS: ClassVar[bool] = False  # without the keys its first rows are seen, whatever was selected in it before
     BINDINGS = bindings("down", "up", "top", "bottom", "page_down", "page_up", "open")
 

@@ -92,7 +92,8 @@ def _attempts(night: Night, task: Task) -> Iterator[Said]:
     for attempt in task.attempts:
         yield _attempt(night, attempt, task), _tone(attempt)
         if attempt.error:
-            yield f"    {one_line(attempt.error)}", "bad" if attempt.result == "failed" else "warn"
+            for line in harmless(attempt.error):
+                yield f"    {line}", "bad" if attempt.result == "failed" else "warn"
         for name in ("method", "direction", "target"):
             if attempt.detail.get(name):
                 yield f"    {name}: {_plain(attempt.detail[name])}", "dim"

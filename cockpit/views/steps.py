@@ -14,6 +14,7 @@ from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Column, Night, Row, Table
 from cockpit.views.now import believed, by_server, numbers, steps_of_phase, word
 from cockpit.views.words import plural
+from cockpit.views.words import width as cells
 
 WIDE = 110
 OVER = ("done", "skipped")
@@ -30,11 +31,13 @@ def checklist(night: Night, server: str | None, width: int) -> Table:
     tasks = [own.get(s.id) or shared.get(s.id) for s in steps_of_phase(night.plan, night.state)]
     rows = tuple(_row(night, task, width) for task in tasks if task is not None)
     done = sum(word(night, t) in OVER for t in tasks if t is not None)
-    return Table(_columns(width), rows, f"{server}: {done} of {plural(len(rows), 'step')}")
+    return Table(_columns(width, rows), rows, f"{server}: {done} of {plural(len(rows), 'step')}")
 
 
-def _columns(width: int) -> tuple[Column, ...]:
-    head = (Column("", 1), Column("NO", 2, right=True), Column("STEP", 22 if width < WIDE else 26))
+def _columns(width: int, rows: tuple[Row, ...]) -> tuple[Column, ...]:
+    """STEP is as wide as its titles need, and what that spares is the note's."""
+    longest = max((cells(row.cells[2].text) for row in rows), default=4)
+    head = (Column("", 1), Column("NO", 2, right=True), Column("STEP", min(longest, 22 if width < WIDE else 26)))
     times = (Column("WHEN", 6, right=True), Column("TOOK", 6, right=True))
     if width < WIDE:
         return (*head, *times, Column("NOTE", 0))

@@ -70,6 +70,12 @@ async def test_zoom_gives_one_pane_the_screen_and_esc_takes_it_back(tmp_path: Pa
         await c.sees("servers, critical")
 
 
+async def test_a_checklist_that_has_the_screen_leaves_room_for_its_notes(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await c.press("j", "j", "tab", "z")
+        await c.sees("ACTUAL", "FORECAST", "xFAILED", "3 of 1,204 files differ: users.db")
+
+
 @pytest.mark.parametrize("size", [(80, 23), (120, 40)])
 async def test_tab_reaches_every_pane_of_the_layout_and_comes_round(tmp_path: Path, size: tuple[int, int]) -> None:
     async with console(tmp_path, size) as c:

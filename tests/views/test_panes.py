@@ -9,7 +9,7 @@ import pytest
 from cockpit.journal import events as e
 from cockpit.ui.acts import propose
 from cockpit.ui.proposals import Target
-from cockpit.views import detail, handover, needs, proofs, servers, timeline, transfers
+from cockpit.views import detail, handover, needs, proofs, servers, steps, timeline, transfers
 from cockpit.views.model import Night
 from cockpit.views.words import draw, text_of, width
 from tests.views.story import HEAD, OPENS, SEVEN, Story, the_night
@@ -131,6 +131,18 @@ def test_a_lost_server_needs_you_only_once_it_does_not_mend_itself() -> None:
 
 def text(night: Night, task: str, cells: int = 100) -> str:
     return "\n".join(text_of(line) for line in detail.lines(night, task, cells))
+
+
+def test_a_note_that_the_checklist_cuts_is_whole_in_the_detail() -> None:
+    story = the_night()
+    story.end(1400, "copy-out@fs02", result="failed", error="rsync: no space left on /srv\nfile 1\nfile \x1b[2J2")
+    story.tell(1410, e.TaskSkipped("rebuild@fs01", False, "at the baseline " * 20), who="ana", why="at the baseline " * 20)
+    night = story.night(1500)
+    assert "file 1\n    file ^[[2J2" in text(night, "copy-out@fs02")
+    for task in night.state.tasks.values():
+        noted = steps.remark(night, task)
+        assert " ".join(noted.split()).replace(f"@{task.server}", "") in " ".join(text(night, task.id, 40).split()).replace(
+            f"@{task.server}", ""), task.id
 
 
 def test_one_task_in_prose() -> None:
