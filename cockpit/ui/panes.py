@@ -160,6 +160,13 @@ class DetailPane(ProsePane):
     def heading(self) -> str:
         return f"detail {self._about}" if self._about else "detail: select a step"
 
+    def aside(self) -> str:
+        """It may stand where the log was."""
+        return ", ".join(filter(None, [super().aside(), self.brief()]))
+
+    def brief(self) -> str:
+        return "f shows the log"
+
     def target(self, server: str | None) -> Target:
         if self._about is None:
             return Target(server=server)

@@ -97,9 +97,11 @@ async def test_enter_goes_from_server_to_steps_to_detail_and_esc_back(tmp_path: 
         await c.press("j", "j", "enter")
         await c.sees("━━ dc01")
         await c.press("enter")
-        await c.sees("━━ detail prove@dc01", "3 of 1,204 files differ")
+        await c.sees("━━ detail prove@dc01", "3 of 1,204 files differ", "f shows the log")
         await c.press("escape")
-        await c.sees("━━ dc01")
+        await c.sees("━━ dc01", "── detail", "f shows the log")
+        await c.press("f")
+        await c.sees("━━ log dc01")
 
 
 async def test_coming_back_finds_server_filter_pane_and_scroll_place(tmp_path: Path) -> None:
