@@ -16,6 +16,7 @@ from cockpit.state import alarms, fold_tasks
 from cockpit.state.model import DONE, PENDING, SKIPPED, Ended, Note, Prompt, Proof, ServerState, State, Task
 
 Handler = Callable[[State, Fact, Any], None]
+LAST_KEY = 9  # of those that open a question by its number
 
 
 def fold(facts: Iterable[Fact]) -> State:
@@ -228,12 +229,22 @@ def _value_captured(state: State, fact: Fact, event: e.ValueCaptured) -> None:
 
 
 def _prompt_opened(state: State, fact: Fact, event: e.PromptOpened) -> None:
-    """Opened again (a new engine asks what the last one asked), it keeps its age."""
+    """Opened again (a new engine asks what the last one asked), it keeps its age and its number."""
     old = state.prompts.get(event.id)
+    since, number = (old.since, old.number) if old else (fact.at, _next_number(state))
     state.prompts[event.id] = Prompt(
-        event.id, event.kind, event.text, old.since if old else fact.at, event.task, event.server, list(event.choices),
-        event.secret,
+        event.id, event.kind, event.text, since, event.task, event.server, list(event.choices), event.secret, number,
     )
+
+
+def _next_number(state: State) -> int:
+    """What is open keeps its number when another is answered, and the number of what was answered is not at once another's:
+    one counts on, and round, until nothing is open."""
+    taken = {prompt.number for prompt in state.prompts.values()}
+    last = state.numbered if taken else 0
+    keys = (*range(last + 1, LAST_KEY + 1), *range(1, LAST_KEY + 1))
+    state.numbered = next((n for n in keys if n not in taken), max(taken, default=0) + 1)
+    return state.numbered
 
 
 def _prompt_closed(state: State, fact: Fact, event: e.PromptAnswered | e.PromptWithdrawn) -> None:

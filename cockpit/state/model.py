@@ -87,6 +87,7 @@ class Prompt:
     server: str | None = None
     choices: list[str] = field(default_factory=list)
     secret: bool = False
+    number: int = 0  # the key that opens it, from its first asking to its answer
 
 
 @dataclass(slots=True)
@@ -157,6 +158,7 @@ class State:
     paused: dict[str, str] = field(default_factory=dict)  # transfer -> who paused it
     fronted: list[str] = field(default_factory=list)  # transfers that start before the others, the first first
     prompts: dict[str, Prompt] = field(default_factory=dict)  # open ones, oldest first
+    numbered: int = 0  # the number that was given last
     gates: dict[str, list[list[str]]] = field(default_factory=dict)  # task -> [[who, answer], …] of this asking
     proofs: dict[str, Proof] = field(default_factory=dict)  # "task/check" -> newest verdict
     captured: dict[str, dict[str, str]] = field(default_factory=dict)  # server ("" for none) -> name -> value

@@ -173,12 +173,13 @@ class Board(Screen[None]):
         """The numbered item of row 2."""
         if self.night is None:
             return
-        found = needs.items(self.night)
-        if number > len(found):
-            self.say(f"There is no item {number}: {len(found) or 'nothing'} needs you.")
+        found = {need.number: need for need in needs.items(self.night)}
+        if number not in found:
+            left = ", ".join(map(str, found)) or "nothing"
+            self.say(f"Nothing has the number {number} now: {left} need{'s' if len(found) < 2 else ''} you.")
             return
-        self.pane("needs").select(found[number - 1].key)
-        self.open_need(target_of(found[number - 1], self.night))
+        self.pane("needs").select(found[number].key)
+        self.open_need(target_of(found[number], self.night))
 
     # --- acting
 

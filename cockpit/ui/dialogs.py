@@ -104,7 +104,7 @@ class Dialog(ModalScreen[Answer | None]):
 
     def on_resize(self) -> None:
         """However long the body, what can be answered below it is seen."""
-        below = max(len(self.question.choices) + 3, MOST_BELOW)
+        below = max(len(self.question.choices) + 4, MOST_BELOW)
         self.query_one("#body").styles.max_height = max(3, self.size.height - FRAME - below)
         self.call_after_refresh(self._hint)
 
@@ -147,12 +147,20 @@ class Dialog(ModalScreen[Answer | None]):
             choice = next((c for c in self.question.choices if c.key == event.character), None)
             if choice is not None:
                 self._choose(choice)
+            else:
+                self._complain(f"{_name(event)} does nothing here: {' or '.join(c.key for c in self.question.choices)} answers.")
+
+    def _complain(self, text: str) -> None:
+        complaint = self.query_one("#complaint", Static)
+        complaint.update(text)
+        complaint.remove_class("-off")
 
     def _choose(self, choice: Choice) -> None:
         if not (choice.asks or choice.names or choice.reason != "none"):
             self.dismiss(Answer(choice.value, None, self.question.who))
             return
         self.chosen = choice
+        self.query_one("#complaint").add_class("-off")
         wanted = {"value": bool(choice.asks), "why": choice.reason != "none", "who": choice.names}
         self.query_one("#value-label", Static).update(choice.asks)
         self.query_one("#why-label", Static).update("why:" if choice.reason == "required" else "why (may stay empty):")
@@ -173,11 +181,13 @@ class Dialog(ModalScreen[Answer | None]):
             choice.names and not typed["who"].strip() and "who"
         )
         if missing:
-            complaint = self.query_one("#complaint", Static)
-            complaint.update("A reason is needed: it goes into the record." if missing == "why" else "A name is needed.")
-            complaint.remove_class("-off")
+            self._complain("A reason is needed: it goes into the record." if missing == "why" else "A name is needed.")
             self.query_one(f"#{missing}", Input).focus()
             return
         value = typed["value"] if choice.asks else choice.value
         self.dismiss(Answer(value, typed["why"].strip() or None, typed["who"].strip() or self.question.who))
 
+
+def _name(event: events.Key) -> str:
+    """As it stands on the key: "Enter", "x"."""
+    return event.character if event.character and event.is_printable and event.key != "space" else event.key.capitalize()

@@ -1,4 +1,4 @@
-"""What needs a person, numbered, oldest first: the only place from which row 2, its pane and `status` take it.
+"""What needs a person, numbered: the only place from which row 2, its pane and `status` take it.
 
 Two sorts: decisions (open prompts, and tasks that wait for a person even where no prompt stands open) and alarms (a
 server lost, a transfer stalled, the business opening late), which need a look and an `a`: until then they stay, also
@@ -80,10 +80,12 @@ WORDS = {"gate": ("go", "no-go"), "manual": ("done",), "start": ("start",)}  # o
 
 
 def items(night: Night) -> list[Need]:
-    """Numbered from 1, oldest first; what has no beginning comes last."""
-    found = [*_prompts(night), *_unasked(night), *_alarms(night)]
-    found.sort(key=lambda need: (need.since is None, need.since or 0.0))
-    return [replace(need, number=i) for i, need in enumerate(found, start=1)]
+    """Open questions by the number that each was given, then the rest, counted on from there, oldest first; what has no
+    beginning comes last."""
+    asked = sorted(_prompts(night), key=lambda need: need.number)
+    rest = sorted([*_unasked(night), *_alarms(night)], key=lambda need: (need.since is None, need.since or 0.0))
+    last = max((need.number for need in asked), default=0)
+    return [*asked, *(replace(need, number=i) for i, need in enumerate(rest, start=last + 1))]
 
 
 def decisions(night: Night) -> list[Need]:
@@ -109,7 +111,7 @@ def question(night: Night, p: Prompt) -> str:
 def _prompt(night: Night, p: Prompt) -> Need:
     hint = HINTS.get(p.kind) or ("type the answer" if not p.choices else "choose")
     server = p.server or (split_task(p.task)[1] if p.task else None)
-    return Need(p.id, p.kind, question(night, p), p.since, p.task, server, tuple(p.choices), hint, p.secret)
+    return Need(p.id, p.kind, question(night, p), p.since, p.task, server, tuple(p.choices), hint, p.secret, number=p.number)
 
 
 def _unasked(night: Night) -> Iterator[Need]:

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from cockpit.journal.events import KINDS, AttemptEnded, AttemptStarted, PlanAdopted
+from cockpit.journal.events import KINDS, AttemptEnded, AttemptStarted, Fact, PlanAdopted, PromptAnswered, PromptOpened
 from cockpit.state import transitions as t
 from cockpit.state.fold import HANDLERS, apply, fold
 from cockpit.state.model import State
@@ -100,3 +100,21 @@ def test_planned_attempts_of_the_same_number_are_kept_once():
     state = fold([facts[0], *(type(facts[0])(i, 1.0, x) for i, x in enumerate((start, start, AttemptEnded("go", 1, "done")), 2))])
     assert len(state.tasks["go"].attempts) == 1 and state.illegal == 1
     assert isinstance(facts[0].event, PlanAdopted)
+
+
+def test_an_open_question_keeps_its_number_and_an_answered_ones_is_not_at_once_anothers():
+    state = State()
+
+    def tell(*events):
+        for event in events:
+            apply(state, Fact(state.seq + 1, float(state.seq), event))
+        return {prompt.id: prompt.number for prompt in state.prompts.values()}
+
+    def asks(*names):
+        return [PromptOpened(name, "manual", "?") for name in names]
+
+    assert tell(*asks("a", "b", "c")) == {"a": 1, "b": 2, "c": 3}
+    assert tell(PromptAnswered("a"), PromptAnswered("c"), *asks("d", "b")) == {"b": 2, "d": 4}
+    assert tell(*asks(*"efghi")) == {"b": 2, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8, "i": 9}
+    assert tell(*asks("j", "k", "l"))["l"] == 10  # 1 and 3 were free, and no key is left
+    assert tell(*(PromptAnswered(name) for name in "bdefghijkl"), *asks("m")) == {"m": 1}

@@ -157,7 +157,7 @@ async def test_a_password_is_hidden_while_it_is_typed_and_reaches_the_engine(tmp
     night, clock = await middle(tmp_path)
     await night.writer.append(PromptOpened("sudo-sudo_password", "sudo", "sudo on the file servers", None, "fs01", [], True))
     async with console(tmp_path, night=(night, clock)) as c:
-        await c.press("4")
+        await c.press("3")
         await c.sees("hidden while typed", "Enter  do it")
         await c.type("hunter2")
         assert "hunter2" not in c.text() and "•••••••" in c.text()
@@ -177,7 +177,30 @@ async def test_a_numbered_item_opens_its_question_with_its_choices(tmp_path: Pat
         asked = await c.asked("answer")
         assert (asked["target"], asked["value"], asked["why"]) == ("host-key-fs02", "accept", "compared by phone")
         await c.press("9")
-        await c.sees("There is no item 9")
+        await c.sees("Nothing has the number 9 now")
+
+
+async def test_what_is_open_keeps_its_number_when_another_is_answered(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _open(c, "1")
+        await c.press("r")
+        await c.sees("!3 NEED YOU [2] fs02: fs02 shows", "[4] fs02 backup")
+        await c.press("1")
+        await c.sees("Nothing has the number 1 now: 2, 3, 4 need you.")
+        await c.night.writer.append(PromptOpened("sudo-x", "sudo", "sudo on fs01", None, "fs01", []))
+        await c.sees("[2] fs02", "[3] fs01: sudo")  # 1 may still be under somebody's finger
+        assert "Host key for fs02" in await _open(c, "2")
+
+
+@pytest.mark.parametrize(("key", "name"), [("enter", "Enter"), ("tab", "Tab"), ("x", "x"), ("space", "Space")])
+async def test_a_key_that_answers_nothing_says_which_do(tmp_path: Path, key: str, name: str) -> None:
+    async with console(tmp_path, (80, 23)) as c:
+        await _open(c, "2", key)
+        await c.press(key)
+        await c.sees(f"{name} does nothing here: a or r answers.", "Esc  leave it as it is")
+        await c.press("a")
+        await c.lost("does nothing here")
+        assert c.engine.asked == []
 
 
 async def test_holding_goes_at_once_and_releasing_asks(tmp_path: Path) -> None:
@@ -280,7 +303,7 @@ async def test_what_an_undo_left_behind_is_asked_about(tmp_path: Path) -> None:
     text = "freeze@sql01 was done, and its undo failed: exit 1"
     await night.writer.append(PromptOpened("undo-freeze@sql01", "undo", text, "freeze@sql01", "sql01", ["undo", "retry", "keep"]))
     async with console(tmp_path, night=(night, clock)) as c:
-        asked = await _open(c, "4")
+        asked = await _open(c, "3")
         assert "Freeze the applications [freeze] on sql01" in asked and "its undo failed: exit 1" in asked
         assert "u  undo it again" in asked and "k  keep it" in asked
         await c.press("k")

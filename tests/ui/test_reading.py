@@ -23,7 +23,7 @@ async def test_all_lines_of_a_manual_step_can_be_read_where_it_is_said_to_be_don
     await night.writer.append(PromptOpened("manual-x", "manual", MANY, "groundwork@fs01", "fs01", ["done"]))
     async with console(tmp_path, size, night=(night, clock)) as c:
         await c.sees("!4 NEED")
-        await c.press("4")
+        await c.press("3")
         text = await c.sees("leave it as it is", "d  it is done", "more lines")
         assert "1. look at place 1" in text and "Only then" not in text
         await c.press(*["pagedown"] * 8)
