@@ -55,6 +55,7 @@ paced() {
         kill "$eye" 2>/dev/null
         wait "$eye"
         [ $? -eq 7 ] || return 0
+        echo "cockpit: rsync was ended for a new limit or a pause; it goes on from what has arrived" >&2 # it calls that an error
         again
     done
 }

@@ -213,6 +213,11 @@ def ended(code: int, errors: str, *, initial: bool = False) -> End:
     return End(False, code in TRANSIENT, text)
 
 
+def causes(errors: str) -> list[str]:
+    """The lines of stderr that tell what went wrong: without rsync's last, which repeats the exit code, and pace.sh's own."""
+    return [line for line in errors.strip().splitlines() if line and not line.startswith(("rsync error:", "cockpit:"))]
+
+
 _UNSTEADY = re.compile(
     r"(WARNING|ERROR): .* failed verification -- update (retained|discarded|put into partial-dir).*"
     r"|rsync: (\[\w+\] )?read errors mapping .*: No data available \(61\)|file has vanished: .*"
@@ -222,5 +227,5 @@ _UNSTEADY = re.compile(
 def _unsteady(errors: str) -> bool:
     """Whether all that went wrong is files that changed while they were read, twice: what the sender had summed was not what
     came. As far as `errors` goes: whoever keeps only their end has to see that it is all of them."""
-    lines = [line for line in errors.strip().splitlines() if line and not line.startswith("rsync error:")]
+    lines = causes(errors)
     return bool(lines) and all(_UNSTEADY.fullmatch(line) for line in lines)

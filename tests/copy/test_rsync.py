@@ -180,6 +180,8 @@ def test_files_written_to_while_they_are_copied_are_no_failure_of_an_initial_pas
     live, final = ended(23, shrunk + torn + last, initial=True), ended(23, shrunk + torn + last)
     assert live.done and not final.done and final.transient
     assert "written to while they were copied" in final.text
+    paced = "rsync error: received SIGINT, SIGTERM, or SIGHUP (code 20) at x.c\ncockpit: rsync was ended for a new limit\n"
+    assert ended(23, paced + torn + last, initial=True).done, "a new limit before it was no failure"
     other = 'rsync: [sender] send_files failed to open "/srv/d/g": Permission denied (13)\n'
     for errors in (torn + other + last, "… " + torn + last, last):
         assert not ended(23, errors, initial=True).done, "something else went wrong, or may have"

@@ -243,8 +243,10 @@ def test_pause_and_pace_take_effect_within_a_long_shard(ground: Ground) -> None:
     until(lambda: any(ground.target.rglob("*f000*")), "it moves")
     began = time.monotonic()
     (ground.job / "told").write_text("")
+    out, err = process.communicate(timeout=60)
     tally = Tally()
-    tally.feed(process.communicate(timeout=60)[0])
+    tally.feed(out)
+    assert err.index(b"received SIG") < err.index(b"cockpit: rsync was ended for a new limit"), "it looks like a failure"
     assert process.returncode == 0 and time.monotonic() - began < 19, "at the old pace it would have taken 20 s"
     assert (ground.target / "sub/f000").read_bytes() == (ground.source / "sub/f000").read_bytes()
     assert 36 << 20 < tally.moved < 44 << 20, "what has arrived is not sent again"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from cockpit.fleet.rsync import Options
+from cockpit.fleet.rsync import Options, causes
 
 
 class Count(Protocol):
@@ -94,5 +94,5 @@ class Rsynced(Generic[C]):
 
 def said(text: str, errors: str) -> str:
     """What an exit code means, and rsync's own last words but those that only repeat it."""
-    words = [line for line in errors.strip().splitlines() if not line.startswith("rsync error:")]
+    words = causes(errors)
     return f"{text}: {words[-1]}" if words else text
