@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from rich.cells import cell_len
-
 from cockpit.journal.clock import Clock
 from cockpit.journal.reader import LogFilter, LogView, Reader
+from cockpit.journal.records import LogLine
 from cockpit.ui.actions import bindings
 from cockpit.ui.logfilter import parse_filter, title
 from cockpit.ui.logsearch import SLICE, Search, Way, way
 from cockpit.ui.painting import Drawn
 from cockpit.ui.pane import Pane
 from cockpit.views import logs
-from cockpit.views.model import Cell, Night
-from cockpit.views.words import CUT
+from cockpit.views.model import Cell, Line, Night
+from cockpit.views.words import CUT, beyond
 
 SIDEWAYS = 20  # cells that one press of left or right moves
 
@@ -111,14 +110,16 @@ class LogPane(Pane):
         out = [self.title_line(width)]
         if self.night is None:
             return out
-        found, words = self._search.found, self._search.words
-        offset, several = self.night.state.utc_offset, self._view.filter.task is None
         for n, line in enumerate(self._view.lines(self._top, self._room, self._clock.until()), start=self._top):
-            cells = _from(logs.line(line, offset, task=several, sought=words), self._left)
-            out.append(Drawn((Cell(CUT if self._left else " ", "dim"), *cells), "resting" if n == found else ""))
+            cells = beyond(self._drawn(line), self._left)
+            out.append(Drawn((Cell(CUT if self._left else " ", "dim"), *cells), "resting" if n == self._search.found else ""))
         if len(out) == 1:
             out.append(Drawn((Cell(" no output yet", "dim"),)))
         return out
+
+    def _drawn(self, line: LogLine) -> Line:
+        offset = self.night.state.utc_offset if self.night else 0.0
+        return logs.line(line, offset, task=self._view.filter.task is None, sought=self._search.words)
 
     def copied(self) -> str:
         return "\n".join("".join(c.text for c in line.cells).rstrip() for line in self._painted[1:]).rstrip()
@@ -168,11 +169,20 @@ class LogPane(Pane):
             self._stay()
             if not self._sees(line):
                 self._go(line - self._room // 2)
+            self._turn_to(line)
         elif not search.looking and search.found is None:
             search.none_in = self._count
         elif not search.looking:
             self.post_message(self.Said(none))
         self.paint()
+
+    def _turn_to(self, line: int) -> None:
+        """Sideways, as far as its first match is seen whole."""
+        room = self.size.width - 2
+        for found in self._view.lines(line, 1, self._clock.until()):  # none where a replay was moved back meanwhile
+            begin, end = logs.marked_at(self._drawn(found))
+            if begin < self._left or end > self._left + room:
+                self._left = begin - room // 2 if end > room else 0
 
     def _sees(self, line: int) -> bool:
         return self._top <= line < self._top + self._room
@@ -243,16 +253,3 @@ class LogPane(Pane):
         super().restore(place)
         self._following = bool(place.get("following", True))
         self._first, self._seen = int(place.get("first") or 0), int(place.get("seen") or 0)
-
-
-def _from(line: tuple[Cell, ...], left: int) -> tuple[Cell, ...]:
-    """The line without its first `left` cells."""
-    kept: list[Cell] = []
-    for cell in line:
-        size = cell_len(cell.text)
-        if left >= size:
-            left -= size
-            continue
-        kept.append(Cell(cell.text[left:], cell.tone))
-        left = 0
-    return tuple(kept)

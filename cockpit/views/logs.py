@@ -13,7 +13,7 @@ from typing import Protocol
 
 from cockpit.units import clock_seconds
 from cockpit.views.model import Cell, Line, Tone
-from cockpit.views.words import width
+from cockpit.views.words import width, width_of
 
 LONGEST = 4000  # characters of one line that are shown
 TAB = 8
@@ -109,6 +109,12 @@ def _marked(text: str, sought: str, tone: Tone) -> Line:
         return (Cell(text, tone),)
     parts = re.split(f"({re.escape(sought)})", text, flags=re.IGNORECASE)  # at odd places: what was sought
     return tuple(Cell(part, "match" if i % 2 else tone) for i, part in enumerate(parts) if part)
+
+
+def marked_at(line: Line) -> tuple[int, int]:
+    """From which cell to which the first mark of a line goes; (0, 0) where it has none."""
+    at = next((i for i, cell in enumerate(line) if cell.tone == "match"), None)
+    return (0, 0) if at is None else (width_of(line[:at]), width_of(line[: at + 1]))
 
 
 _STREAMS: dict[str, tuple[str, Tone]] = {"out": (" ", ""), "err": ("E", "warn"), "note": ("#", "dim")}

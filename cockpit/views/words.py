@@ -58,6 +58,19 @@ def within(cells: tuple[Cell, ...], room: int) -> tuple[Cell, ...]:
     return cells
 
 
+def beyond(line: Line, left: int) -> Line:
+    """The line without its first `left` cells."""
+    kept: list[Cell] = []
+    for cell in line:
+        size = cell_len(cell.text)
+        if left >= size:
+            left -= size
+            continue
+        kept.append(Cell(cell.text[left:], cell.tone))
+        left = 0
+    return tuple(kept)
+
+
 def _inside_number(text: str, end: int) -> bool:
     """Whether text[:end] ends within a run of digits and what holds them together: 612.4, 03:12, 41,208, 4m12."""
     before, after = text[end - 1], text[end]

@@ -98,6 +98,20 @@ async def test_enter_goes_to_the_nearest_match_and_marks_it_and_says_how_one_sta
         await c.sees("No earlier line with 'line 0000'")
 
 
+async def test_a_match_beyond_the_edge_is_turned_to(tmp_path: Path) -> None:
+    async with console(tmp_path) as c:
+        await _to_the_log(c)
+        text = b"begin " + b"middle " * 40 + b"needle end\nlast\n"
+        await c.night.writer.output(Output(c.clock.at, "backup@fs01", 1, "err", 0, text))
+        await c.night.writer.flush()
+        await c.sees("last")
+        await _search(c, "needle")
+        await c.sees("/needle: match", "middle needle end")
+        await c.press("escape")
+        await _search(c, "begin")
+        await c.sees("begin middle")
+
+
 async def test_words_that_no_line_has_are_said_to_have_no_match(tmp_path: Path) -> None:
     async with console(tmp_path) as c:
         await _to_the_log(c)
