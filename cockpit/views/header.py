@@ -98,7 +98,7 @@ def _who(night: Night, *, host: bool) -> Part:
 
 
 def row2(night: Night, width: int) -> Line:
-    """What needs a person, with its age; empty: what comes next and when."""
+    """What needs a person, oldest first, with its age; empty: what comes next and when."""
     needs = items(night)
     if not needs:
         return _quiet(night, width)

@@ -1,4 +1,4 @@
-"""What needs a person, numbered: the only place from which row 2, its pane and `status` take it.
+"""What needs a person, numbered, oldest first: the only place from which row 2, its pane and `status` take it.
 
 Two sorts: decisions (open prompts, and tasks that wait for a person even where no prompt stands open) and alarms (a
 server lost, a transfer stalled, the business opening late), which need a look and an `a`: until then they stay, also
@@ -80,12 +80,15 @@ WORDS = {"gate": ("go", "no-go"), "manual": ("done",), "start": ("start",)}  # o
 
 
 def items(night: Night) -> list[Need]:
-    """Open questions by the number that each was given, then the rest, counted on from there, oldest first; what has no
-    beginning comes last."""
-    asked = sorted(_prompts(night), key=lambda need: need.number)
-    rest = sorted([*_unasked(night), *_alarms(night)], key=lambda need: (need.since is None, need.since or 0.0))
+    """Oldest first; what has no beginning comes last. Open questions have the number that each was given, and the rest are
+    counted on from there."""
+    asked, rest = list(_prompts(night)), sorted([*_unasked(night), *_alarms(night)], key=_age)
     last = max((need.number for need in asked), default=0)
-    return [*asked, *(replace(need, number=i) for i, need in enumerate(rest, start=last + 1))]
+    return sorted([*asked, *(replace(need, number=i) for i, need in enumerate(rest, start=last + 1))], key=_age)
+
+
+def _age(need: Need) -> tuple[bool, float]:
+    return need.since is None, need.since or 0.0
 
 
 def decisions(night: Night) -> list[Need]:

@@ -66,7 +66,8 @@ def beyond(line: Line, left: int) -> Line:
         if left >= size:
             left -= size
             continue
-        kept.append(Cell(cell.text[left:], cell.tone))
+        at = left if size == len(cell.text) else next(n for n in range(len(cell.text) + 1) if cell_len(cell.text[:n]) >= left)
+        kept.append(Cell(cell.text[at:], cell.tone))
         left = 0
     return tuple(kept)
 

@@ -155,6 +155,13 @@ def test_what_needs_a_person_is_numbered_oldest_first_with_its_age() -> None:
     assert second(the_night().night(1500), 60).endswith("3m19 +1 more")
 
 
+def test_a_question_keeps_its_number_and_stands_behind_what_is_older() -> None:
+    story = the_night()
+    story.tell(1490, e.PromptOpened("p7", "sudo", "sudo password for dc01", None, "dc01", secret=True))
+    found = re.findall(r"\[(\d)\] (\S+)", second(story.night(1500), 200))
+    assert found == [("1", "web01"), ("3", "fs02"), ("2", "dc01:")]
+
+
 def test_one_thing_is_one_thing() -> None:
     story = Story(QUIET)
     story.begin(10, "prepare@fs01")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.views.model import Cell, Column, Row, Table
-from cockpit.views.words import cut, draw, first_that_fits, pad, plural, spark, width, within, wrap
+from cockpit.views.words import beyond, cut, draw, first_that_fits, pad, plural, spark, text_of, width, within, wrap
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,9 @@ def test_a_table_takes_its_width() -> None:
 )
 def test_a_line_beyond_its_room_is_marked(texts: tuple[str, ...], room: int, shown: tuple[str, ...]) -> None:
     assert tuple(c.text for c in within(tuple(map(Cell, texts)), room)) == shown
+
+
+@pytest.mark.parametrize(("left", "shown"), [(0, "ab一二c"), (1, "b一二c"), (2, "一二c"), (3, "二c"), (4, "二c"), (9, "")])
+def test_a_line_turned_sideways_loses_cells_not_characters(left: int, shown: str) -> None:
+    """A character of two cells that is half out of sight is gone: half of it can't be drawn."""
+    assert text_of(beyond((Cell("a"), Cell("b一二"), Cell("c")), left)) == shown
