@@ -53,8 +53,17 @@ OTHERS: tuple[Meaning, ...] = (
 )
 
 
+TOP: tuple[Meaning, ...] = (
+    ("OPEN", "when the business opens, and how long that is"), ("TEST", "when testing is to begin"),
+    ("FIN", "when the night is thought to end; + before the opening"),
+    ("GO BY", "until when the plan would have a go at the next gate"), ("TURN BACK BY", "until when one can turn back"),
+    ("WAY BACK", "one can turn back, and until which gate"), ("no return", "nobody can turn back any more"),
+)
+
+
 def sections() -> list[tuple[str, list[Meaning]]]:
     return [
+        ("Row 1", list(TOP)),
         ("Signs of a step", [_mark(m) for m in glyphs.TASK.values()]),
         ("Signs of a server or a transfer", [_mark(m) for m in glyphs.PLACE]),
         ("What a running transfer is at", [(f">{name}", means) for name, means in transfers.PHASES.items()]),

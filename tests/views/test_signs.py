@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.views import glyphs, matrix, needs, proofs, servers, signs, steps, transfers
+from cockpit.views import glyphs, header, matrix, needs, proofs, servers, signs, steps, transfers
 from cockpit.views.model import Table
+from cockpit.views.words import text_of
 from tests.views.story import SEVEN, Story, the_night
+from tests.views.test_header import QUIET
 
 WIDTHS = (60, 80, 120, 200)
 MEANINGS = [meaning for _, meanings in signs.sections() for meaning in meanings]
@@ -33,3 +35,11 @@ def test_every_mark_is_explained() -> None:
 @pytest.mark.parametrize("word", ["att", "lost", "ok"])
 def test_what_the_row_of_all_servers_says_is_explained(word: str) -> None:
     assert any(word in sign for sign, _ in MEANINGS)
+
+
+def test_what_row_1_says_is_explained() -> None:
+    nights = (the_night().night(1500), Story(QUIET).night(600))
+    parts = [part for night in nights for part in text_of(header.row1(night, 200)).split(" | ")[1:]]
+    assert any(part.startswith("GO BY") for part in parts)
+    for part in parts:
+        assert any(part.startswith(sign) for sign, _ in signs.TOP), part
