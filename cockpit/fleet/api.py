@@ -145,8 +145,8 @@ class Remote(Protocol):
     async def errand(
         self, command: str, *, become: bool | None = None, stdin: bytes = b"", timeout: float | None = None
     ) -> Completed:
-        """As `run`, for short questions of cockpit's own that may be asked twice: of a shell that is kept for them, which
-        costs a round trip instead of a session. Its stdin is small; it leaves nothing behind that prints."""
+        """As `run`, for questions of cockpit's own that may be asked twice: of a shell that is kept for them, which costs a
+        round trip instead of a session. Its stdin is small; it leaves nothing behind that prints."""
         ...
 
     async def start_job(self, spec: JobSpec) -> JobReport:

@@ -161,6 +161,11 @@ class Link:
         """"ssh-ed25519 AAAA…" as checked on the newest connection; None before one."""
         return self._key() if self._key else None
 
+    @property
+    def scarce(self) -> bool:
+        """A connection takes fewer sessions than is usual (MaxSessions): one that is kept open soon costs a login."""
+        return any(wire.room < SESSIONS for wire in self._wires)
+
     async def lost(self) -> None:
         """Returns when no connection is left."""
         async with self._change:

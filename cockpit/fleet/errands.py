@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
-from cockpit.fleet.api import Completed
+from cockpit.fleet.api import Completed, Lost
 from cockpit.fleet.launch import one_line, quote
 from cockpit.fleet.process import Process, Stream
 
@@ -30,43 +30,47 @@ Open = Callable[[str, bool], Awaitable[Process]]
 
 
 class Errands:
-    """To one server. Raises FleetError, and Lost when contact breaks, or the shell ends, before the answer is whole: then it may
-    have been asked."""
+    """To one server. Raises FleetError, and Lost when contact breaks before the answer is whole: then it may have been asked."""
 
-    def __init__(self, open_process: Open) -> None:
-        self._open = open_process
+    def __init__(self, open_process: Open, scarce: Callable[[], bool] = lambda: False) -> None:
+        """scarce: whether each session costs that server a login."""
+        self._open, self._scarce = open_process, scarce
         self._idle: dict[bool, list[_Asked]] = {False: [], True: []}
 
     async def run(self, command: str, *, become: bool, stdin: bytes = b"", timeout: float | None = None) -> Completed:
         text = one_line(f"printf %b {quote(_escaped(stdin))} | {{\n{command}\n}}" if stdin else command)
-        shell = await self._shell(become)
-        try:
-            async with asyncio.timeout(timeout):
-                done = await shell.ask(text)
-        except BaseException:
-            shell.end()  # nobody may read what it still says
-            raise
-        self._keep(shell, become)
-        return done
+        while True:
+            shell, kept = await self._shell(become)
+            try:
+                async with asyncio.timeout(timeout):
+                    done = await shell.ask(text)
+            except BaseException as problem:
+                shell.end()  # nobody may read what it still says
+                if isinstance(problem, Lost) and kept and await shell.ended():
+                    continue
+                raise
+            self._keep(shell, become)
+            return done
 
     def close(self) -> None:
         for idle in self._idle.values():
             while idle:
                 idle.pop().leave()
 
-    async def _shell(self, become: bool) -> _Asked:
+    async def _shell(self, become: bool) -> tuple[_Asked, bool]:
+        """And whether it was kept: then its login may have been ended meanwhile, and a fresh one is asked instead."""
         idle = self._idle[become]
         while idle:
             shell = idle.pop()
             shell.wanted()
             if not shell.lost():
-                return shell
+                return shell, True
         token = secrets.token_hex(16)
-        return _Asked(await self._open(_LOOP.format(token=token), become), token)
+        return _Asked(await self._open(_LOOP.format(token=token), become), token), False
 
     def _keep(self, shell: _Asked, become: bool) -> None:
         idle = self._idle[become]
-        if len(idle) >= KEPT:
+        if len(idle) >= (1 if self._scarce() else KEPT):
             shell.leave()
             return
         idle.append(shell)
@@ -88,16 +92,22 @@ class _Asked:
         except BrokenPipeError as problem:
             raise self._process.lost() from problem
         streams = self._process.stdout, self._process.stderr
-        (out, cut_out, code), (err, cut_err, _) = await asyncio.gather(*(self._answer(stream) for stream in streams))
+        told, complaints = await asyncio.gather(*(self._answer(stream) for stream in streams))
+        if told is None or complaints is None:
+            raise self._process.lost()
+        (out, cut_out, code), (err, cut_err, _) = told, complaints
         return Completed(code, out, err, truncated=cut_out or cut_err)
 
-    async def _answer(self, stream: Stream) -> tuple[bytes, bool, int]:
-        """(what it says, whether that was cut, the exit code). A longer answer is read and dropped."""
+    async def _answer(self, stream: Stream) -> tuple[bytes, bool, int] | None:
+        """(what it says, whether that was cut, the exit code), None where that never comes. A longer one is read and dropped."""
         seen, cut = bytearray(), False
         while (at := seen.find(self._mark)) < 0 or (end := seen.find(b"\n", at + 1)) < 0:
-            data = await stream.read()
+            try:
+                data = await stream.read()
+            except Lost:
+                return None
             if not data:
-                raise self._process.lost()
+                return None
             seen += data
             if len(seen) > 2 * LIMIT:
                 cut = True
@@ -107,6 +117,10 @@ class _Asked:
     def lost(self) -> bool:
         """Contact broke while it was idle."""
         return self._process.channel.lost()
+
+    async def ended(self) -> bool:
+        """Whether that shell alone is over, and not contact. Asked of one that says no more."""
+        return await self._process.channel.exit() is not None
 
     def wanted(self) -> None:
         if self._leaving is not None:

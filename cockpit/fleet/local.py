@@ -69,6 +69,7 @@ class LocalLink:
         self.target = target
         self._sudo = sudo
         self.host_key: str | None = None
+        self.scarce = False
 
     async def open_process(self, command: str, *, become: bool = False) -> Process:
         sudo = self._sudo if become else None

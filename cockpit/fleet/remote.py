@@ -30,6 +30,9 @@ class AnyLink(Protocol):
     @property
     def host_key(self) -> str | None: ...
 
+    @property
+    def scarce(self) -> bool: ...
+
 
 class ServerRemote:
     """See `api.Remote` for the promises of each method."""
@@ -41,7 +44,7 @@ class ServerRemote:
         self._stations = stations
         self.target = link.target
         self._jobs = Jobs(link, serves)
-        self._errands = Errands(lambda command, become: link.open_process(command, become=become))
+        self._errands = Errands(lambda command, become: link.open_process(command, become=become), lambda: link.scarce)
 
     @property
     def host_key(self) -> str | None:
