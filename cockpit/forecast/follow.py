@@ -48,7 +48,7 @@ class Follower:
     def of(self, series: str, task: str, begun: float, now: float) -> Transfer:
         """The fold of an attempt that began then, up to the newest sample at `now`. Costs what is new, but for one fold of at
         most thirteen minutes when `now` passes a mark or goes back."""
-        mark = mark_before(series, now)
+        mark = mark_before(series, now // 1 - LATE)  # up to there each second's newest is known, whoever asks
         kept = self._kept.get(series)
         if kept is None or (kept.begun, kept.mark) != (begun, mark) or now < kept.until:
             kept = self._kept[series] = self._from_mark(series, task, begun, mark)

@@ -44,6 +44,21 @@ def test_of_each_second_its_newest_sample_and_now_the_newest_of_all() -> None:
         assert seen([s for s in samples if s.at <= now], [now]) == [moving], "nothing later was known"
 
 
+def test_what_came_late_just_before_a_mark_is_not_counted_beside_what_took_its_place() -> None:
+    """Several samples of a second, in the journal a second after they were taken: live sees the first of them alone at first."""
+    samples = [sample(100 + t / 3, int(t * MB * (3 if t % 23 < 9 else 2))) for t in range(3 * 900)]
+    now = 0.0
+
+    def read(_series: str, since: float, until: float, step: int) -> list[Sample]:
+        known = (s for s in samples if since <= s.at <= until and s.at + 1.0 <= now)
+        return list({int(s.at) // step: s for s in known}.values())
+
+    walker = Follower(read)
+    for now in (100.5 + t for t in range(850)):
+        walked, jumped = walker.of("transfer/x", "x", 100.0, now), Follower(read).of("transfer/x", "x", 100.0, now)
+        assert now < 300 or walked.at(now) == jumped.at(now), now
+
+
 def test_series_have_marks_of_their_own_none_older_than_a_span() -> None:
     marks = {mark_before(f"transfer/copy@srv{n:02d}", 10_000.0) for n in range(7)}
     assert len(marks) > 4 and all(0 <= 10_000.0 - mark < SPAN for mark in marks)
