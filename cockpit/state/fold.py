@@ -248,7 +248,11 @@ def _next_number(state: State) -> int:
 
 
 def _prompt_closed(state: State, fact: Fact, event: e.PromptAnswered | e.PromptWithdrawn) -> None:
-    state.prompts.pop(event.id, None)
+    """Its key goes to the oldest that has none: no finger lies on a number that no key has."""
+    closed = state.prompts.pop(event.id, None)
+    keyless = next((prompt for prompt in state.prompts.values() if prompt.number > LAST_KEY), None)
+    if closed is not None and closed.number <= LAST_KEY and keyless is not None:
+        keyless.number = closed.number
 
 
 def _gate_answered(state: State, fact: Fact, event: e.GateAnswered) -> None:

@@ -116,14 +116,11 @@ def no_return_passed(plan: Plan, state: State) -> str | None:
     return None
 
 
-def no_return_ahead(plan: Plan, state: State) -> str | None:
-    """The first step of no return that is still to be answered: until its go one can turn back."""
-    for step in plan.steps:
-        if isinstance(step.action, Gate) and step.action.no_return:
-            tasks = [state.tasks[t] for t in step.task_ids() if t in state.tasks]
-            if any(t.state in (PENDING, RUNNING) and not dropped(state, t.server) for t in tasks):
-                return step.id
-    return None
+def no_return_ahead(plan: Plan, state: State) -> list[Task]:
+    """The gates of no return that are still to be answered, in the plan's order: until the first go at one one can turn back."""
+    gates = [step for step in plan.steps if isinstance(step.action, Gate) and step.action.no_return]
+    tasks = [state.tasks[t] for step in gates for t in step.task_ids() if t in state.tasks]
+    return [t for t in tasks if t.state in (PENDING, RUNNING) and not dropped(state, t.server)]
 
 
 def no_go(state: State, task: str) -> str | None:

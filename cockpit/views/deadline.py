@@ -90,7 +90,9 @@ def _way_back(night: Night, *, wide: bool) -> Line:
     without a time: at a glance that is an order."""
     if not night.forecast.backout_possible:
         return ()
-    until = no_return_ahead(night.plan, night.state) or "the end"
+    starts = night.forecast.starts
+    gates = sorted(no_return_ahead(night.plan, night.state), key=lambda gate: starts.get(gate.id, float("inf")))
+    until = gates[0].step if gates else "the end"
     return (Cell(f"WAY BACK until {until}" if wide else "WAY BACK open"),)
 
 

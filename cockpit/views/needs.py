@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from cockpit.plan.model import split_task
 from cockpit.state import alarms
+from cockpit.state.fold import LAST_KEY
 from cockpit.state.model import FAILED, UNKNOWN, Ended, Prompt
 from cockpit.state.standing import chart, dropped, on_failure
 from cockpit.units import clock, format_duration
@@ -80,11 +82,14 @@ WORDS = {"gate": ("go", "no-go"), "manual": ("done",), "start": ("start",)}  # o
 
 
 def items(night: Night) -> list[Need]:
-    """Oldest first; what has no beginning comes last. Open questions have the number that each was given, and the rest are
-    counted on from there."""
+    """Oldest first; what has no beginning comes last. Open questions have the number that each was given; the rest have those
+    that are left, from the highest on and round, so that there is a key for each as long as there are keys."""
     asked, rest = list(_prompts(night)), sorted([*_unasked(night), *_alarms(night)], key=_age)
-    last = max((need.number for need in asked), default=0)
-    return sorted([*asked, *(replace(need, number=i) for i, need in enumerate(rest, start=last + 1))], key=_age)
+    taken = {need.number for need in asked}
+    last = max(taken, default=0)
+    free = [n for n in (*range(last + 1, LAST_KEY + 1), *range(1, LAST_KEY + 1)) if n not in taken]
+    numbers = chain(dict.fromkeys(free), count(max(LAST_KEY, last) + 1))
+    return sorted([*asked, *(replace(need, number=n) for need, n in zip(rest, numbers, strict=False))], key=_age)
 
 
 def _age(need: Need) -> tuple[bool, float]:

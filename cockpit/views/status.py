@@ -72,8 +72,8 @@ def _asked(night: Night, width: int) -> list[str]:
 
 
 def _commands(session: str, need: needs.Need) -> list[str]:
-    """One for each answer. What is typed, a secret above all, is asked for by the command; of a reason there is the place,
-    which is refused as long as it is empty where there must be one."""
+    """One for each answer. What is typed, a secret above all, is asked for by the command; where a reason belongs in the
+    record there is the place for it."""
     do, key = f"cockpit do {quote(session)}", quote(need.key)
     if need.alarm:
         return [f"{do} ack {key}"]

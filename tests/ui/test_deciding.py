@@ -188,7 +188,9 @@ async def test_what_is_open_keeps_its_number_when_another_is_answered(tmp_path: 
         await c.press("1")
         await c.sees("Nothing has the number 1 now: 2, 3, 4 need you.")
         await c.night.writer.append(PromptOpened("sudo-x", "sudo", "sudo on fs01", None, "fs01", []))
-        await c.sees("[2] fs02", "[3] fs01: sudo")  # 1 may still be under somebody's finger
+        await c.sees("!4 NEED YOU [2] fs02")
+        assert "sudo on fs01" in await _open(c, "3")  # 1 may still be under somebody's finger
+        await c.press("escape")
         assert "Host key for fs02" in await _open(c, "2")
 
 

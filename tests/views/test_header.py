@@ -10,6 +10,7 @@ import pytest
 from cockpit.journal import events as e
 from cockpit.views.header import row1, row2
 from cockpit.views.model import Night
+from cockpit.views.needs import items
 from cockpit.views.words import text_of, width
 from tests.views.story import HEAD, OPENS, Story, the_night
 
@@ -160,6 +161,12 @@ def test_a_question_keeps_its_number_and_stands_behind_what_is_older() -> None:
     story.tell(1490, e.PromptOpened("p7", "sudo", "sudo password for dc01", None, "dc01", secret=True))
     found = re.findall(r"\[(\d)\] (\S+)", second(story.night(1500), 200))
     assert found == [("1", "web01"), ("3", "fs02"), ("2", "dc01:")]
+    for n in range(8):  # answered ones have used the other keys
+        story.tell(1491 + n, e.PromptOpened(f"q{n}", "manual", "Look", None, "dc01"))
+        story.tell(1491 + n, e.PromptAnswered(f"q{n}", "done"))
+    story.tell(1499, e.PromptOpened("q9", "manual", "Look", None, "dc01"))
+    keys = {need.number for need in items(story.night(1500))}
+    assert len(keys) == 4 and max(keys) <= 9, "there is a key for each"
 
 
 def test_one_thing_is_one_thing() -> None:
@@ -245,6 +252,20 @@ def test_after_the_last_gate_with_a_time_it_says_until_which_gate_one_can_turn_b
     assert "| no return since go-final" in first(story.night(90))
     story.tell(100, e.NightEnded("done"))
     assert "return" not in first(story.night(120)) and "BACK" not in first(story.night(120))
+
+
+def test_of_two_gates_of_no_return_it_names_the_one_that_comes_first() -> None:
+    later = """[[steps]]
+id = "sign-off"
+title = "Signed off"
+needs = ["go-final"]
+gate = { no_return = true }
+[[steps]]
+id = "go-final"
+needs = ["rebuild"]
+"""
+    story = gone(Story(WAY_BACK.replace('[[steps]]\nid = "go-final"\n', later)), 10, "teardown-ok")
+    assert "| WAY BACK until go-final" in first(story.night(60))
 
 
 def test_no_way_back_is_promised_that_the_plan_does_not_have() -> None:
