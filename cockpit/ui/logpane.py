@@ -147,7 +147,7 @@ class LogPane(Pane):
         return True
 
     def _way(self, start: int, direction: int) -> Way:
-        return way(self._view, self._clock.until(), self._search.words, start, direction)
+        return way(self._view, self._clock.until, self._search.words, start, direction)
 
     def _look(self, none: str, *ways: Way) -> None:
         """What is near is found at once; the rest of a long log is looked through beside the keys."""
@@ -159,8 +159,10 @@ class LogPane(Pane):
                 self.run_worker(self._look_through(search, none), group="search", exclusive=True)
 
     async def _look_through(self, search: Search, none: str) -> None:
-        while search.looking and search is self._search:
+        while search.looking:
             await asyncio.sleep(SLICE / 4)
+            if search is not self._search:
+                return  # other lines are looked at meanwhile: a number of those means nothing here
             self._look_on(search, none)
 
     def _look_on(self, search: Search, none: str) -> None:

@@ -6,7 +6,7 @@ Knows numbers of lines, and words as they are shown; refuses to know the pane.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from cockpit.journal.reader import LogView
@@ -47,18 +47,19 @@ class Search:
         """How one stands in a log that has so many lines now; "" before anything was looked for."""
         if self.looking:
             return "looking"
-        if self.found is not None:
+        if self.found is not None and self.found < count:
             return "match"
         if self.none_in is None:
             return ""
         return "no match" if self.none_in >= count else f"no match in the first {self.none_in:,}"
 
 
-def way(view: LogView, until: float | None, words: str, start: int, direction: int) -> Way:
-    """From line `start` on, towards the end (1) or the beginning (-1)."""
+def way(view: LogView, until: Callable[[], float | None], words: str, start: int, direction: int) -> Way:
+    """From line `start` on, towards the end (1) or the beginning (-1). until: up to when lines are known, asked for each page: a
+    replay may be moved back meanwhile."""
     while start >= 0:
         first = start if direction > 0 else max(0, start - PAGE + 1)
-        page = view.lines(first, PAGE if direction > 0 else start - first + 1, until)
+        page = view.lines(first, PAGE if direction > 0 else start - first + 1, until())
         hits = [n for n, line in enumerate(page, first) if logs.holds(line, words)]
         if hits:
             yield hits[0] if direction > 0 else hits[-1]

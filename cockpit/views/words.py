@@ -66,10 +66,18 @@ def beyond(line: Line, left: int) -> Line:
         if left >= size:
             left -= size
             continue
-        at = left if size == len(cell.text) else next(n for n in range(len(cell.text) + 1) if cell_len(cell.text[:n]) >= left)
-        kept.append(Cell(cell.text[at:], cell.tone))
+        kept.append(Cell(cell.text[left if size == len(cell.text) else _reaching(cell.text, left) :], cell.tone))
         left = 0
     return tuple(kept)
+
+
+def _reaching(text: str, room: int) -> int:
+    """How many of its characters it takes to fill so many cells. Once through: such lines are long, and drawn often."""
+    for n, char in enumerate(text):
+        if room <= 0:
+            return n
+        room -= cell_len(char)
+    return len(text)
 
 
 def _inside_number(text: str, end: int) -> bool:
