@@ -57,19 +57,21 @@ class Fit:
 
     def __init__(self) -> None:
         self.pieces: deque[Piece] = deque(maxlen=KEPT)
-        self._open = Piece(0.0, 0, 0)
+        self._seconds, self._files, self._bytes = 0.0, 0, 0  # of the piece that is open
         self._age = 0.0
 
     def feed(self, seconds: float, files: int, size: int) -> bool:
         """Whether there is more to tell the time left from: a piece was completed, or it is young."""
-        was = self._open
-        self._open = Piece(was.seconds + seconds, was.files + files, was.bytes + size)
+        self._seconds, self._files, self._bytes = self._seconds + seconds, self._files + files, self._bytes + size
         self._age += seconds
-        if self._open.seconds < min(LONGEST, max(SHORTEST, GROWTH * self._age)):
+        if self._seconds < min(LONGEST, max(SHORTEST, GROWTH * self._age)):
             return len(self.pieces) < YOUNG
-        self.pieces.append(self._open)
-        self._open = Piece(0.0, 0, 0)
+        self.pieces.append(self._open())
+        self._seconds, self._files, self._bytes = 0.0, 0, 0
         return True
+
+    def _open(self) -> Piece:
+        return Piece(self._seconds, self._files, self._bytes)
 
     def copy(self) -> Fit:
         twin = copy(self)
@@ -80,8 +82,8 @@ class Fit:
         """For what is left of files (None: not counted) and bytes. `horizon`: seconds that were left by the last answer,
         which decides how far back it looks. None before one piece is known."""
         pieces = list(self.pieces)
-        if 0 < len(pieces) < YOUNG and self._open.seconds:
-            pieces.append(self._open)
+        if 0 < len(pieces) < YOUNG and self._seconds:
+            pieces.append(self._open())
         if not pieces:
             return None
         memory = min(MEMORY[1], max(MEMORY[0], horizon))

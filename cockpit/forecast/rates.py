@@ -32,6 +32,7 @@ USUAL_GAPS = 4.0  # times the usual time between two changes of the count: longe
 
 SETTLING = ("scan", "sync")  # phases in which no byte is expected to move
 INF = float("inf")
+_FADING = -math.log(10) / NOW
 
 
 class Reading(Protocol):
@@ -69,7 +70,7 @@ class Readout:
 
 def _kept(seconds: float) -> float:
     """Share of an average that is still of before so many seconds."""
-    return math.exp(-seconds / NOW * math.log(10))
+    return math.exp(seconds * _FADING)
 
 
 class Track:
@@ -172,8 +173,9 @@ class Ends:
         usual = self._gap if self._gap is not None else gap
         worked = gap if gap <= max(STALL_AFTER, USUAL_GAPS * usual) else usual
         self._gap = usual + (worked - usual) / 8
-        for held in (self.p50, self.p90):
-            held.delay(gap - worked)
+        if worked != gap:
+            self.p50.delay(gap - worked)
+            self.p90.delay(gap - worked)
         return max(worked, 1e-3)
 
     def _answer(self, at: float, files: int | None, size: int) -> None:

@@ -194,11 +194,11 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
 
 def proven(plan: Plan, state: State, stale: Container[str]) -> dict[str, int]:
     """Verify task -> how many of its checks pass and are fresh. Those that an amendment took away count no more."""
-    names = {step.id: set(_names(step)) for step in (*plan.steps, *plan.backout)}
-    found: dict[str, int] = {}
+    names = {task: set(_names(step)) for step in (*plan.steps, *plan.backout) for task in step.task_ids()}
+    found = dict.fromkeys(names, 0)
     for key, proof in state.proofs.items():
-        if proof.result == "pass" and key not in stale and proof.check in names.get(proof.task.partition("@")[0], ()):
-            found[proof.task] = found.get(proof.task, 0) + 1
+        if proof.result == "pass" and key not in stale and proof.check in names.get(proof.task, ()):
+            found[proof.task] += 1
     return found
 
 
