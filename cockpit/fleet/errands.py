@@ -17,6 +17,7 @@ from cockpit.fleet.process import Process, Stream
 
 KEPT = 4  # idle shells of one user; more at once are opened, and let go of
 IDLE = 20.0  # seconds; an appliance counts its sessions, and sudo's log its open ones
+PATIENCE = 5.0  # seconds for the exit code of a shell that says no more
 LIMIT = 1 << 20  # bytes of each stream of an answer that are kept
 
 # Each in a subshell: what it changes for itself (directory, umask) is not the next one's. Both streams end with the mark.
@@ -45,10 +46,11 @@ class Errands:
                 async with asyncio.timeout(timeout):
                     done = await shell.ask(text)
             except BaseException as problem:
+                over = isinstance(problem, Lost) and kept and await shell.ended()
                 shell.end()  # nobody may read what it still says
-                if isinstance(problem, Lost) and kept and await shell.ended():
-                    continue
-                raise
+                if not over:
+                    raise
+                continue
             self._keep(shell, become)
             return done
 
@@ -120,7 +122,11 @@ class _Asked:
 
     async def ended(self) -> bool:
         """Whether that shell alone is over, and not contact. Asked of one that says no more."""
-        return await self._process.channel.exit() is not None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._process.channel.exit() is not None
+        except TimeoutError:
+            return False
 
     def wanted(self) -> None:
         if self._leaving is not None:

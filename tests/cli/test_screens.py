@@ -29,7 +29,7 @@ def gone(pid: int) -> bool:
 def test_a_screen_is_not_opened_among_looks_for_garbage(
     cockpit: Cockpit, night: str, monkeypatch: pytest.MonkeyPatch, command: str, opener: str,
 ) -> None:
-    """Replay did without: a sixth of its opening went into looking."""
+    """A sixth of its opening would go into looking."""
     before, seen = gc.get_threshold(), list[int]()
 
     def opened(*_: object, **__: object) -> int:

@@ -152,6 +152,9 @@ async def test_over_ssh_as_either_user_with_one_session_each(host: Host) -> None
         assert (await remote.errand("id -u; cat", become=True, stdin=b"a\0b")).stdout == b"0\na\0b"
         assert (await remote.errand("id -un", become=False)).stdout == f"{host.user}\n".encode()
     assert sorted(opened) == [False, True]
+    host.run("pkill -KILL -f '[I]FS= read -r c'")  # their sessions end, and contact does not
+    assert (await remote.errand("id -un", become=False)).stdout == f"{host.user}\n".encode()
+    assert (await remote.errand("id -u", become=True)).stdout == b"0\n"
     await remote.close()
     await link.close()
 

@@ -243,7 +243,7 @@ def gone(story: Story, at: float, gate: str) -> Story:
 
 
 def test_after_the_last_gate_with_a_time_it_says_until_which_gate_one_can_turn_back() -> None:
-    """It said nothing, while the way back was open for hours."""
+    """Silence would be taken for no way back."""
     story = Story(WAY_BACK)
     assert "GO BY 23:30" in first(story.night(5))
     gone(story, 10, "teardown-ok")

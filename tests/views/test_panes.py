@@ -36,7 +36,7 @@ def test_transfers_measured_and_stalled() -> None:
 
 
 def test_a_transfer_just_begun_is_measuring_and_has_its_servers_estimate_beside_it() -> None:
-    """It said "measuring" alone, and the servers' pane the estimate's "~1h59", of the same copy."""
+    """Two panes that say two things of one copy are believed neither."""
     story = Story()
     story.begin(1, "copy-out@fs01")
     story.moved(2, "copy-out@fs01", 0, None, "scan")
@@ -197,7 +197,7 @@ def test_the_ruler_shows_until_when_go_makes_sense() -> None:
 
 
 def test_an_hour_that_has_come_is_no_longer_ahead() -> None:
-    """Testing that was to begin at five stood there at six as if it were to come."""
+    """What is past must not stand there as if it were to come."""
     story = Story(re.sub("(?m)^closes", "testing = 2026-11-28T05:00:00-08:00\ncloses", HEAD) + SEVEN.removeprefix(HEAD))
 
     def ruler(hours: float) -> str:

@@ -85,7 +85,7 @@ def test_for_a_person() -> None:
 
 
 def test_what_needs_a_person_is_said_with_the_commands_that_answer_it() -> None:
-    """They had to be put together from an id in one line, a word in another and a pattern at the end."""
+    """Put together by hand from an id, a word and a pattern, one of them is soon the wrong one."""
     said = lines(the_night().night(1500), 60)
     do = "            cockpit do 20261127-2000-seven"
     assert f"{do} answer p1 --value retry" in said and f"{do} answer p1 --value skip --why ''" in said
