@@ -179,7 +179,8 @@ def test_stages_and_times(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     begun = {f["data"]["task"]: datetime.fromtimestamp(f["at"], UTC) for f in cockpit.facts() if f["kind"] == "AttemptStarted"}
     assert begun["night@fs01"] >= opens and begun["after@fs01"] >= closes
     assert now + timedelta(seconds=4) <= begun["timed@fs01"]
-    assert lines(host, "/srv/runs") == ["groundwork", "timed", "night", "after"]
+    ran = lines(host, "/srv/runs")
+    assert (sorted(ran[:2]), ran[2:]) == (["groundwork", "timed"], ["night", "after"])  # after a slow start two are due at once
 
 
 CAPTURES = """
