@@ -1,7 +1,9 @@
 """A tree of small files through the whole cockpit beside `rsync -a`, both over a real sshd on loopback, both with `sync`.
 
 Judged against rsync over ssh with the cipher that our routes use: what the processor spends on ciphers is not what is compared.
-rsync with ssh's own cipher stands beside it.
+rsync with ssh's own cipher stands beside it. Two bounds of the machine stand there too: two rsyncs, each with half of the
+tree, and the same files made from memory by tar, with no wire and no ssh at all. Not within five minutes of anything that
+deleted many files: see `Tree.place`.
 
     python -m tests.bench.data_tree [ROUNDS] [FILES]
 """
@@ -25,6 +27,7 @@ from tests.hosts import Hosts
 FILES, SMALLEST, BIGGEST = int(20_000 * float(os.environ.get("BENCH_SCALE", "1"))), 4 << 10, 64 << 10
 BOUND = 1.3
 EQUAL, PLAIN = f"ssh -c {CIPHER}", "ssh"
+HALVES, MEMORY = "two rsyncs at once, half each", "made from memory: tar -x"
 OPTIONS = "-F none -i /root/bench.key -o StrictHostKeyChecking=no -o LogLevel=ERROR"
 
 
@@ -65,7 +68,32 @@ class Tree:
     def rsync(self, ssh: str) -> float:
         """As a person would run it on the destination; then sync there."""
         target = self.place()
-        line = f"rsync -a -e '{ssh} -p {self.src.port} {OPTIONS}' root@{self.src.address}:/srv/tree/ {target} && sync"
+        return self._timed(f"rsync -a -e '{self._shell(ssh)}' {self._source}/ {target} && sync")
+
+    def halves(self) -> float:
+        """By two rsyncs at once, each with every other directory; then sync."""
+        target, tops = self.place(), sorted(path.name for path in self.src.path("/srv/tree").iterdir())
+        one, other = (" ".join(f"{self._source}/{top}" for top in tops[n::2]) for n in (0, 1))
+        half = f"rsync -a -e '{self._shell(EQUAL)}'"
+        both = f"{half} {one} {target} & first=$!; {half} {other} {target} && wait $first"
+        return self._timed(f"mkdir {target} && {{ {both}; }} && sync")
+
+    def from_memory(self) -> float:
+        """Only made, by tar, on the destination; then sync."""
+        target, login = self.place(), f"{self._shell(EQUAL)} {self._source.partition(':')[0]}"
+        self.dst.run(f"{login} tar -C /srv/tree -cf - . > /dev/shm/tree.tar", timeout=100)
+        took = self._timed(f"mkdir {target} && tar -C {target} -xf /dev/shm/tree.tar && sync")
+        self.dst.run("rm /dev/shm/tree.tar")
+        return took
+
+    def _shell(self, ssh: str) -> str:
+        return f"{ssh} -p {self.src.port} {OPTIONS}"
+
+    @property
+    def _source(self) -> str:
+        return f"root@{self.src.address}:/srv/tree"
+
+    def _timed(self, line: str) -> float:
         began = time.monotonic()
         done = self.dst.run(line, timeout=600)
         assert done.returncode == 0, done.stderr
@@ -76,7 +104,8 @@ def run(rounds: int, files: int = FILES) -> list[Row]:
     tree = Tree(files)
     names = {ssh: f"rsync -a -e '{ssh}'" for ssh in (EQUAL, PLAIN)}
     try:
-        took = interleaved({"cockpit": tree.ours, **{name: partial(tree.rsync, ssh) for ssh, name in names.items()}}, rounds)
+        peers = {name: partial(tree.rsync, ssh) for ssh, name in names.items()}
+        took = interleaved({"cockpit": tree.ours, **peers, HALVES: tree.halves, MEMORY: tree.from_memory}, rounds)
     finally:
         tree.hosts.close()
     rows = [Row(f"{files:,} files of {SMALLEST >> 10} to {BIGGEST >> 10} KiB, {tree.size / 1e6:.0f} MB, copied and synced")]
@@ -85,8 +114,9 @@ def run(rounds: int, files: int = FILES) -> list[Row]:
     for name, seconds in took.items():
         rows.append(Row(f"  {name}", spread(seconds)))
         rows += transfers.parts(tree.said) if name == "cockpit" else []
-    plain = Row(f"  {names[PLAIN]} / cockpit", f"{ratio(took[names[PLAIN]], took['cockpit']):.2f}x")
-    return [*rows, plain, at_least(ratio(took[names[EQUAL]], took["cockpit"]), BOUND, f"  {names[EQUAL]} / cockpit", "x")]
+    rows += [Row(f"  {names[EQUAL]} / {name}", f"{ratio(took[names[EQUAL]], took[name]):.2f}x") for name in (HALVES, MEMORY)]
+    rows.append(Row(f"  {names[PLAIN]} / cockpit", f"{ratio(took[names[PLAIN]], took['cockpit']):.2f}x"))
+    return [*rows, at_least(ratio(took[names[EQUAL]], took["cockpit"]), BOUND, f"  {names[EQUAL]} / cockpit", "x")]
 
 
 if __name__ == "__main__":
