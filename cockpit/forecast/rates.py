@@ -8,11 +8,11 @@ begins again is measured anew; a phase that counts its own bytes (a proof) is me
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from copy import copy
 from itertools import pairwise
+from math import exp, inf, log
 from typing import Any, Protocol
 
 from cockpit.forecast.fit import Fit
@@ -31,8 +31,8 @@ LAY_THERE = 0.1  # share of what was counted that was really sent: less of it la
 USUAL_GAPS = 4.0  # times the usual time between two changes of the count: longer ones are a stall, no part of the pace
 
 SETTLING = ("scan", "sync")  # phases in which no byte is expected to move
-INF = float("inf")
-_FADING = -math.log(10) / NOW
+INF = inf
+_FADING = -log(10) / NOW
 
 
 class Reading(Protocol):
@@ -55,9 +55,9 @@ class Readout:
         if seconds <= 0:
             return
         self._age += seconds
-        keep, bias = _kept(seconds), 1 - _kept(self._age)
-        self._once = self._once * keep + size / seconds * (1 - keep)
-        self._twice = self._twice * keep + self._once / bias * (1 - keep)
+        keep, bias = exp(seconds * _FADING), 1 - exp(self._age * _FADING)
+        self._once += (size / seconds - self._once) * (1 - keep)
+        self._twice += (self._once / bias - self._twice) * (1 - keep)
 
     def rate(self, silence: float) -> float | None:
         """Bytes/s after so many further seconds without a byte; None for under a second."""
@@ -70,7 +70,7 @@ class Readout:
 
 def _kept(seconds: float) -> float:
     """Share of an average that is still of before so many seconds."""
-    return math.exp(seconds * _FADING)
+    return exp(seconds * _FADING)
 
 
 class Track:
@@ -151,22 +151,29 @@ class Ends:
         twin.fit, twin.p50, twin.p90, twin.slowest = self.fit.copy(), copy(self.p50), copy(self.p90), copy(self.slowest)
         return twin
 
-    def feed(self, reading: Reading, size: int, total: int | None, *, measured: bool) -> None:
-        """Only what was done moves it: the passing of time is no news. What lay there already took no time worth a fit."""
-        values = reading.values
-        files, sent = _count(values.get("files_done")) or 0, None if _own(reading) else _count(values.get("moved"))
-        self.slowest.feed(reading.at, _count(values.get("largest")) or 0)
-        last, now = self._last, (reading.at, files, size, size if sent is None else sent)
-        if last is None or now[1:] != last[1:]:
-            self._last = now
-        if last is None or (size <= last[2] and files <= last[1]) or (now[3] - last[3] < LAY_THERE * (size - last[2])):
+    def feed(self, reading: Reading, size: int, *, own: bool, measured: bool) -> None:
+        """Only what was done moves it: the passing of time is no news. What lay there already took no time worth a fit. own: its
+        phase counts its own bytes."""
+        values, at = reading.values, reading.at
+        files, sent = _count(values.get("files_done")) or 0, None if own else _count(values.get("moved"))
+        self.slowest.feed(at, _count(values.get("largest")) or 0)
+        if sent is None:
+            sent = size
+        if self._last is None:
+            self._last = at, files, size, sent
+            return
+        since, files_before, before, sent_before = self._last
+        more, more_files = size - before, files - files_before
+        if more or more_files or sent != sent_before:
+            self._last = at, files, size, sent
+        if (more <= 0 and more_files <= 0) or sent - sent_before < LAY_THERE * more:
             return
         if not self._begun:  # up to here it was set up, or what lay there already was passed over
             self._begun = True
             return
-        news = self.fit.feed(self._worked(reading.at - last[0]), max(0, files - last[1]), max(0, size - last[2]))
-        if measured and total is not None and (news or self.p50.end is None):
-            self._answer(reading.at, _left(values, files), max(0, total - size))
+        news = self.fit.feed(self._worked(at - since), max(0, more_files), max(0, more))
+        if measured and (news or self.p50.end is None) and (total := _total(values, own)) is not None:
+            self._answer(at, _left(values, files), max(0, total - size))
 
     def _worked(self, gap: float) -> float:
         """A stall is no part of the pace: what comes after it is expected without one, and later by it."""
@@ -199,20 +206,20 @@ class Transfer:
     def __init__(self, task: str) -> None:
         self.task = task
         self.newest: Reading | None = None
-        self._key: tuple[str, Any, bool] | None = None
+        self._key: tuple[Any, Any, bool] | None = None
 
     def feed(self, reading: Reading, *, asked: bool = True) -> None:
         """asked False: it tells its pace, but no end, which costs more than all else; what is held begins with the next asked."""
-        phase = str(reading.values.get("phase") or "copy")
-        key, done = (phase, reading.values.get("n"), _own(reading)), _done(reading)
+        values, own = reading.values, _own(reading.values)
+        key, done = (values.get("phase"), values.get("n"), own), _done(values, own)
         if self.newest is None or key != self._key or done < self.track.bytes[-1]:
             self._key = key
-            self.track, self.ends, self.readout = Track(reading.at, done, phase), Ends(), Readout()
+            self.track, self.ends, self.readout = Track(reading.at, done, str(key[0] or "copy")), Ends(), Readout()
         else:
             self.readout.feed(reading.at - self.newest.at, done - self.track.bytes[-1])
             self.track.feed(reading.at, done)
         self.newest = reading
-        self.ends.feed(reading, done, _total(reading), measured=asked and self.track.measured)
+        self.ends.feed(reading, done, own=own, measured=asked and self.track.measured)
 
     def copy(self) -> Transfer:
         """One that goes its own way from here."""
@@ -245,8 +252,12 @@ class Transfer:
     def _settling(self) -> bool:
         """Whether no byte is expected to come: also where all have, and what is left is to look at them."""
         assert self.newest is not None
-        total = _total(self.newest)
+        total = self._total()
         return self.track.phase in SETTLING or (total is not None and self.track.bytes[-1] >= total)
+
+    def _total(self) -> int | None:
+        assert self.newest is not None
+        return _total(self.newest.values, _own(self.newest.values))
 
     def _silence(self, now: float) -> float:
         since = now - self.track.times[-1]
@@ -255,7 +266,7 @@ class Transfer:
     def _left(self, now: float) -> tuple[float | None, float | None]:
         """Seconds left at p50 and p90. While nothing comes they stand still, so that the end moves with the clock."""
         assert self.newest is not None
-        track, total = self.track, _total(self.newest)
+        track, total = self.track, self._total()
         if track.phase == "sync" or (track.phase == "verify" and total is not None and track.bytes[-1] >= total):
             return 0.0, 0.0
         if total is None or track.phase == "scan" or not track.measured:
@@ -280,17 +291,17 @@ def transfer(task: str, samples: Sequence[Reading], now: float, *, running: bool
     return fold.at(now, running=running)
 
 
-def _own(reading: Reading) -> bool:
+def _own(values: Mapping[str, Any]) -> bool:
     """Whether its phase counts its own bytes."""
-    return reading.values.get("phase_total") is not None
+    return values.get("phase_total") is not None
 
 
-def _done(reading: Reading) -> int:
-    return int(reading.values.get("phase_done" if _own(reading) else "bytes_done") or 0)
+def _done(values: Mapping[str, Any], own: bool) -> int:
+    return int(values.get("phase_done" if own else "bytes_done") or 0)
 
 
-def _total(reading: Reading) -> int | None:
-    return _count(reading.values.get("phase_total" if _own(reading) else "bytes_total"))
+def _total(values: Mapping[str, Any], own: bool) -> int | None:
+    return _count(values.get("phase_total" if own else "bytes_total"))
 
 
 def _left(values: Mapping[str, Any], files: int) -> int | None:

@@ -84,12 +84,10 @@ class Reader:
         """The same, but of each `step` whole seconds of the clock only the newest: one look into the index for each, however
         many lie between."""
         rows = self._rows.all(
-            "WITH RECURSIVE the(id) AS (SELECT id FROM series WHERE name = ?1), newest(at) AS ("
-            "SELECT max(at) FROM samples WHERE series = (SELECT id FROM the) AND at BETWEEN ?2 AND ?3 UNION ALL "
-            "SELECT (SELECT max(at) FROM samples WHERE series = (SELECT id FROM the) AND at >= ?2 "
-            "AND at < CAST(newest.at AS INTEGER) / ?4 * ?4) FROM newest WHERE at IS NOT NULL) "
-            "SELECT at, data FROM newest JOIN samples USING (at) WHERE series = (SELECT id FROM the) ORDER BY at",
-            series, since, until, step,
+            "WITH RECURSIVE newest(at) AS (SELECT max(at) FROM samples WHERE series = ?1 AND at BETWEEN ?2 AND ?3 UNION ALL "
+            "SELECT (SELECT max(at) FROM samples WHERE series = ?1 AND at >= ?2 AND at < CAST(newest.at AS INTEGER) / ?4 * ?4) "
+            "FROM newest WHERE at IS NOT NULL) SELECT at, data FROM newest JOIN samples USING (at) WHERE series = ?1 ORDER BY at",
+            self._rows.one("SELECT id FROM series WHERE name = ?", series), since, until, step,
         )
         return self._sampled([(series, *row) for row in rows])
 

@@ -37,12 +37,21 @@ class Freshness:
         self._copies = self._targets()
         self._waits: dict[tuple[str, int], list[Task]] = {}
 
+    def stale(self) -> dict[str, float]:
+        """Since when, of each proof that is no longer fresh."""
+        found = dict[str, float]()
+        for key, proof in self._state.proofs.items():
+            # So it is with most, and a jump in a long night asks thousands: not one call more for each.
+            if self._waits.get((proof.task, bisect_right(self._ends, proof.started))) == [] and not proof.paths:
+                continue
+            if (at := self.since(key)) is not None:
+                found[key] = at
+        return found
+
     def since(self, key: str) -> float | None:
         proof = self._state.proofs[key]
         first = bisect_right(self._ends, proof.started)
         needed = self._waited_for(proof.task, first)
-        if not needed and not proof.paths:
-            return None  # so it is with most, and a jump in a long night asks thousands
         return min([*self._needed(proof, needed), *self._written(proof, first)], default=None)
 
     def _needed(self, proof: Proof, tasks: list[Task]) -> Iterator[float]:

@@ -123,9 +123,7 @@ class NightBuilder:
     def _proofs_of(self, plan: Plan, state: State) -> tuple[dict[str, float], dict[str, int]]:
         """`stale` and `proven` of a night. Asked again only when a fact came: nothing else can make a proof stale."""
         if self._proofs is None or self._proofs[0] != state.seq or self._proofs[1] is not plan:
-            fresh = Freshness(plan, state)
-            since = {key: fresh.since(key) for key in state.proofs}
-            stale = {key: at for key, at in since.items() if at is not None}
+            stale = Freshness(plan, state).stale()
             self._proofs = (state.seq, plan, stale, proven(plan, state, stale))
         return self._proofs[2:]
 

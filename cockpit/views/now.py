@@ -6,6 +6,7 @@ blank.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable
 
 from cockpit.forecast.model import TransferNow
@@ -195,11 +196,9 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
 def proven(plan: Plan, state: State, stale: Container[str]) -> dict[str, int]:
     """Verify task -> how many of its checks pass and are fresh. Those that an amendment took away count no more."""
     names = {task: set(_names(step)) for step in (*plan.steps, *plan.backout) for task in step.task_ids()}
-    found = dict.fromkeys(names, 0)
-    for key, proof in state.proofs.items():
-        if proof.result == "pass" and key not in stale and proof.check in names.get(proof.task, ()):
-            found[proof.task] += 1
-    return found
+    good = Counter(proof.task for key, proof in state.proofs.items()
+                   if proof.result == "pass" and key not in stale and proof.check in names.get(proof.task, ()))
+    return {task: good[task] for task in names}
 
 
 def proof_counts(night: Night, tasks: Iterable[str]) -> tuple[int, int]:

@@ -188,7 +188,10 @@ def test_of_hundreds_of_servers_it_is_no_minute() -> None:
     assert len([again.since(key) for key in state.proofs]) == 3 * 338
     assert time.process_time() - began < 1.0
     late = state_of(*BEFORE, *proven(), *ran("restore@a", 40, 50))
-    assert Freshness(PLAN, late).since("prove@a/same") == 40
+    fresh = Freshness(PLAN, late)
+    assert fresh.since("prove@a/same") == 40
+    assert fresh.stale() == {key: at for key in late.proofs if (at := fresh.since(key)) is not None} and fresh.stale()
+    assert again.stale() == {}
 
 
 def test_of_many_servers_the_chart_stays_small() -> None:
