@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.rsync import COARSE
-from cockpit.fleet.survey.able import Able, able, over_sftp
+from cockpit.fleet.survey.able import TRIAL, Able, able, over_sftp
 from cockpit.fleet.survey.fits import Problem, fits
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
 from cockpit.steps.api import StepContext
 from cockpit.steps.copy.places import End, Refused
+from cockpit.steps.copy.together import both
 
 KIND = "loss"
 CHOICES = ["without", "cancel"]
@@ -32,7 +33,8 @@ class Tried:
 
 async def tried(target: End, landing: str, *, empty: bool) -> Tried:
     """landing: where the copy comes to lie. FleetError; Lost."""
-    return Tried(await able(target.remote, landing, target.become), None if empty else await _lying(target, landing))
+    tries = able(target.remote, landing, target.become)
+    return Tried(await tries) if empty else Tried(*await both(tries, _lying(target, landing)))
 
 
 async def agreed(
@@ -76,8 +78,9 @@ def _and(words: list[str]) -> str:
 
 
 async def _lying(target: End, landing: str) -> Surveyed | None:
+    """Without what the trial makes there meanwhile."""
     try:
-        return await survey(target.remote, landing, become=target.become)
+        return await survey(target.remote, landing, become=target.become, exclude=(TRIAL,))
     except Lost:
         raise
     except FleetError:
