@@ -195,6 +195,13 @@ async def test_a_million_lines_are_walked_without_waiting(tmp_path: Path) -> Non
         await c.press("G")
         await c.sees("line 0999999", "looking")  # keys are heard while it looks
         await c.sees("log fs01", "/no such words: no match ━")
+        await c.press("escape", "g")
+        await _search(c, "line 0999990")
+        await c.sees("/line 0999990: looking")
+        (looking,) = (worker for worker in c.app.workers if worker.group == "search")
+        await c.press("escape")  # nothing is looked for any longer: what that would have found must not be gone to
+        await c.app.workers.wait_for_complete([looking])
+        await c.sees("line 1 of 1,000,040 lines", "sent 0 files")
     await night.writer.close()
 
 

@@ -32,6 +32,26 @@ lead = "lead"
 opens = 2026-11-27T20:00:00-08:00
 closes = 2026-11-28T09:00:00-08:00
 """
+QUIET = HEAD + """
+[servers.fs01]
+host = "a"
+[[steps]]
+id = "prepare"
+title = "Prepare"
+on = "all"
+run = "true"
+estimate = "1h"
+[[steps]]
+id = "final-go"
+title = "Final go/no-go"
+gate = { by = "05:30", no_return = true }
+[[steps]]
+id = "finalize"
+title = "Finalize"
+on = "all"
+run = "true"
+estimate = "30m"
+"""
 SEVEN = HEAD + "".join(f"[servers.{n}]\nhost = '{n}.example'\ntags = ['all7']\n" for n in (
     "fs01", "fs02", "dc01", "sql01", "web01", "mail1", "bkp01",
 )) + """

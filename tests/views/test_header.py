@@ -12,30 +12,9 @@ from cockpit.views.header import row1, row2
 from cockpit.views.model import Night
 from cockpit.views.needs import items
 from cockpit.views.words import text_of, width
-from tests.views.story import HEAD, OPENS, Story, the_night
+from tests.views.story import HEAD, OPENS, QUIET, Story, the_night
 
 WIDTHS = (60, 80, 120, 200)
-
-QUIET = HEAD + """
-[servers.fs01]
-host = "a"
-[[steps]]
-id = "prepare"
-title = "Prepare"
-on = "all"
-run = "true"
-estimate = "1h"
-[[steps]]
-id = "final-go"
-title = "Final go/no-go"
-gate = { by = "05:30", no_return = true }
-[[steps]]
-id = "finalize"
-title = "Finalize"
-on = "all"
-run = "true"
-estimate = "30m"
-"""
 
 
 def first(night: Night, cells: int = 120) -> str:

@@ -7,8 +7,7 @@ import pytest
 from cockpit.views import glyphs, header, matrix, needs, proofs, servers, signs, steps, transfers
 from cockpit.views.model import Table
 from cockpit.views.words import text_of
-from tests.views.story import SEVEN, Story, the_night
-from tests.views.test_header import QUIET
+from tests.views.story import QUIET, SEVEN, Story, the_night
 
 WIDTHS = (60, 80, 120, 200)
 MEANINGS = [meaning for _, meanings in signs.sections() for meaning in meanings]
