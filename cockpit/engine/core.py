@@ -54,7 +54,7 @@ T = TypeVar("T")
 PULSE = 2.0  # seconds between two samples of the engine itself
 TICK = 1.0  # seconds between two looks at the clock when nothing happens
 LAST_WORDS = 5.0  # seconds that a stopping engine waits for its journal
-CHECKPOINT = 2000  # facts between two checkpoints
+CHECKPOINT = 1000  # facts between two checkpoints: a jump in a replay folds at most so many
 
 
 class Engine:

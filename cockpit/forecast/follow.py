@@ -1,10 +1,10 @@
 """Follows the samples of running transfers, each read once while time goes forward.
 
 It is given a way to read a series and knows no journal. What a moment looks like must not depend on how it was reached,
-and a seek must not fold a whole night: so a fold begins ten minutes before a mark of the clock that is at most 100 s
+and a seek must not fold a whole night: so a fold begins ten minutes before a mark of the clock that is at most 200 s
 old (or at the attempt's beginning), and further back where nothing has moved since. Each series has marks of its own, lest a
 screen that follows seven fold them all anew in the same moment, and a seek have the longest way for all. Of each whole second
-it has the newest sample alone, and of what is minutes old one in two: with all that seven copies tell of themselves a seek
+it has the newest sample alone, and of what is minutes old one in three: with all that seven copies tell of themselves a seek
 would take seconds.
 """
 
@@ -16,10 +16,10 @@ from zlib import crc32
 
 from cockpit.forecast.rates import LONG, Reading, Transfer
 
-SPAN = 100.0  # s between two marks
+SPAN = 200.0  # s between two marks
 NEAR = 130.0  # s before a mark that are read second by second: the trend's bars are of them
 ASKED = 70.0  # s before a mark from which on its end is worked out: longer than a drift has to last (`held`)
-FAR_STEP = 2  # s between those before; of wider steps (USUAL_GAPS of them) a stall would pass for a slow pace
+FAR_STEP = 3  # s between those before; of much wider steps (USUAL_GAPS of them) a stall would pass for a slow pace
 LATE = 2.0  # s after which the samples of a second are all in the journal, and its newest is known
 
 Read = Callable[[str, float, float, int], Sequence[Reading]]
@@ -47,7 +47,7 @@ class Follower:
 
     def of(self, series: str, task: str, begun: float, now: float) -> Transfer:
         """The fold of an attempt that began then, up to the newest sample at `now`. Costs what is new, but for one fold of at
-        most twelve minutes when `now` passes a mark or goes back."""
+        most thirteen minutes when `now` passes a mark or goes back."""
         mark = mark_before(series, now // 1 - LATE)  # up to there each second's newest is known, whoever asks
         kept = self._kept.get(series)
         if kept is None or (kept.begun, kept.mark) != (begun, mark) or now < kept.until:

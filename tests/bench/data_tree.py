@@ -72,19 +72,21 @@ class Tree:
 
     def halves(self) -> float:
         """By two rsyncs at once, each with every other directory; then sync."""
-        target, tops = self.place(), sorted(path.name for path in self.src.path("/srv/tree").iterdir())
-        one, other = (" ".join(f"{self._source}/{top}" for top in tops[n::2]) for n in (0, 1))
-        half = f"rsync -a -e '{self._shell(EQUAL)}'"
+        target, tree = self.place(), self.src.path("/srv/tree")
+        inner = sorted(str(path.relative_to(tree)) for path in tree.glob("*/*"))
+        one, other = (" ".join(f"{self._source}/./{path}" for path in inner[n::2]) for n in (0, 1))
+        half = f"rsync -aR -e '{self._shell(EQUAL)}'"
         both = f"{half} {one} {target} & first=$!; {half} {other} {target} && wait $first"
         return self._timed(f"mkdir {target} && {{ {both}; }} && sync")
 
     def from_memory(self) -> float:
         """Only made, by tar, on the destination; then sync."""
         target, login = self.place(), f"{self._shell(EQUAL)} {self._source.partition(':')[0]}"
-        self.dst.run(f"{login} tar -C /srv/tree -cf - . > /dev/shm/tree.tar", timeout=100)
-        took = self._timed(f"mkdir {target} && tar -C {target} -xf /dev/shm/tree.tar && sync")
-        self.dst.run("rm /dev/shm/tree.tar")
-        return took
+        self._timed(f"{login} tar -C /srv/tree -cf - . > /dev/shm/tree.tar")
+        try:
+            return self._timed(f"mkdir {target} && tar -C {target} -xf /dev/shm/tree.tar && sync")
+        finally:
+            self.dst.run("rm /dev/shm/tree.tar")
 
     def _shell(self, ssh: str) -> str:
         return f"{ssh} -p {self.src.port} {OPTIONS}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cockpit.fleet.image.blocks import CHUNK
 from tests.copy.images import MIB, dense
 from tests.copy.trees import emptied
 from tests.hosts import Host, Hosts
@@ -20,8 +21,8 @@ from tests.long.test_copy_resume import rsyncs
 from tests.long.test_images_faults import running
 from tests.night.sessions import Cockpit, brief, write_plan
 
-CHUNK, STREAMS = 32 * MIB, 2
-IMAGE = 6 * CHUNK
+STREAMS = 2
+IMAGE = 12 * CHUNK
 FILES, EACH = 320, 320_000  # enough for shards
 BOTH = ("image@fs01", "tree@fs01")
 NOTICED = 60.0  # seconds
@@ -81,7 +82,7 @@ class Pair:
 
     def to_the_middle(self) -> None:
         """Each has some of it there, and much of it to go."""
-        self.cockpit.until(lambda s: _bytes(s, "image") >= 2 * CHUNK and _bytes(s, "tree") >= 20 * MIB)
+        self.cockpit.until(lambda s: _bytes(s, "image") >= 4 * CHUNK and _bytes(s, "tree") >= 20 * MIB)
         status = self.cockpit.status()
         assert _bytes(status, "image") < IMAGE and _bytes(status, "tree") < FILES * EACH, "the fault comes too late"
 

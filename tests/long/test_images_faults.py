@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.fleet.image.blocks import CHUNK
 from tests.copy.images import MIB, Way, change, dense, mover, receipts, same, sparse
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 
-CHUNK = 32 * MIB
+PART = 32 * MIB  # of an image: some chunks
 STREAMS = 2
-SIZE = 8 * CHUNK
+SIZE = 8 * PART
 SLOW = b"60000000"  # bytes per second
 
 
@@ -145,11 +146,11 @@ async def test_a_flipped_byte_before_the_proof_is_found_and_mended(hosts: Hosts,
 @pytest.mark.parametrize("how", ["rewritten", "grows", "shrinks", "vanishes", "replaced"])
 async def test_a_source_that_changes_is_named(how: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    here = dense(src.path("/srv/big"), 4 * CHUNK)
+    here = dense(src.path("/srv/big"), 4 * PART)
     async with mover(src, dst, "pull", tmp_path) as moving:
         run = await moving.start([("/srv/big", "/srv/big")], told=SLOW)
         following = asyncio.create_task(run.follow())
-        await run.until("copy", CHUNK)
+        await run.until("copy", PART)
         moving.tell(0)
         if how == "rewritten":
             change(here, 3, 1000)
@@ -157,9 +158,9 @@ async def test_a_source_that_changes_is_named(how: str, hosts: Hosts, tmp_path: 
             with here.open("ab") as file:
                 file.write(b"x" * 5000)
         elif how == "shrinks":
-            os.truncate(here, 2 * CHUNK)
+            os.truncate(here, 2 * PART)
         elif how == "replaced":
-            dense(src.path("/srv/new"), 4 * CHUNK).rename(here)
+            dense(src.path("/srv/new"), 4 * PART).rename(here)
         else:
             here.unlink()
         moving.tell(None)
@@ -180,7 +181,7 @@ async def test_a_source_that_changes_is_named(how: str, hosts: Hosts, tmp_path: 
 @pytest.mark.parametrize("way", ["pull", "push"])
 async def test_a_full_target_says_so(way: Way, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root", small={"/mnt": "40m"})
-    dense(src.path("/srv/big"), 3 * CHUNK)
+    dense(src.path("/srv/big"), 3 * PART)
     async with mover(src, dst, way, tmp_path) as moving:
         run = await moving.start([("/srv/big", "/mnt/big")])
         outcome = await asyncio.wait_for(run.follow(), 30)
@@ -190,14 +191,14 @@ async def test_a_full_target_says_so(way: Way, hosts: Hosts, tmp_path: Path) -> 
 
 async def test_the_told_pace_is_kept_and_a_pause_holds(hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    dense(src.path("/srv/big"), 3 * CHUNK)
+    dense(src.path("/srv/big"), 3 * PART)
     loop = asyncio.get_running_loop()
     async with mover(src, dst, "pull", tmp_path) as moving:
         began = loop.time()
         run = await moving.start([("/srv/big", "/srv/big")], told=b"20000000")
         following = asyncio.create_task(run.follow())
-        await run.until("copy", CHUNK)
-        assert loop.time() - began > CHUNK / 20e6 * 0.8
+        await run.until("copy", PART)
+        assert loop.time() - began > PART / 20e6 * 0.8
         moving.tell(0)
         await asyncio.sleep(1.5)  # as long as it may take to be heard
         held = run.part.moved
@@ -211,15 +212,15 @@ async def test_the_told_pace_is_kept_and_a_pause_holds(hosts: Hosts, tmp_path: P
 async def test_receipts_of_a_target_that_is_no_more_are_not_believed(how: str, hosts: Hosts, tmp_path: Path) -> None:
     """The job ended between the proof and the word that it was done; then somebody took the target's data away."""
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    here, there = dense(src.path("/srv/big"), 2 * CHUNK), dst.path("/srv/big")
-    os.truncate(here, 3 * CHUNK)
+    here, there = dense(src.path("/srv/big"), 2 * PART), dst.path("/srv/big")
+    os.truncate(here, 3 * PART)
     async with mover(src, dst, "pull", tmp_path) as moving:
         await moving.move(("/srv/big", "/srv/big"))
         (place,) = receipts(dst)
         place.write_bytes(b"".join(line for line in place.read_bytes().splitlines(True) if b'"done"' not in line))
         os.truncate(there, 0)
         if how == "zeroed":
-            os.truncate(there, 3 * CHUNK)
+            os.truncate(there, 3 * PART)
         elif how == "overwritten":
             there.write_bytes(os.urandom(5000))
         await moving.move(("/srv/big", "/srv/big"))

@@ -11,7 +11,7 @@ import mmap
 import time
 from typing import Any, Callable, Dict, Iterator, Tuple
 
-CHUNK = 1 << 25
+CHUNK = 1 << 24  # 16 MiB: what is synced at once, while the other streams go on; of 32 a dense image took a tenth longer
 BLOCK = 1 << 20
 SECTOR = 4096  # what O_DIRECT is aligned to; a multiple of every disk's own
 DIGEST = 16  # bytes

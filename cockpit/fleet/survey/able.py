@@ -15,7 +15,6 @@ import asyncssh
 from cockpit.fleet.api import FleetError, Remote
 from cockpit.fleet.survey.command import HAS_PYTHON, HERE
 
-TRIAL = ".cockpit-trial-*"  # what the directories are called in which it is tried
 PATIENCE = 60.0  # seconds for a trial: it makes some thirty small files
 
 LACKS: Mapping[str, str] = {
@@ -136,7 +135,7 @@ async def _by_sftp(remote: Remote, path: str) -> Able:
             found = replace(found, free=free, inodes=int(room.favail) if room.files else None)
         except asyncssh.SFTPError:
             pass  # an extension of OpenSSH's: elsewhere its room is not known
-        top = posixpath.join(place, TRIAL.replace("*", token_hex(6)))
+        top = posixpath.join(place, f".cockpit-trial-{token_hex(6)}")
         try:
             await client.mkdir(top)
         except asyncssh.SFTPError as problem:
