@@ -145,7 +145,12 @@ _SSH = """d=${{0%/*}}
 shift
 unset SSH_AUTH_SOCK SSH_ASKPASS DISPLAY
 c=
-grep -qw aes /proc/cpuinfo 2>/dev/null && ssh -Q cipher 2>/dev/null | grep -qx aes128-gcm@openssh.com && c="-c {ciphers}"
+if [ -s "$d/ciphers" ]; then
+  read -r c < "$d/ciphers"
+else
+  grep -qw aes /proc/cpuinfo 2>/dev/null && ssh -Q cipher 2>/dev/null | grep -qx aes128-gcm@openssh.com && c="-c {ciphers}"
+  printf '%s\\n' "$c" > "$d/ciphers"
+fi
 [ -z "$COCKPIT_PROBE" ] || c="$c -o KexAlgorithms={kex}"
 exec ssh $c -F /dev/null -T -a -x -o StrictHostKeyChecking=yes -o BatchMode=yes -o IdentitiesOnly=yes \\
   -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile="\\"$d/known_hosts\\"" -o HostKeyAlias=cockpit-other \\

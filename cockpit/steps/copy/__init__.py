@@ -84,8 +84,7 @@ async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
     scan(ctx)
-    looks = both(look(source.remote, source.become), look(target.remote, target.become))
-    (ours, theirs), _ = await both(looks, refuse_lost(ctx, target))
+    ours, theirs = await both(look(source.remote, source.become), look(target.remote, target.become))
     if "sftp" in (action.method, action.route):
         return await _relay(ctx, source, target, "the plan says sftp")
     if (why := ours.problem or theirs.problem) and action.route is None:
@@ -115,12 +114,19 @@ async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source
     """What is to be moved, where it comes to lie, and what can be kept there. Refused; FleetError; Lost."""
     action = ctx.step.action
     assert isinstance(action, Copy)
-    device = await device_size(source) if action.method != "rsync" else None
-    counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
-    scan(ctx, counted.survey.size, counted.survey.files)
+    counted, _ = await both(_counted(ctx, source), refuse_lost(ctx, target))  # what is tried at the target comes after that
     image = action.method == "image" and action.convert is None
     place = await look_at_target(target, source.path, counted.kind, image=image)
     return counted, place, Tried() if place.device else await tried(target, place.landing, empty=place.empty)
+
+
+async def _counted(ctx: StepContext, source: End) -> Source:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    device = await device_size(source) if action.method != "rsync" else None
+    counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
+    scan(ctx, counted.survey.size, counted.survey.files)
+    return counted
 
 
 async def _ready(
@@ -153,6 +159,7 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
         return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
     if among_devices(target.path):
         return Outcome("failed", error=f"no way for an image onto {target.server}:{target.path} between the servers: {why}")
+    await refuse_lost(ctx, target)
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
     there = await tried(target, target.path, empty=False)
     without = await agreed(ctx, seen, target, target.path, there, relayed=True)
