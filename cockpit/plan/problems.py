@@ -32,7 +32,7 @@ class PlanProblems(Exception):
 def nearest(word: str, known: Iterable[str], *, write: str = "write {!r}") -> str:
     """What to write instead of an unknown word: the nearest known one, else the known ones (at most twelve)."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(word[:80], names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:80], names, n=1, cutoff=0.7)  # "fs01" is no likely meaning of "nas01"
     if close:
         return write.format(close[0])
     if not names:

@@ -5,7 +5,8 @@ Inputs and captured values are not known yet: stand-ins take their place. Knows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from cockpit.plan.captures import Captures
@@ -14,7 +15,7 @@ from cockpit.plan.model import LOCAL, Plan, Step, tcp_address
 from cockpit.plan.places import split_place
 from cockpit.plan.positions import Path
 from cockpit.plan.proofs import check_proofs
-from cockpit.plan.sandbox import misplaced_capture, uses_captured
+from cockpit.plan.sandbox import misplaced_capture, used, uses_captured
 from cockpit.plan.steps import Read
 from cockpit.plan.targets import check_targets
 from cockpit.plan.templates import Scope, TemplateProblem, render, scope
@@ -24,6 +25,7 @@ from cockpit.plan.values import Into, has_template
 Use = Into | Literal["never"]
 
 SHELL, TEXT, PATH, NEVER = ("run", "when", "probe", "undo"), ("manual", "note"), ("cwd",), ("title", "owner")
+_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 CHECKS: dict[str, Use] = {
     "run": "shell", "lag": "shell", "tcp": "text", "http": "text", "service": "text", "contains": "text",
     "expect": "regex", "name": "never", "mount": "path", "space": "path", "compare": "path",
@@ -53,11 +55,12 @@ def check_templates(plan: Plan, reads: Sequence[Read], *, order_known: bool) -> 
     `order_known`: needs and places are sound, so that it can be said what is captured in time."""
     scopes = Scopes(plan, reads, order_known)
     for read in reads:
-        if read.on_unknown and not read.step.servers:
-            continue
+        nowhere = read.on_unknown and not read.step.servers
         for path, text, use in templates_of(read.table.data):
             if has_template(text):
-                _check(read, path, text, use, scopes)
+                _check(read, path, "".join(_of_no_server(text)) if nowhere else text, use, scopes)
+        if nowhere:
+            continue
         check_targets(read, scopes.of)
         check_proofs(read, scopes.of)
 
@@ -110,14 +113,36 @@ def _check(read: Read, path: Path, text: str, use: Use, scopes: Scopes) -> None:
         servers = servers[:1]
     found: dict[tuple[str, str], list[str]] = {}
     for server in servers:
-        try:
-            render(text, scopes.of(step, server), into=use)
-        except TemplateProblem as problem:
+        for problem in _problems(text, scopes.of(step, server), use):
             found.setdefault((problem.what, problem.instead), []).append(server or "")
     for (what, instead), where in found.items():
         some = len(servers) > 1 and len(where) < len(servers)
         named = f" (on {', '.join(where[:4])}{' …' if len(where) > 4 else ''})" if some else ""
         _say(table, path, what + named, instead)
+
+
+def _problems(text: str, scope: Scope, use: Into) -> list[TemplateProblem]:
+    """Of each expression by itself where one has any: the first must not hide the others."""
+    if (whole := _problem(text, scope, use)) is None:
+        return []
+    return [each for part in _expressions(text) if (each := _problem(part, scope, use))] or [whole]
+
+
+def _problem(text: str, scope: Scope, use: Into) -> TemplateProblem | None:
+    try:
+        render(text, scope, into=use)
+    except TemplateProblem as problem:
+        return problem
+    return None
+
+
+def _expressions(text: str) -> Iterable[str]:
+    return dict.fromkeys(_EXPRESSION.findall(text))
+
+
+def _of_no_server(text: str) -> Iterator[str]:
+    """Its expressions that mean the same wherever the step runs."""
+    return (part for part in _expressions(text) if not {"server", "captured"} & used(part).keys())
 
 
 def _say(table: Table, path: Path, what: str, instead: str) -> None:
