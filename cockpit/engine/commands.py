@@ -56,6 +56,8 @@ async def answer(desk: Desk, command: Command) -> Answer:
         raise Refused(f"{command.target} needs an answer" + (f": {', '.join(prompt.choices)}" if prompt.choices else ""))
     if prompt.choices and value not in prompt.choices:
         raise Refused(f"{command.target} takes one of: {', '.join(prompt.choices)}")
+    if prompt.kind == "input" and not value.strip():
+        raise Refused(f"{command.target} needs an answer: an empty one would reach the servers as nothing")
     if prompt.secret and (problem := too_short(value)):
         raise Refused(problem)
     if prompt.kind == "lock" and value == "drop" and prompt.server:

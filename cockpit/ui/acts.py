@@ -13,7 +13,7 @@ from cockpit.state.again import stands, why_not_again
 from cockpit.state.model import DONE, PENDING, RUNNING, SKIPPED, UNKNOWN, Task
 from cockpit.state.seen import words
 from cockpit.state.standing import undo_failed
-from cockpit.ui.answers import answer, gate, open_prompt
+from cockpit.ui.answers import BACKOUT, answer, gate, open_prompt
 from cockpit.ui.dialogs import Choice, Question
 from cockpit.ui.pacing import front, limit, pause
 from cockpit.ui.proposals import NotNow, Proposal, Target, ask, describe, step_of, task_of, why_of, word_of
@@ -168,7 +168,7 @@ def _backout(night: Night, target: Target) -> Proposal:
     if night.state.backout:
         raise NotNow(f"The backout was started already: {night.state.backout_reason}.")
     steps = ", ".join(s.id for s in night.plan.backout) or "none"
-    choice = Choice("y", "backout", "back the whole night out", "required", names=True)
+    choice = Choice("y", "backout", "back the whole night out", "required", names=True, twice=BACKOUT)
     body = (f"All servers. The backout steps start: {steps}.", "Running jobs of the night run to their end.")
     return Proposal("", Question("Back the night out?", body, (choice,), night.who), {"backout": "backout"})
 

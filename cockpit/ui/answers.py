@@ -37,6 +37,7 @@ _PROMPT_WORDS = {
 _ASKED = {"input": "Something the night has to know", "secret": "A secret", "sudo": "Password for sudo", "password": "Password",
           "passphrase": "Passphrase of a key", "host-key": "Host key", "lock": "Another session's lock"}
 _NAMED = {"go", "no-go", "backout"}
+BACKOUT = "The night of all servers ends, and its backout begins."
 
 
 def answer(night: Night, prompt_id: str) -> Proposal:
@@ -87,7 +88,8 @@ def _choices(prompt: Prompt, owed: Sequence[str]) -> tuple[Choice, ...]:
         key = key or next(c for c in "abcdefghijklmnprstuvwxyz" if c not in taken)
         taken.add(key)
         reason: Reason = "required" if value == "go" and owed else _reason(prompt, value)
-        made.append(Choice(key, value, _PROMPT_WORDS.get(value, value), reason, names=value in _NAMED))
+        made.append(Choice(key, value, _PROMPT_WORDS.get(value, value), reason, names=value in _NAMED,
+                           twice=BACKOUT if value == "backout" else ""))
     return tuple(made)
 
 

@@ -1,8 +1,8 @@
 """The one dialog in which a person decides: what would happen, the keys that do it, a reason and a name where they are due.
 
 It takes no key until it has been on the screen for a moment: what was typed before, or is still in a buffer, must not
-decide anything. One in which nothing is decided takes them all. Knows choices and words; refuses to know the commands they
-stand for.
+decide anything. One that has but a field to type in takes them all, and nothing typed is no answer. Knows choices and words;
+refuses to know the commands they stand for.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ SCROLLS = {"down": 1, "up": -1, "pagedown": 5, "pageup": -5}  # lines; letters a
 SETTLE = 0.25  # seconds that a dialog stands before it listens: a key typed at the screen before may still be on its way
 ALWAYS = frozenset({"ctrl+c", "ctrl+q"})  # leaving the screen is never in doubt
 Reason = Literal["none", "optional", "required"]
+_MISSING = {
+    "value": "Nothing was typed: Esc leaves it as it is.", "why": "A reason is needed: it goes into the record.",
+    "who": "A name is needed.",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Choice:
     names: bool = False  # asks also who says so
     secret: bool = False
     asks: str = ""  # free text: what to type; the typed text is the value
+    twice: str = ""  # what is said first, for what can't be taken back: a reason typed a field too early has chosen it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,13 @@ class Dialog(ModalScreen[Answer | None]):
     Dialog .-off { display: none; }
     """
 
-    def __init__(self, question: Question, settle: float = SETTLE) -> None:
-        """settle: seconds; 0 where no key can do harm."""
+    def __init__(self, question: Question) -> None:
         super().__init__()
-        self.question, self.settle = question, settle
+        self.question = question
+        self.settle = 0.0 if len(question.choices) == 1 and question.choices[0].asks else SETTLE
         self.chosen: Choice | None = None
-        self.listens_from: float | None = None if settle else 0.0  # monotonic; None: not drawn yet
+        self._warned = False
+        self.listens_from: float | None = None if self.settle else 0.0  # monotonic; None: not drawn yet
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -96,11 +102,10 @@ class Dialog(ModalScreen[Answer | None]):
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
-        only = self.question.choices[0]
-        if len(self.question.choices) == 1 and only.asks:
-            self._choose(only)
         if self.settle:
             self.call_after_refresh(self.set_timer, self.settle, self._listen)
+        else:
+            self._choose(self.question.choices[0])
 
     def on_resize(self) -> None:
         """However long the body, what can be answered below it is seen."""
@@ -177,12 +182,15 @@ class Dialog(ModalScreen[Answer | None]):
         if choice is None:
             return
         typed = {name: self.query_one(f"#{name}", Input).value for name in ("value", "why", "who")}
-        missing = (choice.reason == "required" and not typed["why"].strip() and "why") or (
-            choice.names and not typed["who"].strip() and "who"
-        )
+        needed = {"value": bool(choice.asks), "why": choice.reason == "required", "who": choice.names}
+        missing = next((name for name, on in needed.items() if on and not typed[name].strip()), None)
         if missing:
-            self._complain("A reason is needed: it goes into the record." if missing == "why" else "A name is needed.")
+            self._complain(_MISSING[missing])
             self.query_one(f"#{missing}", Input).focus()
+            return
+        if choice.twice and not self._warned:
+            self._warned = True
+            self._complain(f"{choice.twice} Enter once more does it.")
             return
         value = typed["value"] if choice.asks else choice.value
         self.dismiss(Answer(value, typed["why"].strip() or None, typed["who"].strip() or self.question.who))

@@ -136,7 +136,9 @@ class LogPane(Pane):
         """From the match that is seen to the next, else from what is seen; says so when there is none."""
         search = self._search
         if not search.words:
-            return False
+            if self.filter_text:
+                self.post_message(self.Said("The filter has no words to look for: all lines that are seen are of it."))
+            return bool(self.filter_text)
         if search.found is None and not search.looking:
             self.filter_kept()
         elif search.found is not None:

@@ -52,4 +52,4 @@ class ReplayKeys:
                 self._app.board.say(str(problem), "warn")
             self._moved()
 
-        self._app.push_screen(Dialog(Question("Go to a time", (), (choice,)), settle=0), given)
+        self._app.push_screen(Dialog(Question("Go to a time", (), (choice,))), given)

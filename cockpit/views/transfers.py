@@ -111,7 +111,7 @@ def _state(night: Night, m: TransferNow, trusted: bool, *, roomy: bool) -> Cell:
 
 
 def eta_words(m: TransferNow, now: float, estimated: float | None = None, *, span: bool = False) -> str:
-    """ "4m12", "measuring", "stalled 2m10", or the phase that has nothing to measure; never a guess. span: "4m12 (-6m)", with
+    """ "4m12", "measuring", "stalled 2m10", or the phase that has nothing to measure; never a guess. span: "4m12 (≤6m)", with
     the time in which nine of ten such transfers would end, or "measuring (~1h59)", with what the plan's estimate leaves."""
     if m.stalled_since is not None:
         return f"stalled {format_duration(now - m.stalled_since)}"
@@ -119,7 +119,7 @@ def eta_words(m: TransferNow, now: float, estimated: float | None = None, *, spa
         return "verifying" if m.phase == "verify" else "syncing"
     if m.eta is None:
         return "measuring" + (f" (~{format_duration(estimated)})" if span and estimated is not None else "")
-    late = f" (–{_coarse(m.eta_p90)})" if span and m.eta_p90 is not None else ""
+    late = f" (≤{_coarse(m.eta_p90)})" if span and m.eta_p90 is not None else ""
     return format_duration(m.eta) + late
 
 

@@ -93,6 +93,7 @@ def test_all_that_a_step_can_say(cockpit: Cockpit, hosts: Hosts, place: Path) ->
     cockpit.needs("input-ticket")
     cockpit.until_state("use@web01", "done")
     assert cockpit.states()["early@fs01"] == "waiting", "only what names the input waits for it"
+    assert "an empty one" in cockpit.do("answer", "input-ticket", value=" ", code=2)
     cockpit.do("answer", "input-ticket", value="CHG-1")
     assert follower.wait(30) == 0
     states = cockpit.states()

@@ -22,4 +22,4 @@ async def test_a_time_left_has_its_range(tmp_path: Path) -> None:
         async with console(tmp_path / str(size[0]), size) as seen:
             await seen.sees("backup@fs01", "1MIN")
             row = next(line for line in seen.rows() if "backup@fs01" in line and ">copy" in line)
-            assert re.search(r"212M +212M 8m\d\d \(–\d+m\) at \d\d:\d\d", row), row
+            assert re.search(r"212M +212M 8m\d\d \(≤\d+m\) at \d\d:\d\d", row), row

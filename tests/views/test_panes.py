@@ -30,7 +30,7 @@ def test_transfers_measured_and_stalled() -> None:
     assert re.search(r">copy +19% +118G +612G +200M █+ +200M 41m1[23]$", find(lines, "copy-out@fs01"))
     assert re.search(r"!STALLED +20% 40.0G +200G +-- ▁+ +67.9M stalled 3m10$", find(lines, "copy-out@fs02"))
     wide = pane(transfers.table(the_night().night(1500), 120), 120)
-    assert re.search(r"200M █+ +200M +200M 41m1[23] \(–4\dm\) at 21:06", find(wide, "copy-out@fs01"))
+    assert re.search(r"200M █+ +200M +200M 41m1[23] \(≤4\dm\) at 21:06", find(wide, "copy-out@fs01"))
     assert re.search(r"-- ▁+ .*67.9M stalled 3m10", find(wide, "copy-out@fs02"))
     assert transfers.table(the_night().night(1500), 80).title == "3 of at most 4 transfers, 290 MB/s"
 
@@ -158,7 +158,7 @@ def test_one_transfer_in_prose() -> None:
     said = text(the_night().night(1500), "copy-out@fs02")
     assert "Moved: 40.0 GB of 200 GB (copy), stalled 3m10" in said
     said = text(the_night().night(1500), "copy-out@fs01")
-    assert re.search(r"\(copy\), 41m1[23] \(–4\dm\) left\nRate: 200 MB/s now, 200 MB/s 1 min, 200 MB/s 10 min", said)
+    assert re.search(r"\(copy\), 41m1[23] \(≤4\dm\) left\nRate: 200 MB/s now, 200 MB/s 1 min, 200 MB/s 10 min", said)
     assert "Does: copy /srv/data/ to bkp01:/vault/fs01/" in said
 
 
