@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from cockpit.plan.model import Gate, Step
 from cockpit.state.green import go_by
-from cockpit.state.standing import no_return_ahead, no_return_passed
+from cockpit.state.model import RUNNING
+from cockpit.state.standing import no_go, no_return_ahead, no_return_passed
 from cockpit.units import clock, clock_day, format_countdown, format_duration, format_slack
 from cockpit.views.model import Cell, Line, Night, Tone
 
@@ -43,7 +44,15 @@ def finish(night: Night, *, wide: bool) -> Line:
         latest = clock_day(forecast.finish_p90, night.now, state.utc_offset)
         text += f" (to {latest})" if latest != at else ""
     still = (Cell(f" {forecast.paused} paused", "warn"),) if forecast.paused else ()
-    return Cell(f"FIN {text}", "strong"), *_slack(night), *still
+    return Cell(f"FIN {text}", "strong"), *_slack(night), *_stopped(night), *still
+
+
+def _stopped(night: Night) -> Line:
+    """That a person stopped everything: the finish is then as if they let it go on now."""
+    state = night.state
+    if any(no_go(state, task.id) for task in state.tasks.values() if task.server is None and task.state == RUNNING):
+        return (Cell(" NO-GO", "bad"),)
+    return (Cell(" all held", "warn"),) if "" in state.held else ()
 
 
 def _slack(night: Night) -> Line:

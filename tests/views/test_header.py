@@ -31,6 +31,19 @@ def quiet_night(at: float = 600) -> Night:
     return story.night(at)
 
 
+def test_a_finish_that_a_person_has_stopped_says_so() -> None:
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    story.end(100, "prepare@fs01")
+    story.begin(110, "final-go")
+    story.tell(120, e.GateAnswered("final-go", "no-go"), who="otto")
+    assert " NO-GO" in first(story.night(600)) and " NO-GO" in first(story.night(600), 80)
+    story.tell(130, e.GateAnswered("final-go", "go"), who="otto")
+    assert " NO-GO" not in first(story.night(600))
+    story.tell(140, e.Held(""), who="otto")
+    assert " all held" in first(story.night(600))
+
+
 def test_will_we_open_on_time() -> None:
     assert first(quiet_night()).startswith("LIVE lead@con1 20:10:00 | OPEN 09:00 in 12:50:00 | FIN 21:31 +11h28 | GO BY 05:30")
 
