@@ -57,7 +57,8 @@ def lines(rates: list[float], night: Night, width: int, height: int) -> list[Lin
         return []
     shown = rates[-width:]
     top, rows = max(shown), height - 2
-    peak = f"most in a minute {format_rate(top)}, now {format_rate(shown[-1])}" if top > 0 else "nothing has moved in this hour"
+    moved = f"most in a minute {format_rate(top)}, this minute {format_rate(shown[-1])}"
+    peak = moved if top > 0 else "nothing has moved in this hour"
     bars = [_bar(rate / top if top > 0 else 0.0, rows) for rate in shown]
     space = " " * (width - len(shown))
     drawn = [(Cell(space + "".join(bar[row] for bar in bars), "run"),) for row in range(rows)]

@@ -48,7 +48,7 @@ async def test_no_more_than_an_hour(tmp_path: Path) -> None:
 def test_bars_stand_over_their_minutes() -> None:
     night = Story().night(125)
     drawn = [text_of(line) for line in lines([16e6, 8e6, 1.0, 0.0], night, 60, 6)]
-    assert drawn[0] == "most in a minute 16.0 MB/s, now 0 B/s"
+    assert drawn[0] == "most in a minute 16.0 MB/s, this minute 0 B/s"
     assert drawn[1].endswith("█   ") and drawn[4].endswith("██▁ ")
     assert drawn[5].endswith("20:02")
     assert all(width(line) == 60 for line in drawn[1:])
