@@ -31,7 +31,6 @@ LAY_THERE = 0.1  # share of what was counted that was really sent: less of it la
 USUAL_GAPS = 4.0  # times the usual time between two changes of the count: longer ones are a stall, no part of the pace
 
 SETTLING = ("scan", "sync")  # phases in which no byte is expected to move
-INF = inf
 _FADING = -log(10) / NOW
 
 
@@ -55,7 +54,7 @@ class Readout:
         if seconds <= 0:
             return
         self._age += seconds
-        keep, bias = exp(seconds * _FADING), 1 - exp(self._age * _FADING)
+        keep, bias = _kept(seconds), 1 - _kept(self._age)
         self._once += (size / seconds - self._once) * (1 - keep)
         self._twice += (self._once / bias - self._twice) * (1 - keep)
 
@@ -244,7 +243,7 @@ class Transfer:
             rate=self.readout.rate(self._silence(now)) if running and not stalled else None,
             rate_1m=track.rate(now, MINUTE) if running else None,
             rate_10m=track.rate(now, LONG) if running else None,
-            trend=track.trend(now), eta=pace if told and pace != INF else None, eta_p90=late if told and late != INF else None,
+            trend=track.trend(now), eta=pace if told and pace != inf else None, eta_p90=late if told and late != inf else None,
             stalled_since=track.last_byte if stalled else None, at=self.newest.at, moved_at=track.last_byte,
             pace=pace, pace_p90=late, phase_done=_count(values.get("phase_done")), phase_total=_count(values.get("phase_total")),
         )
@@ -274,7 +273,7 @@ class Transfer:
         if track.bytes[-1] >= total:
             return 0.0, 0.0
         if now - track.last_byte > UNKNOWN_AFTER:
-            return INF, INF
+            return inf, inf
         return self._until(self.ends.p50, now), self._until(self.ends.p90, now)
 
     def _until(self, held: Held, now: float) -> float | None:

@@ -162,7 +162,7 @@ class CockpitApp(InTurn):
         question = Question("Who is at the keys?", (f"Now: {self.source.who}.",), (choice,), self.source.who)
 
         def named(answer: Answer | None) -> None:
-            if answer is not None and answer.value.strip():
+            if answer is not None:
                 self.source.rename(answer.value.strip())
                 self.board.say(f"{self.source.who} is at the keys.")
                 self.redraw()
