@@ -162,9 +162,9 @@ class Host:
         return key
 
     def freeze(self) -> None:
-        """Stop every process in it: the network answers, nobody is home."""
-        self.space.signal(signal.SIGSTOP)
-        until(lambda: all(_state(pid) in "TZX" for pid in self.pids()), f"{self.name} stands still", 30)
+        """Stop every process in it: the network answers, nobody is home. Told again until nobody moves: what was born
+        while the others were told (a login's shell) would run on for good."""
+        until(lambda: self.space.signal(signal.SIGSTOP, lambda pid: _state(pid) not in "TZX") == 0, f"{self.name} stands still")
 
     def thaw(self) -> None:
         self.space.signal(signal.SIGCONT)

@@ -181,6 +181,16 @@ async def test_frozen_host_says_nothing_until_thawed(hosts: Hosts, tmp_path: Pat
         assert await process.stdout.read(1) == b"x"
 
 
+def test_frozen_too_is_what_is_born_meanwhile(hosts: Hosts) -> None:
+    host = hosts("nursery")
+    host.run("for n in $(seq 1500); do sleep 300 & done >/dev/null 2>&1 &")
+    host.freeze()
+    born = host.pids()
+    assert len(born) < 1500, "all were born before it was frozen: nothing is shown"
+    states = {Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] for pid in born}
+    assert states <= {"T", "Z"}
+
+
 def test_reached_only_through_its_jump_host(hosts: Hosts, tmp_path: Path) -> None:
     bastion = hosts("bastion", bastion=True)
     inner = hosts("inner", via=bastion)
