@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cockpit.ui import tidy
 from cockpit.ui.tidy import Tidy
+from tests.ui.console import console
 
 
 class Ring:
@@ -42,6 +45,15 @@ def test_what_is_new_goes_at_the_next_look() -> None:
     ring = dropped()
     screen.look()
     assert ring() is None
+
+
+async def test_a_screen_looks_before_many_jumps_have_come_together(tmp_path: Path) -> None:
+    Tidy().start()
+    async with console(tmp_path) as c:
+        for _ in range(2):  # from one look to the next
+            ring, began = dropped(), time.monotonic()
+            await c.until(lambda gone=ring: gone() is None)
+        assert time.monotonic() - began < 1.5
 
 
 def test_what_was_once_kept_goes_too(monkeypatch: pytest.MonkeyPatch) -> None:
