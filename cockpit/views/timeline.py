@@ -5,7 +5,9 @@ Four lines: hours, the ruler, the marks under it, and what each mark means. Noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from cockpit.units import clock, clock_day
 from cockpit.views.deadline import next_gate_by
@@ -22,34 +24,34 @@ class Mark:
     glyph: str
     word: str
     tone: Tone
+    brief: str = ""  # where the words of all marks don't fit
 
 
 def marks(night: Night) -> list[Mark]:
-    """In the order of time; where two fall on one cell, the later in this list of importance is drawn over the
-    other."""
+    """The most important last: it stands in its very cell, and its words go last."""
     state, forecast = night.state, night.forecast
-    found = [_due(night, state.opens, "[", "work may start", "window opened", "dim")]
+    found = [_due(night, state.opens, "[", "work may start", "window opened", "dim", "start", "began")]
     if state.testing is not None:
-        found.append(_due(night, state.testing, "T", "testing", "testing was due", ""))
+        found.append(_due(night, state.testing, "T", "testing", "testing was due", "", "testing", "was due"))
     by = next_gate_by(night)
     if forecast.backout_latest is not None:
-        found.append(Mark(forecast.backout_latest, "B", "turn back by", "warn"))
+        found.append(Mark(forecast.backout_latest, "B", "turn back by", "warn", "back by"))
     elif by is not None:
-        found.append(Mark(by[1], "G", f"go by ({by[0].id})", "warn"))
+        found.append(Mark(by[1], "G", f"go by ({by[0].id})", "warn", "go by"))
     if forecast.finish_p90 is not None:
-        found.append(Mark(forecast.finish_p90, "f", "finish, at worst in 9 of 10", ""))
+        found.append(Mark(forecast.finish_p90, "f", "finish, at worst in 9 of 10", "", "9 in 10"))
     if forecast.finish is not None:
         late = forecast.finish > state.closes
         word = "finish" if state.outcome is None else "finished"
         found.append(Mark(forecast.finish, "F", word, "bad" if late else "good"))
-    found.append(_due(night, state.closes, "O", "business opens", "opening was due", "strong"))
+    found.append(_due(night, state.closes, "O", "business opens", "opening was due", "strong", "opens", "was due"))
     found.append(Mark(night.now, "V", "now", "run"))
     return found
 
 
-def _due(night: Night, at: float, glyph: str, ahead: str, past: str, tone: Tone) -> Mark:
+def _due(night: Night, at: float, glyph: str, ahead: str, past: str, tone: Tone, brief: str, brief_past: str) -> Mark:
     """An hour of the plan: once it has come it is no longer something to expect, and whether it was kept others say."""
-    return Mark(at, glyph, ahead if night.now < at else past, tone)
+    return Mark(at, glyph, ahead, tone, brief) if night.now < at else Mark(at, glyph, past, tone, brief_past)
 
 
 def lines(night: Night, width: int) -> list[Line]:
@@ -107,15 +109,23 @@ def _ruler(night: Night, scale: _Scale) -> Line:
 
 
 def _marks(shown: list[Mark], scale: _Scale) -> Line:
-    text: list[Cell] = [Cell(" ")] * scale.width
-    for mark in shown:
-        text[scale.cell(mark.at)] = Cell(mark.glyph, mark.tone)
-    return tuple(text)
+    """What would fall on another stands in the next free cell, on the side of its time."""
+    stands: dict[int, Mark] = {}
+    for mark in reversed(shown):
+        at = scale.cell(mark.at)
+        later = at not in stands or mark.at >= stands[at].at
+        stands[_free(at, stands, scale.width, later=later)] = mark
+    return tuple(Cell(stands[i].glyph, stands[i].tone) if i in stands else Cell(" ") for i in range(scale.width))
+
+
+def _free(at: int, taken: Container[int], width: int, *, later: bool) -> int:
+    after, before = range(at, width), range(at, -1, -1)
+    return next(cell for cell in chain(*((after, before) if later else (before, after))) if cell not in taken)
 
 
 def _meaning(shown: list[Mark], night: Night, width: int) -> Line:
-    """The marks in words, the least important left out first where it gets narrow."""
-    offset = night.state.utc_offset
+    """The marks in words, in few where it gets narrow: of the least important, then of all, and then of ever fewer."""
+    offset, hasty = night.state.utc_offset, [replace(mark, word=mark.brief or mark.word) for mark in shown]
 
     def worded(some: list[Mark]) -> Line:
         ordered = sorted(some, key=lambda m: m.at)
@@ -124,4 +134,4 @@ def _meaning(shown: list[Mark], night: Night, width: int) -> Line:
             for i, m in enumerate(ordered)
         )
 
-    return first_that_fits((worded(shown[i:]) for i in range(len(shown))), width)
+    return first_that_fits(map(worded, [shown, shown[1:], *(hasty[i:] for i in range(len(shown)))]), width)

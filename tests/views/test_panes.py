@@ -196,6 +196,29 @@ def test_the_ruler_shows_until_when_go_makes_sense() -> None:
     assert "G go by (backup-ok) 23:30" in lines[3]
 
 
+def test_marks_of_one_cell_stand_beside_each_other() -> None:
+    story = the_night()
+    story.end(1450, "copy-out@fs02")
+    night = story.night(1500)
+    for cells in range(40, 130):
+        drawn = text_of(timeline.lines(night, cells)[2])
+        assert sorted(drawn.replace(" ", "")) == sorted(mark.glyph for mark in timeline.marks(night))
+        ordered = [drawn.index(mark.glyph) for mark in sorted(timeline.marks(night), key=lambda mark: mark.at)]
+        assert ordered == sorted(ordered), f"in {cells} cells not in the order of time: {drawn}"
+
+
+def test_where_it_gets_narrow_the_marks_are_named_in_few_words() -> None:
+    story = Story(re.sub("(?m)^closes", "testing = 2026-11-28T05:00:00-08:00\ncloses", HEAD) + SEVEN.removeprefix(HEAD))
+    story.end(1450, "copy-out@fs02")
+
+    def named(cells: int) -> str:
+        return text_of(timeline.lines(story.night(1500), cells)[3])
+
+    assert "[ window opened 20:00" in named(120) and "G go by (backup-ok) 23:30" in named(120)
+    assert "[" not in named(110) and "G go by (backup-ok) 23:30" in named(110)
+    assert named(80) == "V now 20:25  F finish 23:07  G go by 23:30  T testing 05:00  O opens 09:00"
+
+
 def test_an_hour_that_has_come_is_no_longer_ahead() -> None:
     """What is past must not stand there as if it were to come."""
     story = Story(re.sub("(?m)^closes", "testing = 2026-11-28T05:00:00-08:00\ncloses", HEAD) + SEVEN.removeprefix(HEAD))
