@@ -95,7 +95,7 @@ def _night_ended(state: State, fact: Fact, event: e.NightEnded) -> None:
 
 
 def _backout_started(state: State, fact: Fact, event: e.BackoutStarted) -> None:
-    state.backout, state.backout_reason = True, event.reason
+    state.backout, state.backout_reason, state.backout_by = True, event.reason, fact.who
 
 
 def _input_given(state: State, fact: Fact, event: e.InputGiven) -> None:

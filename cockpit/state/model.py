@@ -150,6 +150,7 @@ class State:
     outcome: str | None = None
     backout: bool = False
     backout_reason: str | None = None
+    backout_by: str | None = None
     tasks: dict[str, Task] = field(default_factory=dict)
     servers: dict[str, ServerState] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)  # servers, tasks, "" for everything

@@ -143,30 +143,36 @@ def _share(texts: list[str], spare: int) -> list[int]:
 def _quiet(night: Night, width: int) -> Line:
     if _no_engine(night):
         return first_that_fits(((Cell(text, "bad"),) for text in NO_ENGINE), width)
-    texts = [*_next_words(night), ""]
-    quiet = Cell("Nothing needs you", "good") if night.state.outcome is None else Cell(_ended(night), "strong")
-    gone = silent(night) if night.state.outcome is None else []
-    if gone:
+    if night.state.outcome is not None:
+        return (Cell(cut(f"The night has ended: {night.state.outcome}{_backed_out(night)}", width), "strong"),)
+    if gone := silent(night):
         lost, names = f"{plural(len(gone), 'server')} without contact", f": {', '.join(gone)}"
         wordings = (f"{lost}{names}. Trying again by itself", f"{lost}{names}", f"{lost}. Trying again by itself", lost)
         return first_that_fits(((Cell(text, "bad"),) for text in wordings), width)
-    if night.state.paused and night.state.outcome is None:
+    if night.state.paused:
         still = [f"{task} by {who}" if who else task for task, who in night.state.paused.items()]
         count = f"{plural(len(still), 'transfer')} paused"
         spoken = (f"{count}: {', '.join(still)}. Nothing else needs you", f"{count}: {', '.join(still)}", count)
         return first_that_fits(((Cell(text, "warn"),) for text in spoken), width)
-    return first_that_fits(((quiet, Cell(f". {text}" if text else "")) for text in texts), width)
+    quiet = Cell("Nothing needs you", "good")
+    return first_that_fits(((quiet, Cell(f". {text}" if text else "")) for text in (*_quiet_words(night), "")), width)
 
 
-def _ended(night: Night) -> str:
-    return f"The night has ended: {night.state.outcome}"
+def _quiet_words(night: Night) -> Iterator[str]:
+    for coming in (*_next_words(night), ""):
+        yield ". ".join(filter(None, [f"Backing out{_backed_out(night)}" * night.state.backout, coming]))
+
+
+def _backed_out(night: Night) -> str:
+    """", by lead: the disks are bad"."""
+    state = night.state
+    by = f", by {state.backout_by}" if state.backout_by else ""
+    return f"{by}: {one_line(state.backout_reason or 'no reason was given')}" if state.backout else ""
 
 
 def _next_words(night: Night) -> list[str]:
     """What comes next, from the longest wording to the shortest."""
     state, now = night.state, night.now
-    if state.outcome is not None:
-        return []
     if now < state.opens:
         at = f"Work may start {clock_day(state.opens, now, state.utc_offset)}"
         return [f"{at}, in {format_duration(state.opens - now)}", at]

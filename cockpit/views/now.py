@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Plan, Step, Verify
-from cockpit.state.model import FAILED, State, Task
+from cockpit.state.model import FAILED, RUNNING, UNKNOWN, State, Task
 from cockpit.state.standing import chart, dropped, on_failure
 from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, PAUSED, STALE, STALLED, UNSEEN, Mark, task_mark
 from cockpit.views.model import Night
@@ -106,9 +106,9 @@ def by_server(state: State) -> dict[str, list[Task]]:
 
 def current(night: Night, tasks: list[Task]) -> Task | None:
     """What these tasks are at: the worst, else what runs, else what is next; once all is over, the last that
-    ended."""
+    ended. Once backing out, of the night only what still runs: nothing else of it will."""
     phase = "backout" if night.state.backout else "night"
-    tasks = [t for t in tasks if t.phase == phase] or tasks
+    tasks = [t for t in tasks if t.phase == phase or t.state in (RUNNING, UNKNOWN)]
     ranked = [(_rank(night, task), i) for i, task in enumerate(tasks)]
     best = min(ranked, default=(_OVER, -1))
     if best[0] < _OVER:
@@ -190,7 +190,7 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
     moving = night.forecast.transfers.get(task.id) if task else None
     if moving is not None and moving.stalled_since is not None:
         return STALLED
-    return task_mark(word(night, task)) if task else task_mark("done")
+    return task_mark(word(night, task) if task else "skipped")
 
 
 def proven(plan: Plan, state: State, stale: Container[str]) -> dict[str, int]:

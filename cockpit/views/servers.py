@@ -104,7 +104,7 @@ def _loud(night: Night, task: Task | None) -> float:
 
 def _step(night: Night, task: Task | None, *, short: bool) -> str:
     if task is None:
-        return ""
+        return "nothing to back out" if night.state.backout else ""
     no = numbers(night.plan).get(task.step, "")
     return f"{no.partition('/')[0] if short else no} {task.title}"
 

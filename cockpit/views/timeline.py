@@ -31,7 +31,7 @@ def marks(night: Night) -> list[Mark]:
     """The most important last: it stands in its very cell, and its words go last."""
     state, forecast = night.state, night.forecast
     found = [_due(night, state.opens, "[", "work may start", "window opened", "dim", "start", "began")]
-    if state.testing is not None:
+    if state.testing is not None and not (state.outcome and night.now < state.testing):
         found.append(_due(night, state.testing, "T", "testing", "testing was due", "", "testing", "was due"))
     by = next_gate_by(night)
     if forecast.backout_latest is not None:
@@ -41,9 +41,9 @@ def marks(night: Night) -> list[Mark]:
     if forecast.finish_p90 is not None:
         found.append(Mark(forecast.finish_p90, "f", "finish, at worst in 9 of 10", "", "9 in 10"))
     if forecast.finish is not None:
-        late = forecast.finish > state.closes
+        good = forecast.finish <= state.closes and state.outcome in (None, "done")
         word = "finish" if state.outcome is None else "finished"
-        found.append(Mark(forecast.finish, "F", word, "bad" if late else "good"))
+        found.append(Mark(forecast.finish, "F", word, "good" if good else "bad"))
     found.append(_due(night, state.closes, "O", "business opens", "opening was due", "strong", "opens", "was due"))
     found.append(Mark(night.now, "V", "now", "run"))
     return found
