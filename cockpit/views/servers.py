@@ -31,7 +31,7 @@ from cockpit.views.now import (
     word,
 )
 from cockpit.views.steps import remark
-from cockpit.views.words import cut, plural, spark
+from cockpit.views.words import cut, plural, spark, width_of
 
 ALL = "ALL"
 UNKNOWN = "--"
@@ -39,6 +39,7 @@ KEEPALIVE = 10.0  # s between two signs of life of an idle server; its QUIET cli
 
 _SIZES = {"STATE": 8, "DONE": 5, "RATE": 5, "TREND": 6, "LEFT": 7, "FINISH": 6, "QUIET": 6, "SLACK": 6,
           "OWNER": 10, "10MIN": 5, "MOVED": 5, "PROVED": 7}
+NOTED = 150  # cells from which on there is room for a note
 _LEFT_ALIGNED = ("SERVER", "STEP", "STATE", "TREND", "OWNER", "NOTE")
 
 
@@ -46,7 +47,8 @@ def table(night: Night, width: int) -> Table:
     """Rows are keyed by server, in the plan's order; the last is ALL. STEP takes what the others leave."""
     titles = [t for t in _titles(width) if t != "OWNER" or any(step.owner for step in night.plan.steps)]
     longest = max((len(name) for name in night.plan.servers), default=3)
-    columns = tuple(_column(title, min(longest, 16 if width >= 100 else 9), "NOTE" in titles) for title in titles)
+    sizes = _SIZES | {"SERVER": max(6, min(longest, 16 if width >= 100 else 9)), "STEP": _step_size(night, width)}
+    columns = tuple(Column(title, sizes.get(title, 0), right=title not in _LEFT_ALIGNED) for title in titles)
     tasks = by_server(night.state)
     rows = [_row(night, name, tasks.get(name, []), titles) for name in night.plan.servers]
     return Table(columns, (*rows, _all(night, titles)), _title(night))
@@ -57,13 +59,16 @@ def _titles(width: int) -> list[str]:
     if width < 72:
         return [t for t in titles if t not in ("TREND", "RATE")]
     wide = [*titles, "10MIN", "MOVED", "PROVED", "OWNER"] if width >= 118 else titles
-    return [*wide, "NOTE"] if width >= 150 else wide
+    return [*wide, "NOTE"] if width >= NOTED else wide
 
 
-def _column(title: str, longest: int, noted: bool) -> Column:
-    """STEP takes what is left, unless there is room for a note."""
-    size = {"SERVER": max(6, longest), "STEP": 32 if noted else 0}.get(title, _SIZES.get(title, 0))
-    return Column(title, size, right=title not in _LEFT_ALIGNED)
+def _step_size(night: Night, width: int) -> int:
+    """Cells of STEP: what is left (0), unless there is room for a note; then the longest of this plan's, from half of what a
+    still wider screen has more."""
+    if width < NOTED:
+        return 0
+    longest = max((width_of([Cell(step.title)]) for step in (*night.plan.steps, *night.plan.backout)), default=0)
+    return max(32, min(len("09/17 ") + longest, 32 + (width - NOTED) // 2))
 
 
 def _title(night: Night) -> str:

@@ -10,7 +10,7 @@ from cockpit.journal import events as e
 from cockpit.views import matrix, servers, steps
 from cockpit.views.model import Night
 from cockpit.views.words import draw, text_of, width
-from tests.views.story import OPENS, Story, the_night
+from tests.views.story import OPENS, SEVEN, Story, the_night
 
 
 def row(night: Night, server: str, cells: int = 120) -> dict[str, str]:
@@ -32,6 +32,17 @@ def test_what_moves() -> None:
     assert fs01["LEFT"] in ("41m12", "41m13")
     assert fs01["SLACK"].startswith("+11h")
     assert fs01["OWNER"] == "storage"
+
+
+def test_where_there_is_room_for_notes_a_step_is_named_whole() -> None:
+    story = Story(SEVEN.replace('"Disks to a safe place"', '"Every virtual disk to a safe place"'))
+    story.begin(10, "copy-out@fs01")
+
+    def drawn(cells: int) -> str:
+        return draw(servers.table(story.night(20), cells), cells)[1]
+
+    assert "03/05 Every virtual disk to a safe place" in drawn(200)
+    assert "03/05 Every virtual disk to a s…" in drawn(150)
 
 
 def test_an_estimate_is_marked_as_one() -> None:
