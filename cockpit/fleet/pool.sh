@@ -16,7 +16,11 @@ again() { printf 'again %s %s\n' "$id" "$(last)"; }
 
 # 0 and 24: what vanished is for the pass that settles. Others than 23 end the whole: it would be the same for every shard.
 shard() {
-    tail -c "+$((off + 1))" "$dir/all" | head -c "$len" > "$dir/list.$w" || code=11
+    if ! tail -c "+$((off + 1))" "$dir/all" | head -c "$len" > "$dir/list.$w"; then # a full disk: a cut list would be done too soon
+        echo 11 >> "$dir/codes"
+        : > "$dir/halt"
+        return
+    fi
     tried=0
     while :; do
         paced

@@ -220,6 +220,16 @@ def test_killed_in_the_middle_it_redoes_at_most_a_shard_per_worker(ground: Groun
     assert len(list(ground.target.rglob("f*"))) == 60
 
 
+def test_a_list_that_finds_no_room_is_never_taken_for_a_shard(ground: Ground) -> None:
+    """rsync was well content with none or half of the names."""
+    ground.fill(20, 1 << 10)
+    ground.cut()
+    for worker in (1, 2):
+        (ground.kept / f"list.{worker}").symlink_to("/dev/full")
+    code, tally, _ = ground.run()
+    assert (code, tally.files_done, list((ground.kept / "done").iterdir())) == (11, 0, [])
+
+
 def test_a_killed_rsync_is_tried_again(ground: Ground) -> None:
     ground.fill(20, 1 << 20)
     ground.cut(rate=400_000)
