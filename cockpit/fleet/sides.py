@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from cockpit.fleet.api import Remote
-from cockpit.fleet.rsync import OLDEST, Rsync, parse_version
+from cockpit.fleet.rsync import NANOSECONDS, OLDEST, Rsync, parse_version
 
 HERE = "local"  # the name of this machine, to which no server can log in
 HOLDS = 60.0  # seconds for which a server that has all is not looked at again: its tools don't go between two copies
@@ -78,10 +78,16 @@ async def look(remote: Remote, become: bool, *, rsync: bool = True) -> Side:
     if now - at >= HOLDS:
         at, words = now, (await remote.errand(script, become=False, timeout=60)).stdout.decode(errors="replace")
     side = read_side(Side(remote, become, seen=at), words)
-    side = side if rsync else replace(side, problem="")
-    if side.ssh and side.silent_root and not side.problem:  # what a person mends is seen at the next try
+    known.pop(key, None)
+    if _has_all(side):  # what a person mends is seen at the next try
         known[key] = at, words
-    return side
+    return side if rsync else replace(side, problem="")
+
+
+def _has_all(side: Side) -> bool:
+    tool = side.rsync
+    whole = tool is not None and tool.acls and tool.xattrs and tool.version >= NANOSECONDS
+    return whole and side.ssh and side.silent_root and not side.problem
 
 
 def read_side(side: Side, seen: str) -> Side:

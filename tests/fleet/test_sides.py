@@ -59,3 +59,22 @@ async def test_what_a_person_mends_is_seen_at_the_next_try(host: Host) -> None:
         assert "no rsync" in (await look(remote, False)).problem
         rsync.unlink()
         assert not (await look(remote, False)).problem
+
+
+LAME = """#!/bin/sh
+[ "$1" = --version ] || exec /usr/bin/rsync "$@"
+/usr/bin/rsync --version | sed 's/ACLs/no ACLs/; s/xattrs/no xattrs/'
+"""
+
+
+@pytest.mark.parametrize("words", ["#!/bin/sh\n", LAME], ids=["none", "one that lacks something"])
+async def test_what_was_mended_is_seen_though_a_pipe_needed_no_rsync(host: Host, words: str) -> None:
+    rsync = broken(host)
+    rsync.write_text(words)
+    async with reached(host) as remote:
+        assert not (await look(remote, False, rsync=False)).problem
+        before = await look(remote, False)
+        assert before.rsync is None or not before.rsync.acls
+        rsync.unlink()
+        after = await look(remote, False)
+        assert after.rsync is not None and after.rsync.acls and after.rsync.xattrs
