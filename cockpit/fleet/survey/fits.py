@@ -47,7 +47,7 @@ def needed_inodes(source: Surveyed, able: Able, lying: Surveyed | None = None) -
 
 def fits(source: Surveyed, able: Able, lying: Surveyed | None = None) -> list[Problem]:
     """lying: what is at the destination already, counted. The gravest first."""
-    return [*_refused(source, able, lying), *_lost(source, able), *_noted(source, able)]
+    return [*_refused(source, able, lying), *_lost(source, able), *_noted(source, able), *_hoped(source, able, lying)]
 
 
 def _refused(source: Surveyed, able: Able, lying: Surveyed | None) -> Iterator[Problem]:
@@ -72,6 +72,15 @@ def _refused(source: Surveyed, able: Able, lying: Surveyed | None) -> Iterator[P
         text = f"a file of {format_size(source.largest)} ({shown(source.largest_path)}), at most {format_size(able.file_limit)}"
         yield Problem("size", "refuse", f"{text} there", "exclude it, or copy elsewhere")
     yield from _names(source, able)
+
+
+def _hoped(source: Surveyed, able: Able, lying: Surveyed | None) -> Iterator[Problem]:
+    """What lies there is taken for an earlier pass of this copy. It may be something else."""
+    more = needed(source, able)
+    if lying is not None and able.free is not None and needed(source, able, lying) <= able.free < more:
+        text = f"{format_size(more)} to come, {format_size(able.free)} free at {able.place}"
+        text += ": it fits only if what lies there is of this copy"
+        yield Problem("room for all of it", "say", text)
 
 
 _NAMES: Sequence[tuple[str, str, str]] = (

@@ -16,6 +16,7 @@ from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import convert, direct, pipe, relayed, trees, way
+from cockpit.steps.copy.beforehand import heard
 from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
@@ -80,30 +81,32 @@ async def _converted(ctx: StepContext, source: End, target: End) -> Outcome:
 
 async def _anew(ctx: StepContext, source: End, target: End) -> Outcome | None:
     """None: a job of it was lost on its server, which is to be asked what it did."""
-    action = ctx.step.action
-    assert isinstance(action, Copy)
     await cleanup(ctx, ctx.detail)
     scan(ctx)
+    found = await heard(ctx, _prepared(ctx, source, target))
+    if isinstance(found, str):
+        return await _relay(ctx, source, target, found)
+    return found if isinstance(found, Outcome) else await direct.go(ctx, source, target, found)
+
+
+async def _prepared(ctx: StepContext, source: End, target: End) -> Ready | Outcome | str:
+    """All that is to be known before its first job; why it goes over SFTP; or why it doesn't go. Refused; FleetError; Lost."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
     ours, theirs = await both(look(source.remote, source.become), look(target.remote, target.become))
     if "sftp" in (action.method, action.route):
-        return await _relay(ctx, source, target, "the plan says sftp")
+        return "the plan says sftp"
     if (why := ours.problem or theirs.problem) and action.route is None:
-        return way.no_other(ctx, why) or await _relay(ctx, source, target, why)
+        return way.no_other(ctx, why) or why
     tag = await note_route(ctx, ours, theirs)
     crash.point("copy.route-noted")
     try:
-        found, looked = await both(way.find(ctx, tag, ours, theirs), _looked_at(ctx, source, target))
+        (route, opened), looked = await both(way.find(ctx, tag, ours, theirs), _looked_at(ctx, source, target))
         crash.point("copy.route-made")
-        if isinstance(found, Outcome):
-            await cleanup(ctx, ctx.detail)
-            return found
-        route, opened = found
-        if route.way == "relay" and action.route is not None:
-            return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {route.why}")
         if route.way == "relay":
-            return way.no_other(ctx, route.why) or await _relay(ctx, source, target, route.why)
+            return way.no_other(ctx, route.why) or way.pinned(ctx, route.why) or route.why
         ctx.say(f"{route.name}: {route.why}")
-        return await direct.go(ctx, source, target, await _ready(ctx, source, target, route, opened, (ours, theirs), looked))
+        return await _ready(ctx, source, target, route, opened, (ours, theirs), looked)
     except (Refused, FleetError) as problem:
         if not isinstance(problem, Lost):
             await cleanup(ctx, ctx.detail)
@@ -147,7 +150,7 @@ async def _ready(
         parts: list[Part] = [await trees.images(ctx, source, target, ground, large)]
     else:
         parts = await trees.parts_of(ctx, source, target, ground)
-    exactly = place.empty or action.delete
+    exactly = place.bare or action.delete
     boot = await target.remote.boot_id()
     return Ready(route, opened, counted.survey, place.landing, exactly, parts, device, without, boot)
 
@@ -159,9 +162,18 @@ async def _relay(ctx: StepContext, source: End, target: End, why: str) -> Outcom
         return Outcome("failed", error=f"no way for rsync between the servers: {why}; method \"auto\" would go over SFTP")
     if among_devices(target.path):
         return Outcome("failed", error=f"no way for an image onto {target.server}:{target.path} between the servers: {why}")
+    without = await heard(ctx, _relay_ready(ctx, source, target))
+    if isinstance(without, Outcome):
+        return without
+    ctx.say(f"relay: over SFTP through this machine, because {why}")
+    return await relayed.run(ctx, source, target, without)
+
+
+async def _relay_ready(ctx: StepContext, source: End, target: End) -> frozenset[str]:
+    """What stays behind, as a person agreed. Refused; FleetError; Lost."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
     await refuse_lost(ctx, target)
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
     there = await tried(target, target.path, empty=False)
-    without = await agreed(ctx, seen, target, target.path, there, relayed=True)
-    ctx.say(f"relay: over SFTP through this machine, because {why}")
-    return await relayed.run(ctx, source, target, without)
+    return await agreed(ctx, seen, target, target.path, there, relayed=True)

@@ -162,10 +162,12 @@ async def recount(end: End, path: str, exclude: Sequence[str], without: frozense
 @dataclass(frozen=True, slots=True)
 class Target:
     """landing: where the root of what is copied comes to lie, with the source's trailing slash kept, so that exclude patterns
-    mean the same there. empty: nothing lies there. linked: files there have several names. device: it is a block device."""
+    mean the same there. empty: nothing lies there but a new file system's lost+found. bare: not even that. linked: files there
+    have several names. device: it is a block device."""
 
     landing: str
     empty: bool
+    bare: bool
     linked: bool
     device: bool = False
 
@@ -187,9 +189,10 @@ async def look_at_target(end: End, source: str, kind: Kind, *, image: bool = Fal
     script += f"""if [ -b "$l" ]; then echo block; exit 0; fi
 if [ -c "$l" ]; then echo device; exit 0; fi
 {nowhere}mkdir -p -- {quote(parent or "/")} || exit 1
-[ -d "$l" ] && [ -n "$(ls -A "$l" | head -n 1)" ] && echo full
-[ -f "$l" ] && [ -s "$l" ] && echo full
-[ -e "$l" ] && [ -n "$(find "$l" -type f -links +1 2>/dev/null | head -n 1)" ] && echo linked
+[ -d "$l" ] && [ -n "$(ls -A "$l" | head -n 1)" ] && echo some
+[ -d "$l" ] && [ -n "$(ls -A "$l" | grep -v -x -F lost+found | head -n 1)" ] && echo full
+[ -f "$l" ] && [ -s "$l" ] && echo some full
+[ -e "$l" ] && [ -n "$(find -H "$l" -type f -links +1 2>/dev/null | head -n 1)" ] && echo linked
 exit 0"""
     done = await end.remote.errand(script, become=end.become)
     seen = done.stdout.decode(errors="replace").split()
@@ -197,9 +200,9 @@ exit 0"""
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise Refused(f"{end.server}: {parent} can't be made: {said[-1] if said else f'exit {done.exit}'}")
     if "block" in seen and image and kind == "file" and "into" not in seen and not end.path.endswith("/"):
-        return Target(landing, empty=False, linked=False, device=True)
+        return Target(landing, empty=False, bare=False, linked=False, device=True)
     if "block" in seen or "device" in seen:
         instead = "; a file or a device goes onto a disk by method = \"image\"" if "block" in seen else ""
         raise Refused(f"{end.server}:{end.path} is a device: a copy writes into directories and files only{instead}")
     landing = inner if "into" in seen else landing
-    return Target(landing + "/" * (kind == "contents"), "full" not in seen, "linked" in seen)
+    return Target(landing + "/" * (kind == "contents"), "full" not in seen, "some" not in seen, "linked" in seen)

@@ -193,7 +193,8 @@ async def images(ctx: StepContext, source: End, target: End, ground: Ground, lar
     names = "".join(f"{name_of(os.fsencode(one.target))}\n" for one in large)
     ours, theirs, _ = await asyncio.gather(
         _has_python(source, ground.counted.seen.way), _has_python(target, ground.able.way),
-        _make(target, [dirname(one.target) for one in large], bundle.kept_command(_place(ctx, "images")), names.encode()),
+        _make(target, [dirname(one.target) for one in large], bundle.kept_command(_place(ctx, "images")), names.encode(),
+              within=ground.place.landing),
     )  # fmt: skip
     ctx.say(f"{len(large)} large files go by chunks")
     streams = STREAMS if sum(one.size for one in large) >= _small(ctx, action) else 1
@@ -209,13 +210,24 @@ async def _has_python(end: End, way: str) -> bool:
     return way == "python3" if way not in ("", DEVICE) else not (await end.remote.errand(PYTHON, become=end.become)).exit
 
 
-async def _make(target: End, places: Sequence[str], then: str = ":", stdin: bytes = b"") -> None:
+async def _make(target: End, places: Sequence[str], then: str = ":", stdin: bytes = b"", within: str = "/") -> None:
     """Directories of the tree, for nobody else to read until the pass over all gives them their modes. then: a command that
-    may fail. Refused."""
-    lines = "\n".join(f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places))
+    may fail. within: the tree; a link in it to a directory elsewhere, whose files would be written into, gives way to a directory
+    of its own, as it does to rsync. Refused."""
+    links = dict.fromkeys(path for place in places for path in _under(within.rstrip("/"), place))
+    lines = "\n".join(
+        [f"[ ! -L {quote(path)} ] || rm -f -- {quote(path)} || exit" for path in links]
+        + [f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places)]
+    )
     made = await target.remote.run(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
     if made.exit:
         raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
+
+
+def _under(tree: str, place: str) -> list[str]:
+    """The directories below the tree down to this place, the upper ones first; none for a place that is not in it."""
+    names = place.removeprefix(tree + "/").rstrip("/").split("/") if tree and place.startswith(tree + "/") else []
+    return [f"{tree}/{'/'.join(names[: n + 1])}" for n in range(len(names)) if names[0]]
 
 
 def _contents(path: str) -> str:

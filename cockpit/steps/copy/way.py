@@ -22,18 +22,27 @@ def begun_by(ctx: StepContext) -> str | None:
     return None
 
 
-async def find(ctx: StepContext, tag: str, ours: Side, theirs: Side) -> tuple[Route, OpenRoute | None] | Outcome:
-    """As `find_route`, but the way by which it began is waited for. Outcome: cancelled meanwhile. Lost, WrongHostKey."""
-    action, here, before = ctx.step.action, ctx.remote(HERE), begun_by(ctx)
+async def find(ctx: StepContext, tag: str, ours: Side, theirs: Side) -> tuple[Route, OpenRoute | None]:
+    """As `find_route`, but the way by which it began is waited for. Lost, WrongHostKey."""
+    action, here = ctx.step.action, ctx.remote(HERE)
     assert isinstance(action, Copy)
-    for pause in PAUSES if before and action.route is None else ():
-        route, opened = await find_route(tag, ours, theirs, here=here, pin=before)  # type: ignore[arg-type]
+    before = begun_by(ctx)
+    for pause in PAUSES if before else ():
+        route, opened = await find_route(tag, ours, theirs, here=here, pin=action.route or before)  # type: ignore[arg-type]
         if route.way != "relay":
             return route, opened
         ctx.say(f"{before}, by which this copy began, can't be gone now: {route.why}; it is tried again in {pause:.0f} s")
-        if await _cancelled(ctx, pause):
-            return Outcome("cancelled", error="cancelled; what has arrived stays and is not moved again")
+        await asyncio.sleep(pause)
     return await find_route(tag, ours, theirs, here=here, pin=action.route)
+
+
+def pinned(ctx: StepContext, why: str) -> Outcome | None:
+    """Why it does not go over SFTP: the plan says by which way."""
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    if action.route is None:
+        return None
+    return Outcome("failed", error=f"the plan pins the route {action.route}, which can't be gone: {why}")
 
 
 def no_other(ctx: StepContext, why: str) -> Outcome | None:
@@ -43,11 +52,3 @@ def no_other(ctx: StepContext, why: str) -> Outcome | None:
     text = f"it began by {before} and there is no way between the servers now: {why}"
     text += "; method = \"sftp\" would send it through this machine, from its start"
     return Outcome("failed", error=text, transient=True)
-
-
-async def _cancelled(ctx: StepContext, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(ctx.cancel_event(), seconds)
-    except TimeoutError:
-        return False
-    return True
