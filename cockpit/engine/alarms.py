@@ -58,7 +58,7 @@ class Alarms:
         if task.id in self._engine.state.paused or self._engine.forecasts.still(task.id, now) < alarms.STALLED_AFTER:
             return None
         moving = self._engine.forecasts.moving(task, now)
-        if moving is None:
+        if moving is None or task.state == UNKNOWN:
             return before
         since = moving.stalled_since
         return since if since is not None and now - since >= alarms.STALLED_AFTER else None

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cockpit.forecast.compute import forecast
-from cockpit.forecast.follow import Follower
+from cockpit.forecast.follow import Follower, told
 from cockpit.forecast.model import Forecast, TransferNow
 from cockpit.journal.records import Sample, Value
 from cockpit.state.model import RUNNING, UNKNOWN, State, Task
@@ -105,7 +105,7 @@ class Recorder:
             return None
         if self._follower is None:
             self._follower = Follower(self._engine.reader.seconds)
-        return self._follower.of(f"transfer/{task.id}", task.id, task.attempt.started, now).at(now)
+        return told(self._follower.of(f"transfer/{task.id}", task.id, task.attempt.started, now), task, now)
 
 
 def _of_transfer(moving: TransferNow, n: int) -> dict[str, Value]:

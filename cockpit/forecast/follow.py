@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from cockpit.forecast.model import TransferNow
 from cockpit.forecast.rates import LONG, Reading, Transfer
+from cockpit.state.model import RUNNING, UNKNOWN, Task
 
 SPAN = 200.0  # s between two marks
 NEAR = 130.0  # s before a mark that are read second by second: the trend's bars are of them
@@ -97,6 +99,12 @@ class Follower:
         for sample in open_:
             fold.feed(sample)
         return fold
+
+
+def told(fold: Transfer, task: Task, now: float) -> TransferNow | None:
+    """What the samples of this task say of it. Of one whose outcome is not known nobody hears whether it moves."""
+    moving = fold.at(now, running=task.state in (RUNNING, UNKNOWN), expected=task.expected)
+    return moving.unheard() if moving and task.state == UNKNOWN else moving
 
 
 def _moved(fold: Transfer, since: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class TransferNow:
     moved_at: float | None = None  # when the count of bytes last rose
     phase_done: int | None = None  # bytes of a phase that counts its own (a proof), beside the transfer's
     phase_total: int | None = None
+
+    def unheard(self) -> TransferNow:
+        """As it was seen last: whether it moves now nobody knows, and so nobody says that it stands."""
+        return replace(self, rate=None, eta=None, eta_p90=None, stalled_since=None)
 
     @property
     def share(self) -> float | None:

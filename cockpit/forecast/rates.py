@@ -227,13 +227,14 @@ class Transfer:
             twin.track, twin.ends, twin.readout = self.track.copy(), self.ends.copy(), copy(self.readout)
         return twin
 
-    def at(self, now: float, *, running: bool = True) -> TransferNow | None:
+    def at(self, now: float, *, running: bool = True, expected: float = 0.0) -> TransferNow | None:
         """What the samples say at `now`; None without any. Once it no longer runs there is no rate, no time left and no
-        stall: only what was moved."""
+        stall: only what was moved. expected: from when on bytes are; a pause before it was no stall."""
         if self.newest is None:
             return None
         track, values = self.track, self.newest.values
-        stalled = running and not self._settling() and now - track.last_byte > STALL_AFTER
+        still = max(track.last_byte, expected)
+        stalled = running and not self._settling() and now - still > STALL_AFTER
         pace, late = self._left(now) if running else (None, None)
         told = not stalled and track.phase not in SETTLING
         return TransferNow(
@@ -244,7 +245,7 @@ class Transfer:
             rate_1m=track.rate(now, MINUTE) if running else None,
             rate_10m=track.rate(now, LONG) if running else None,
             trend=track.trend(now), eta=pace if told and pace != inf else None, eta_p90=late if told and late != inf else None,
-            stalled_since=track.last_byte if stalled else None, at=self.newest.at, moved_at=track.last_byte,
+            stalled_since=still if stalled else None, at=self.newest.at, moved_at=track.last_byte,
             pace=pace, pace_p90=late, phase_done=_count(values.get("phase_done")), phase_total=_count(values.get("phase_total")),
         )
 

@@ -205,8 +205,8 @@ def _paused(state: State, fact: Fact, event: e.TransferPaused) -> None:
 
 
 def _resumed(state: State, fact: Fact, event: e.TransferResumed) -> None:
-    if _of_transfer(state, event.task):
-        state.paused.pop(event.task, None)
+    if _of_transfer(state, event.task) and state.paused.pop(event.task, None) is not None:
+        state.tasks[event.task].expected = fact.at
 
 
 def _fronted(state: State, fact: Fact, event: e.TransferFronted) -> None:

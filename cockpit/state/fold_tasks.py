@@ -43,7 +43,7 @@ def _move(state: State, task: Task, trigger: str) -> bool:
         return False
     task.state = to
     if to != UNKNOWN:
-        task.unknown_reason = None
+        task.unknown_reason = task.unknown_since = None
     return True
 
 
@@ -74,13 +74,15 @@ def _unknown(state: State, fact: Fact, event: e.AttemptUnknown) -> None:
         task, attempt = found
         if attempt.purpose == "undo" or (_leads(task, attempt) and _move(state, task, t.LOST)):
             task.unknown_reason = event.reason
+            task.unknown_since = task.unknown_since or fact.at
 
 
 def _found(state: State, fact: Fact, event: e.AttemptFound) -> None:
     if found := _open(state, event.task, event.n):
         task, attempt = found
+        task.expected = fact.at
         if attempt.purpose == "undo":
-            task.unknown_reason = None
+            task.unknown_reason = task.unknown_since = None
         elif _leads(task, attempt):
             _move(state, task, t.FOUND)
 
@@ -96,7 +98,7 @@ def _ended(state: State, fact: Fact, event: e.AttemptEnded) -> None:
     attempt.ended, attempt.result, attempt.exit, attempt.error = fact.at, event.result, event.exit, event.error
     attempt.detail.update(event.detail)
     if attempt.purpose == "undo":
-        task.cancel_asked, task.unknown_reason = False, None
+        task.cancel_asked, task.unknown_reason, task.unknown_since = False, None, None
         if event.result == "done":
             _move(state, task, t.UNDO_DONE)
     elif _leads(task, attempt) and _move(state, task, t.ENDED[event.result]):

@@ -46,6 +46,8 @@ class Task:
     started: float | None = None  # of its first attempt, or of what a person did
     ended: float | None = None
     unknown_reason: str | None = None
+    unknown_since: float | None = None
+    expected: float = 0.0  # from when on its bytes are: since it was let go on, or found again
     attempts: list[Attempt] = field(default_factory=list)
     auto_retries: int = 0  # counted since the last time that a person asked for one
     not_before: float | None = None

@@ -169,7 +169,9 @@ def _backout(night: Night, target: Target) -> Proposal:
         raise NotNow(f"The backout was started already: {night.state.backout_reason}.")
     steps = ", ".join(s.id for s in night.plan.backout) or "none"
     choice = Choice("y", "backout", "back the whole night out", "required", names=True, twice=BACKOUT)
-    body = (f"All servers. The backout steps start: {steps}.", "Running jobs of the night run to their end.")
+    held = ", ".join(target or "everything" for target in night.state.held)
+    body = (f"All servers. The backout steps start: {steps}.", "Running jobs of the night run to their end.",
+            *([f"Nothing of it starts where it is held: {held}."] if held else []))  # fmt: skip
     return Proposal("", Question("Back the night out?", body, (choice,), night.who), {"backout": "backout"})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from cockpit.journal.clock import Clock
@@ -20,6 +20,7 @@ from cockpit.ui.pulse import Pulse
 from cockpit.units import clock_seconds
 from cockpit.views.model import Engine, Night
 from cockpit.views.night import NightBuilder
+from cockpit.views.now import attended
 
 DAY = 86_400.0
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -72,7 +73,7 @@ class Source:
         # asked about the state that is shown: what was read last time may not know yet which process is the engine
         engine = self._engine(night.state)
         self._drawn = (*moment, engine)
-        return replace(night, engine=engine)
+        return attended(night, engine)
 
     def _engine(self, state: State) -> Engine:
         return self.pulse.engine(state) if self.pulse else Engine(alive=None)

@@ -48,11 +48,13 @@ def finish(night: Night, *, wide: bool) -> Line:
 
 
 def _stopped(night: Night) -> Line:
-    """That a person stopped everything: the finish is then as if they let it go on now."""
+    """What a person stopped: the finish is then as if they let it go on now."""
     state = night.state
     if any(no_go(state, task.id) for task in state.tasks.values() if task.server is None and task.state == RUNNING):
         return (Cell(" NO-GO", "bad"),)
-    return (Cell(" all held", "warn"),) if "" in state.held else ()
+    if state.held:
+        return (Cell(" all held" if "" in state.held else f" {len(state.held)} held", "warn"),)
+    return ()
 
 
 def _slack(night: Night) -> Line:
@@ -91,7 +93,8 @@ def turn_back(night: Night, *, wide: bool) -> Line:
     found = next_gate_by(night)
     if found is None:
         return _way_back(night, wide=wide)
-    return (Cell(f"GO BY {clock(found[1], state.utc_offset)}", "warn" if found[1] < night.now else ""),)
+    at = clock(found[1], state.utc_offset)
+    return (Cell(f"GO WAS DUE {at}", "warn") if found[1] < night.now else Cell(f"GO BY {at}"),)
 
 
 def _way_back(night: Night, *, wide: bool) -> Line:

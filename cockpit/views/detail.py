@@ -44,7 +44,8 @@ def _head(night: Night, task: Task) -> Iterator[Said]:
     if task.started is not None and task.ended is not None:
         took = f", {_at(night, task.started)} to {_at(night, task.ended)}, {format_duration(task.ended - task.started)}"
     elif task.started is not None:
-        took = f", since {_at(night, task.started)}, for {format_duration(night.now - task.started)}"
+        since = task.unknown_since or task.started
+        took = f", since {_at(night, since)}, for {format_duration(night.now - since)}"
     by = f", by {task.who}" if task.who else " by plan" if task.by_plan else ""
     yield f"{mark_.glyph} {mark_.word}{by}{took}", mark_.tone
     if task.why:

@@ -51,9 +51,11 @@ KEY = Mark("!", "KEY CHANGED", "KEY", "bad", "shows another host key than before
 UNSEEN = Mark("~", "no contact yet", "unseen", "dim", "no contact yet")
 DROPPED = Mark("-", "DROPPED", "DROPPED", "dim", "was taken out of the night by a person")
 HELD = Mark("#", "HELD", "HELD", "warn", "nothing new starts until a person releases it (x)")
+HOLDING = Mark("#", "running, HELD", "RUNNING", "warn", "what runs goes on, nothing new starts there (x)")
+NO_STEP = Mark("-", "no step", "no step", "dim", "the plan does nothing there but what others do with it")
 PAUSED = Mark("|", "paused", "paused", "warn", "the transfer stands until a person lets it go on (p)")
 STALLED = Mark("!", "STALLED", "STALLED", "warn", "the transfer should move, and no byte of it does")
-PLACE = (STALE, LOST, KEY, UNSEEN, DROPPED, HELD, PAUSED, STALLED)
+PLACE = (STALE, LOST, KEY, UNSEEN, DROPPED, HELD, HOLDING, NO_STEP, PAUSED, STALLED)
 
 PROOF: dict[str, Mark] = {
     "pass": Mark("=", "pass", "pass", "good", "is proven, and its data has not changed since"),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cockpit.state.model import SKIPPED
 from cockpit.units import clock, clock_day, clock_seconds, format_duration
 from cockpit.views.deadline import finish, opens, testing, turn_back
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Line, Night
 from cockpit.views.needs import Need, items
-from cockpit.views.now import silent
+from cockpit.views.now import counted, silent, unattended
 from cockpit.views.words import cut, first_that_fits, join, plural, width_of
 
 Part = tuple[Cell, ...]
@@ -65,7 +66,7 @@ def _without_session(trouble: str, night: Night) -> str:
 def engine_trouble(night: Night) -> str:
     """"" while all is well, and in replay and after the end, where no engine is expected."""
     state = night.state
-    if _no_engine(night):
+    if unattended(night):
         word = "DEAD" if state.engine_running else "STOPPED"
         return f"ENGINE {word}: cockpit resume {state.session}".rstrip()
     problem = night.engine.problem or (state.engine_problem if night.engine.alive is None else None)
@@ -76,10 +77,6 @@ NO_ENGINE = (
     "The night needs an engine: without one nothing starts and nobody is asked; jobs on the servers go on",
     "The night needs an engine: without one nothing starts", "The night needs an engine",
 )  # fmt: skip
-
-
-def _no_engine(night: Night) -> bool:
-    return night.engine.alive is False and night.state.outcome is None
 
 
 def _mode(night: Night) -> Part:
@@ -141,14 +138,19 @@ def _share(texts: list[str], spare: int) -> list[int]:
 
 
 def _quiet(night: Night, width: int) -> Line:
-    if _no_engine(night):
+    if unattended(night):
         return first_that_fits(((Cell(text, "bad"),) for text in NO_ENGINE), width)
     if night.state.outcome is not None:
-        return (Cell(cut(f"The night has ended: {night.state.outcome}{_backed_out(night)}", width), "strong"),)
+        return (Cell(cut(f"The night has ended: {night.state.outcome}{_backed_out(night)}{_left_out(night)}", width), "strong"),)
     if gone := silent(night):
         lost, names = f"{plural(len(gone), 'server')} without contact", f": {', '.join(gone)}"
         wordings = (f"{lost}{names}. Trying again by itself", f"{lost}{names}", f"{lost}. Trying again by itself", lost)
         return first_that_fits(((Cell(text, "bad"),) for text in wordings), width)
+    if night.state.held:
+        what = ", ".join(target or "everything" for target in night.state.held)
+        held = (f"Held: {what}. Nothing new starts there until it is released (x). Nothing else needs you",
+                f"Held: {what}. Nothing new starts there", f"Held: {what}", f"{len(night.state.held)} held")  # fmt: skip
+        return first_that_fits(((Cell(text, "warn"),) for text in held), width)
     if night.state.paused:
         still = [f"{task} by {who}" if who else task for task, who in night.state.paused.items()]
         count = f"{plural(len(still), 'transfer')} paused"
@@ -161,6 +163,11 @@ def _quiet(night: Night, width: int) -> Line:
 def _quiet_words(night: Night) -> Iterator[str]:
     for coming in (*_next_words(night), ""):
         yield ". ".join(filter(None, [f"Backing out{_backed_out(night)}" * night.state.backout, coming]))
+
+
+def _left_out(night: Night) -> str:
+    by_hand = [task.id for task in counted(night) if task.state == SKIPPED and not task.by_plan]
+    return f". Skipped by a person: {', '.join(by_hand)}" if by_hand else ""
 
 
 def _backed_out(night: Night) -> str:

@@ -141,7 +141,7 @@ def _unasked(night: Night) -> Iterator[Need]:
                        ("retry", "skip"), HINTS["failed"])
         elif task.state == UNKNOWN and task.unknown_reason not in ("lost", "asking"):
             yield Need(task_id, "unknown", f"outcome not known ({task.unknown_reason or 'no record'})",
-                       task.started, task_id, task.server, ("done", "retry", "skip"), HINTS["unknown"])
+                       task.unknown_since, task_id, task.server, ("done", "retry", "skip"), HINTS["unknown"])
 
 
 def _holds(night: Night, step_id: str) -> bool:

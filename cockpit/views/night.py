@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from cockpit.forecast.compute import forecast
-from cockpit.forecast.follow import Follower
+from cockpit.forecast.follow import Follower, told
 from cockpit.forecast.model import TransferNow
 from cockpit.forecast.rates import Transfer
 from cockpit.journal.clock import Clock
@@ -98,7 +98,7 @@ class NightBuilder:
                 self._follower.forget(series)
                 fold = Transfer(name)
                 fold.feed(newest)
-            moving = fold.at(now, running=running)
+            moving = told(fold, task, now)
             if moving is not None:
                 found[name] = moving
         return found

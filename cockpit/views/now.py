@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable
+from dataclasses import replace
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import Plan, Step, Verify
 from cockpit.state.model import FAILED, RUNNING, UNKNOWN, State, Task
 from cockpit.state.standing import chart, dropped, on_failure
-from cockpit.views.glyphs import DROPPED, HELD, KEY, LOST, PAUSED, STALE, STALLED, UNSEEN, Mark, task_mark
-from cockpit.views.model import Night
+from cockpit.views.glyphs import DROPPED, HELD, HOLDING, KEY, LOST, NO_STEP, PAUSED, STALE, STALLED, UNSEEN, Mark, task_mark
+from cockpit.views.model import Engine, Night
 
 STALE_AFTER = 30.0  # s: as long as three keepalives of the SSH connection take to notice a loss
 
@@ -146,11 +147,25 @@ def quiet(night: Night, server: str) -> float | None:
     return max(0.0, night.now - min([last, *stalls]))
 
 
+def unattended(night: Night) -> bool:
+    """Without an engine nobody hears of the servers, whatever goes on there."""
+    return night.engine.alive is False and night.state.outcome is None
+
+
+def attended(night: Night, engine: Engine) -> Night:
+    """The night with this engine. With none what moves was seen last when there was one."""
+    night = replace(night, engine=engine)
+    if not unattended(night):
+        return night
+    transfers = {task: moving.unheard() for task, moving in night.forecast.transfers.items()}
+    return replace(night, forecast=replace(night.forecast, transfers=transfers))
+
+
 def stale(night: Night, server: str) -> bool:
-    """In contact as far as the journal knows, but nothing has been heard for too long."""
+    """In contact as far as the journal knows, but nothing has been heard for too long, or nobody is there to hear."""
     known, last = night.state.servers.get(server), heard(night, server)
     up = known is not None and known.contact == "up" and night.state.outcome is None
-    return up and last is not None and night.now - last > STALE_AFTER
+    return up and (unattended(night) or (last is not None and night.now - last > STALE_AFTER))
 
 
 def believed(night: Night, server: str | None) -> bool:
@@ -181,8 +196,12 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
         return KEY if (known.problem or "").startswith("key-") else LOST
     if stale(night, server):
         return STALE
-    if task is not None and held(state, server, task) and word(night, task) in ("ready", "queued", "blocked"):
-        return HELD
+    if held(state, server, task) and state.outcome is None:
+        at = word(night, task) if task is not None else ""
+        if at not in ("running", "waiting", "failed", "unknown", "cancelled"):
+            return HELD
+        if at == "running" and task is not None and task.id not in state.paused:
+            return HOLDING
     if known is not None and known.contact == "never" and (task is None or word(night, task) != "done"):
         return UNSEEN
     if task is not None and task.id in state.paused:
@@ -190,7 +209,7 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
     moving = night.forecast.transfers.get(task.id) if task else None
     if moving is not None and moving.stalled_since is not None:
         return STALLED
-    return task_mark(word(night, task) if task else "skipped")
+    return task_mark(word(night, task)) if task else NO_STEP
 
 
 def proven(plan: Plan, state: State, stale: Container[str]) -> dict[str, int]:

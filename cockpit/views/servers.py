@@ -10,6 +10,7 @@ from cockpit.forecast.rates import STALL_AFTER
 from cockpit.state.model import Task
 from cockpit.units import clock, format_duration, format_slack, percent, short_rate, short_size
 from cockpit.views.deadline import thin
+from cockpit.views.glyphs import STALE
 from cockpit.views.logs import one_line
 from cockpit.views.model import Cell, Column, Night, Row, Table
 from cockpit.views.now import (
@@ -28,6 +29,7 @@ from cockpit.views.now import (
     server_mark,
     share,
     silent,
+    unattended,
     word,
 )
 from cockpit.views.steps import remark
@@ -193,7 +195,7 @@ def _all(night: Night, titles: list[str]) -> Row:
         "DONE": Cell(percent(over / len(words)) if words else ""),
         "QUIET": Cell(""), "OWNER": Cell(""), "NOTE": Cell(""),
         "PROVED": _proved(night, list(state.tasks.values())),
-        "RATE": Cell(short_rate(sum(m.rate or 0.0 for m in running)) if running else ""),
+        "RATE": Cell("" if not running else UNKNOWN if unattended(night) else short_rate(sum(m.rate or 0.0 for m in running))),
         "TREND": Cell(spark(_sum([m.trend for m in running]), _SIZES["TREND"])),
         "10MIN": Cell(short_rate(sum(m.rate_10m or 0.0 for m in running)) if running else ""),
         "MOVED": Cell(short_size(sum(m.bytes_done for m in moved)) if moved else ""),
@@ -207,6 +209,8 @@ def _all(night: Night, titles: list[str]) -> Row:
 
 def _fleet_state(night: Night, bad: int) -> Cell:
     """ "ok" is said only where every server answers."""
+    if unattended(night):
+        return STALE.narrow()
     gone = len(silent(night)) if night.state.outcome is None else 0
     if gone:
         return Cell(f"x{gone} lost", "bad")

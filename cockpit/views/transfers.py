@@ -10,9 +10,9 @@ from cockpit.plan.model import split_task
 from cockpit.state.pace import favourite, limit
 from cockpit.state.standing import queue
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
-from cockpit.views.glyphs import PAUSED
+from cockpit.views.glyphs import PAUSED, task_mark
 from cockpit.views.model import Cell, Column, Night, Row, Table
-from cockpit.views.now import believed, copies, estimated_left, is_running, share, word
+from cockpit.views.now import believed, copies, estimated_left, is_running, share, unattended, word
 from cockpit.views.words import plural, spark
 
 UNKNOWN = "--"
@@ -51,7 +51,7 @@ def _title(night: Night) -> str:
     if not running:
         said = limit_words(night) if night.state.limit is not None else ""
         return ", ".join(filter(None, ["no transfer is running", said, reading]))
-    rate = format_rate(sum(m.rate or 0.0 for m in running))
+    rate = "" if unattended(night) else format_rate(sum(m.rate or 0.0 for m in running))
     still = sum(m.task in night.state.paused for m in running)
     count = f"{len(running) - still} of at most {plural(night.plan.limits.transfers, 'transfer')}"
     return ", ".join(filter(None, [count, f"{still} paused" if still else "", rate, limit_words(night), reading]))
@@ -99,7 +99,7 @@ def _rate(rate: float | None) -> str:
 def _state(night: Night, m: TransferNow, trusted: bool, *, roomy: bool) -> Cell:
     if not is_running(night, m.task):
         over = night.state.tasks.get(m.task)
-        return Cell(word(night, over)[:8] if over else "", "dim")
+        return Cell(task_mark(word(night, over)).short if over else "", "dim")
     if not trusted:
         return Cell("?STALE", "unknown")
     if m.task in night.state.paused:
@@ -159,7 +159,7 @@ def _waiting(night: Night) -> dict[str, str]:
     found = {}
     for turn, task in enumerate(queue(night.plan, night.state, night.standings), start=1):
         start = night.forecast.starts.get(task)
-        found[task] = f"{turn}." + (f" ~{clock(start, night.state.utc_offset)}" if start is not None else "")
+        found[task] = f"turn {turn}" + (f" ~{clock(start, night.state.utc_offset)}" if start is not None else "")
     tasks = night.state.tasks
     paused = [t for t in night.state.paused if t in tasks and word(night, tasks[t]) in ("ready", "blocked")]
     return {**found, **{task: _by(night, task) for task in paused}}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cockpit.forecast.compute import forecast
-from cockpit.forecast.follow import Follower
+from cockpit.forecast.follow import Follower, told
 from cockpit.forecast.model import TransferNow
 from cockpit.forecast.rates import transfer
 from cockpit.journal import events as e
@@ -146,13 +146,13 @@ class Story:
 
     def _moving(self, task: Task, now: float) -> TransferNow | None:
         samples = self.samples[task.id]
-        if task.state != "running" or task.attempt is None:
+        if task.state not in ("running", "unknown") or task.attempt is None:
             return transfer(task.id, samples, now, running=False)
 
         def read(_: str, since: float, until: float, step: int) -> list[Sample]:
             return list({int(s.at) // step: s for s in samples if since <= s.at <= until}.values())
 
-        return Follower(read).of(task.id, task.id, task.attempt.started, now).at(now)
+        return told(Follower(read).of(task.id, task.id, task.attempt.started, now), task, now)
 
 
 def the_night() -> Story:

@@ -189,3 +189,18 @@ def test_the_bare_name_of_lateness_silences_no_later_one() -> None:
     first = next(at for at in range(30_000, 47_000, 60) if _late(story, at))
     story.tell(first, e.AlarmAcknowledged("late"), who="ana")
     assert [n.key for n in _late(story, first + 960)] == ["late#15"]
+
+
+def test_what_a_person_paused_has_not_stood_still_by_itself() -> None:
+    story = the_night()
+    story.tell(1500, e.TransferPaused("copy-out@fs01"), who="lead")
+    story.tell(1900, e.TransferResumed("copy-out@fs01"), who="lead")
+    assert story.night(1905).forecast.transfers["copy-out@fs01"].stalled_since is None
+    assert story.night(1915).forecast.transfers["copy-out@fs01"].stalled_since == OPENS + 1900
+
+
+def test_an_outcome_is_unknown_since_it_was_lost_not_since_it_began() -> None:
+    story = the_night()
+    story.tell(1450, e.AttemptUnknown("copy-out@fs01", 1, "gone"))
+    need = next(need for need in needs.items(story.night(1460)) if need.kind == "unknown")
+    assert need.since == OPENS + 1450

@@ -85,4 +85,4 @@ def test_a_server_without_a_backout_step_has_nothing_to_back_out() -> None:
     story.end(650, "move@fs02")
     story.hear(655)
     rows = {row.key: [cell.text for cell in row.cells[1:3]] for row in servers.table(story.night(655), 120).rows}
-    assert rows["fs02"] == ["nothing to back out", "-skipped"]
+    assert rows["fs02"] == ["nothing to back out", "-no step"]

@@ -293,3 +293,15 @@ def test_lost_servers_are_told_before_they_are_an_alarm() -> None:
 
 def test_nobody_is_named_where_nobody_is_at_the_keys() -> None:
     assert first(the_night().night(1500, who="", replay="WATCH")).startswith("WATCH con1 20:25:00")
+
+
+def test_what_a_person_holds_is_told_as_long_as_it_is_held() -> None:
+    """A held server stopped the whole night, while the screen said that nothing needs anybody."""
+    story = Story(QUIET)
+    story.begin(10, "prepare@fs01")
+    story.tell(20, e.Held("fs01"), who="lead")
+    night = story.night(30)
+    assert second(night).startswith("Held: fs01. Nothing new starts there until it is released (x)")
+    assert second(night, 24) == "Held: fs01" and " 1 held" in first(night)
+    story.tell(40, e.Released("fs01"), who="lead")
+    assert "eld" not in second(story.night(50)) + first(story.night(50))

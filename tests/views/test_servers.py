@@ -7,8 +7,9 @@ import re
 import pytest
 
 from cockpit.journal import events as e
-from cockpit.views import matrix, servers, steps
-from cockpit.views.model import Night
+from cockpit.views import matrix, servers, steps, transfers
+from cockpit.views.model import Engine, Night
+from cockpit.views.now import attended
 from cockpit.views.words import draw, text_of, width
 from tests.views.story import OPENS, SEVEN, Story, the_night
 
@@ -195,3 +196,28 @@ def test_a_check_that_the_plan_makes_no_longer_is_not_counted() -> None:
     before = row(story.night(1500), "bkp01")["PROVED"]
     story.tell(1501, e.CheckFinished("verify@bkp01", 1, "taken away", "run", "pass", "exit 0", OPENS + 1206, []))
     assert row(story.night(1502), "bkp01")["PROVED"] == before
+
+
+def test_a_hold_is_seen_while_something_runs_and_when_all_is_over() -> None:
+    story = the_night()
+    story.tell(1400, e.Held("fs01"), who="lead")
+    assert row(story.night(1500), "fs01")["STATE"] == "#RUNNING"
+    story.tell(1450, e.Held("bkp01"), who="lead")
+    assert row(story.night(1500), "bkp01")["STATE"] == "#HELD"
+
+
+def test_of_a_copy_whose_outcome_is_not_known_nobody_says_that_it_stands() -> None:
+    """The same row said UNKNOWN and STALLED, while its files went on to arrive."""
+    story = the_night()
+    story.tell(1450, e.AttemptUnknown("copy-out@fs01", 1, "lost"))
+    shown = row(story.night(1700), "fs01")
+    assert (shown["STATE"], shown["RATE"]) == ("?UNKNOWN", "") and shown["LEFT"] == "--"
+
+
+def test_without_an_engine_nobody_says_that_a_copy_stands() -> None:
+    """Jobs on the servers go on: the screen said STALLED and 0 B/s of copies that went at full speed."""
+    night = attended(the_night().night(1500), Engine(False, "the engine died"))
+    fs02 = servers.table(night, 120).rows[1]
+    assert [cell.text for cell in fs02.cells[:3]] == ["fs02", "03/05 Disks to a safe place", "?STALE"]
+    assert "B/s" not in (transfers.table(night, 120).title + "".join(draw(transfers.table(night, 120), 120)))
+    assert "STALLED" not in "".join(draw(transfers.table(night, 120), 120) + draw(servers.table(night, 120), 120))

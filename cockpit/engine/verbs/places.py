@@ -24,7 +24,8 @@ async def release(desk: Desk, command: Command) -> Answer:
         by = desk.first(lambda event: isinstance(event, Released) and event.target == target)
         raise Refused(f"{target or 'everything'} is not held" + (f": it was released{by}" if by else ""))
     await desk.say(command, Released(target))
-    return Answer(f"{target or 'everything'} is released")
+    rest = ", ".join(each or "everything" for each in desk.engine.state.held)
+    return Answer(f"{target or 'everything'} is released" + f"; still held: {rest}" * bool(rest))
 
 
 async def drop(desk: Desk, command: Command) -> Answer:
