@@ -50,3 +50,9 @@ def mended(host: Host) -> None:
     """What is written to it from now on can be written back; what could not be is lost."""
     done = host.run("mount -o remount,size=96M /mnt/thin")
     assert done.returncode == 0, done
+
+
+def read_anew(host: Host, place: str) -> None:
+    """What is in memory alone is forgotten: what can be read there now is on the disk."""
+    done = host.run(f"umount {place} && mount -o loop /mnt/thin/img {place}")
+    assert done.returncode == 0, done

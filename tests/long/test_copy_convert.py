@@ -15,6 +15,7 @@ from cockpit.steps import copy
 from cockpit.steps.copy.convert import Heard, format_of, result_of
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
+from tests.copy.disks import failing, mended, read_anew, seen
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 from tests.long.test_copy_resume import through_losses
@@ -125,6 +126,32 @@ async def test_it_goes_on_after_a_loss(lost: str, hosts: Hosts, tmp_path: Path) 
         assert outcome.result == "done" and outcome.detail["way"] == "pull", (outcome, again.said, again.errors)
     assert same(source, dst.path("/srv/vm.qcow2"), "qcow2")
     assert not dst.path("/srv/.vm.qcow2.cockpit-part").exists()
+
+
+@pytest.mark.parametrize("to", ["qcow2", "vhdx", "vmdk"])
+async def test_what_the_disk_could_not_write_back_is_never_done(to: str, hosts: Hosts, tmp_path: Path) -> None:
+    """The image is on the disk and what was made of it is not, though it compares well: in memory."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = src.path("/srv/vm.img")
+    source.write_bytes(os.urandom(7 << 20))
+    failing(dst, "/srv/d")
+    made = seen(dst, f"/srv/d/vm.{to}")
+    step = copying("/srv/vm.img", "dst:/srv/d/vm.img", convert=to)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        plan = plan_of(fleet, [src, dst], step)
+        ctx = Context(fleet, plan, step, "src")
+        outcome = await copy.run(ctx)
+        assert (outcome.result, outcome.transient) == ("failed", False), (outcome, ctx.said, ctx.errors)
+        assert f"dst did not get all of /srv/d/vm.{to} to its disk" in (outcome.error or "")
+        assert b"fsync failed" in ctx.errors and not made.exists()
+        again = Context(fleet, plan, step, "src", detail=ctx.detail, resumed=True, errors=ctx.errors)
+        assert (await copy.run(again)).error == outcome.error, "its job keeps what it heard"
+        mended(dst)
+        last = Context(fleet, plan, step, "src", n=2, before=[ctx.detail])
+        outcome = await copy.run(last)
+        assert outcome.result == "done", (outcome, last.said, last.errors)
+    read_anew(dst, "/srv/d")
+    assert same(source, made, to)
 
 
 def stopped(host: Host) -> list[str]:

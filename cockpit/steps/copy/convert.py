@@ -1,9 +1,10 @@
 """`convert`: the image that a copy has brought, in another format beside it, made by qemu-img on the server that has it.
 
-A detached job of its own after the copy: made under another name, compared with the image, and only then given its name. What
-bears that name already is replaced only where it is this job's earlier work, unchanged. The image is read as raw unless its own
-name says otherwise: a raw disk's first bytes are its guest's to write, and must not choose how the host reads it. qemu-img
-knows no pace: it is stopped while the job is told 0, and no rate says anything to it, for nothing goes over a wire.
+A detached job of its own after the copy: made under another name, brought to the disk, compared with the image, and only then
+given its name. What bears that name already is replaced only where it is this job's earlier work, unchanged. The image is read
+as raw unless its own name says otherwise: a raw disk's first bytes are its guest's to write, and must not choose how the host
+reads it. qemu-img knows no pace: it is stopped while the job is told 0, and no rate says anything to it, for nothing goes over
+a wire.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _LOOK = _PATHS + """command -v qemu-img >/dev/null 2>&1 || { echo missing; exit;
 [ -f "$mark" ] && [ "$(cat "$mark")" = "$(of "$out")" ] || echo foreign
 """
 # What is stopped takes no TERM before it goes on: whoever ends the job wakes it too, or it would be there for ever.
+# What the disk did not take is still read from memory and compares well, and the kernel may have told others of it: 3 was opened
+# before anything was written, so its fsync hears it too. What syncfs tells of it is taken now, or it would fail the next try.
 _JOB = _PATHS + """child= watch=
 trap '[ -z "$child" ] || kill -TERM $child $watch; [ -z "$child" ] || kill -CONT $child; rm -f -- "$part"' EXIT
 trap 'exit 143' TERM INT HUP
@@ -51,19 +54,25 @@ hold() {
   done
 }
 run() {
-  "$@" & child=$!
-  hold $child >/dev/null 2>&1 & watch=$!
+  "$@" 3>&- & child=$!
+  hold $child >/dev/null 2>&1 3>&- & watch=$!
   wait $child; code=$?
   kill $watch 2>/dev/null
   child=
   return $code
 }
 rm -f -- "$part"
+exec 3>"$part"
 echo "size $(qemu-img info -f __FROM__ --output=json -- "$image" | sed -n 's/.*"virtual-size": *//p' | head -n 1 | tr -cd 0-9)"
 echo convert
 run qemu-img convert -p -f __FROM__ -O __TO__ -- "$image" "$part" || exit
 chmod "$(stat -c %a -- "$image")" "$part"
-sync
+said=$(dd if=/dev/null conv=notrunc,fsync 2>&1 >&3) || {
+  printf '%s\\n' "$said" >&2
+  rm -f -- "$part"
+  sync -f -- "$image" 2>/dev/null
+  exit 98
+}
 echo compare
 run qemu-img compare -p -f __FROM__ -F __TO__ -- "$image" "$part" || exit $((100 + $?))
 if [ -e "$out" ] || [ -L "$out" ]; then
@@ -71,7 +80,7 @@ if [ -e "$out" ] || [ -L "$out" ]; then
 fi
 of "$part" > "$mark" && mv -f -- "$part" "$out" && sync
 """
-FOREIGN, DIFFERS = 99, 101
+LOST, FOREIGN, DIFFERS = 98, 99, 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,8 @@ def _judged(ctx: StepContext, target: End, noted: Begun, report: JobReport) -> O
     match report.exit:
         case 0:
             return Outcome("done", 0, detail=detail)
+        case _ if report.exit == LOST:
+            text = f"{target.server} did not get all of {noted.out} to its disk: mend the disk; the copied image stays"
         case _ if report.exit == FOREIGN:
             text = f"{place} came to be while this was made, and is left as it is"
         case _ if report.exit == DIFFERS:
