@@ -19,6 +19,7 @@ import asyncssh
 from asyncssh import FXF_CREAT, FXF_READ, FXF_WRITE, SFTPAttrs
 
 from cockpit.fleet.beside import part_begins, part_of, unclaimed
+from cockpit.fleet.files import BROKEN
 from cockpit.fleet.proof import Digests, Shell, arrived
 from cockpit.fleet.stream import BLOCK, Pace, SourceChanged, Stream
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
@@ -28,6 +29,11 @@ FILES = 8  # files at once
 
 class Differs(Exception):
     """What lies at the target is not what was read from the source."""
+
+
+class Unkept(OSError):
+    """The target's disk did not take a file. The server tells of it once: the part can be read from memory, and its next fsync
+    ends well, so nothing may go on with it."""
 
 
 @dataclass(slots=True)
@@ -179,7 +185,7 @@ class Pump:
         part = part_of(place, entry.size, entry.mtime)
         try:
             await self._fill(entry, part)
-        except (SourceChanged, Differs):
+        except (SourceChanged, Differs, Unkept):
             self.count.bytes_done -= self._counted.pop(entry.path, 0)
             self.count.proven -= self._proven.pop(entry.path, 0)
             if await self._seen(part):
@@ -193,7 +199,7 @@ class Pump:
 
     async def _fill(self, entry: Entry, part: bytes) -> None:
         """The part becomes the whole file, on the target's disk. SourceChanged when it was another file at the end, Differs
-        when the target has something else than was read."""
+        when the target has something else than was read, Unkept when its disk did not take it."""
         had = await self._seen(part)
         written = had.size if had else 0
         try:
@@ -208,7 +214,7 @@ class Pump:
             await stream.run(await stream.safe_start(entry.size, written), entry.size, written, read.feed)
             read.close()
             await target.setstat(SFTPAttrs(size=entry.size))
-            await self._synced(target)
+            await self._synced(target, entry)
             now = await self._fresh(entry)
             if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
                 raise SourceChanged
@@ -229,11 +235,15 @@ class Pump:
         self.count.proven += n
         self._tell(self.count)
 
-    async def _synced(self, file: Any) -> None:
+    async def _synced(self, file: Any, entry: Entry) -> None:
         try:
             await file.fsync()
         except asyncssh.SFTPOpUnsupported:
             pass
+        except BROKEN:
+            raise
+        except asyncssh.SFTPError as problem:
+            raise Unkept(f"{self._shown(entry)} could not be written to the target's disk: {problem}") from problem
 
     async def _rename(self, part: bytes, place: bytes) -> None:
         try:

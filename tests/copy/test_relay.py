@@ -116,6 +116,31 @@ async def test_what_a_person_left_behind_is_not_tried(tmp_path: Path) -> None:
     assert not os.path.lexists(dst / "here")
 
 
+def unkept(times: int) -> type[asyncssh.SFTPServer]:
+    """A server whose disk did not take what was written; so often it is told."""
+    left = [times]
+
+    class Unkept(asyncssh.SFTPServer):
+        def fsync(self, file_obj: object) -> None:
+            if left[0]:
+                left[0] -= 1
+                raise asyncssh.SFTPFailure("Failure")
+
+    return Unkept
+
+
+async def test_a_part_that_the_disk_did_not_take_is_begun_anew(tmp_path: Path) -> None:
+    """The next fsync ends well, and what it is hashed from is memory."""
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    async with serving(src) as source, serving(dst, unkept(1)) as target:
+        (src / "f").write_bytes(os.urandom(2 * WINDOW * BLOCK))
+        with pytest.raises(OSError, match="/f could not be written to the target's disk: Failure"):
+            await relay(source, target, "/", "/")
+        assert list(dst.iterdir()) == []
+        assert (await relay(source, target, "/", "/")).missing == ()
+    assert (dst / "f").read_bytes() == (src / "f").read_bytes()
+
+
 def meddling(what: Callable[[Path], None], root: Path, times: int) -> type[asyncssh.SFTPServer]:
     left = [times]
 

@@ -7,16 +7,18 @@ import os
 import shutil
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cockpit.fleet.pump import Pump
 from cockpit.steps import copy
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.copy.disks import failing, mended, seen
+from tests.copy.disks import failing, mended, read_anew, seen
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 from tests.long.test_copy_trees import EACH, kept, many, small_is_large
@@ -175,3 +177,46 @@ async def test_what_the_disk_could_not_write_back_is_never_done(later: str, host
         outcome = await copy.run(last)
         assert outcome.result == "done", (outcome, last.said, last.errors)
     assert (there / "f").read_bytes() == (source / "f").read_bytes()
+
+
+@pytest.mark.parametrize("heard", ["by the copy", "by nobody"])
+@pytest.mark.parametrize("alone", [False, True])
+async def test_what_came_over_sftp_and_is_not_on_the_disk_is_never_done(
+    heard: str, alone: bool, hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By nobody: the engine is killed, or contact breaks, when the server has told the fsync, which it does once."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    source = src.path("/srv/d")
+    source.mkdir()
+    (source / "f").write_bytes(os.urandom(24 << 20))
+    failing(dst, "/srv/d")
+    there = seen(dst, "/srv/d")
+    step = copying("/srv/d/" + "f" * alone, "dst:/srv/d/", method="sftp")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        plan = plan_of(fleet, [src, dst], step)
+        ctx = Context(fleet, plan, step, "src")
+        if heard == "by nobody":
+            with monkeypatch.context() as patch, pytest.raises(Stopped):
+                patch.setattr(Pump, "_synced", killed(Pump._synced))
+                await copy.run(ctx)
+            mended(dst)
+            ctx = Context(fleet, plan, step, "src", detail=ctx.detail, resumed=True)
+        outcome = await copy.run(ctx)
+        assert (outcome.result, outcome.transient) == ("failed", False), (outcome, ctx.said)
+        assert "dst did not get all to its disk" in (outcome.error or "") and "empty the target" in (outcome.error or "")
+        mended(dst)
+        (there / "f").unlink(missing_ok=True)
+        last = Context(fleet, plan, step, "src", n=2, before=[ctx.detail])
+        outcome = await copy.run(last)
+        assert outcome.result == "done", (outcome, last.said)
+    read_anew(dst, "/srv/d")
+    assert (there / "f").read_bytes() == (source / "f").read_bytes()
+
+
+def killed(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def synced(*file: Any) -> None:
+        with suppress(OSError):
+            await real(*file)
+        raise Stopped
+
+    return synced

@@ -21,7 +21,7 @@ from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup, keep_valid
-from cockpit.steps.copy.ondisk import mend, synced
+from cockpit.steps.copy.ondisk import not_all, synced
 from cockpit.steps.copy.onejob import pace_of, pacing
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
@@ -196,9 +196,7 @@ async def _finish(ctx: StepContext, source: End, target: End, begun: Begun) -> O
     _, (refused, detail["sync_s"]) = await both(cleanup(ctx, ctx.detail), timed(synced(ctx, target, begun.landing)))
     crash.point("copy.key-removed")
     if refused:
-        whose = "by this copy or by something else that writes there"
-        text = f"{target.server} did not get all to its disk that was written to it {whose} ({refused}): {mend(target)}"
-        return Outcome("failed", error=text, detail=detail)
+        return Outcome("failed", error=not_all(target, refused), detail=detail)
     if await doubt.started_anew(target, begun):
         return None
     ctx.progress("verify", size, size, files, files)

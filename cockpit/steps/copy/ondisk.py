@@ -61,7 +61,9 @@ printf %s "$there"
 
 
 async def synced(ctx: StepContext, target: End, landing: str) -> str:
-    """Everything written, on disk: "", or what the server says. FleetError, Lost."""
+    """Everything written, on disk: "" (also of a target that runs no commands), or what the server says. FleetError, Lost."""
+    if target.remote.target.sftp_only:
+        return ""
     there = landing.rstrip("/") or "/"
     script = _SYNC.replace("__THERE__", quote(there)).replace("__ABOVE__", quote(dirname(there)))
     done = await target.remote.run(_marks(ctx, target) + script, become=target.become)
@@ -76,6 +78,12 @@ async def refuse_lost(ctx: StepContext, target: End) -> None:
     done = await target.remote.errand(_marks(ctx, target) + _LOOK, become=target.become)
     if there := done.stdout.decode(errors="replace"):
         raise Refused(f"what lies at {target.server}:{there} was brought before and is not all on the disk: {mend(target)}")
+
+
+def not_all(target: End, said: str) -> str:
+    """What `synced` said, in a sentence."""
+    whose = "by this copy or by something else that writes there"
+    return f"{target.server} did not get all to its disk that was written to it {whose} ({said}): {mend(target)}"
 
 
 def mend(target: End) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
+from shlex import quote
 
-from cockpit.fleet.api import CopyProgress
+from cockpit.fleet.api import CopyProgress, FleetError, Lost
 from cockpit.fleet.relay import Relayed, relay
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy.clock import over, too_long
 from cockpit.steps.copy.leftovers import RELAYED
+from cockpit.steps.copy.ondisk import not_all, synced
 from cockpit.steps.copy.places import End
 from cockpit.steps.copy.told import scan, tell
 
@@ -20,12 +23,12 @@ async def run(ctx: StepContext, source: End, target: End, without: frozenset[str
     """Ends early when a person cancels or the step's time is over; what has arrived stays. without: what a person agreed to
     leave behind, words of `fits.Problem`."""
     await ctx.note(**{RELAYED: True})
-    work = asyncio.create_task(_copy(ctx, source, target, without))
+    work = asyncio.create_task(_kept(ctx, source, target, without))
     cancel, late = asyncio.create_task(ctx.cancel_event()), asyncio.create_task(over(ctx))
     try:
         await asyncio.wait({work, cancel, late}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
-            return _outcome(ctx, work.result())
+            return work.result()
         if cancel.done():
             return Outcome("cancelled", error="cancelled; what has arrived stays and is not moved again")
         return too_long(ctx)
@@ -36,6 +39,33 @@ async def run(ctx: StepContext, source: End, target: End, without: frozenset[str
         cancel.cancel()
         late.cancel()
         await asyncio.gather(work, cancel, late, return_exceptions=True)
+
+
+async def _kept(ctx: StepContext, source: End, target: End, without: frozenset[str]) -> Outcome:
+    """The copy, and whether the disk took it. One that failed is asked too: a file's fsync tells of a loss once, and the next
+    try would be told nothing of it. OSError, FleetError, Lost."""
+    try:
+        outcome = _outcome(ctx, await _copy(ctx, source, target, without))
+    except Lost:
+        raise
+    except (OSError, FleetError):
+        if lost := await _lost(ctx, source, target):
+            return lost
+        raise
+    return await _lost(ctx, source, target) or outcome
+
+
+async def _lost(ctx: StepContext, source: End, target: End) -> Outcome | None:
+    said = await synced(ctx, target, await _landing(source, target))
+    return Outcome("failed", error=not_all(target, said), detail={"way": "relay"}) if said else None
+
+
+async def _landing(source: End, target: End) -> str:
+    """By rsync's rules of trailing slashes, of what is there by now."""
+    if source.path.endswith("/") or target.remote.target.sftp_only:
+        return target.path
+    into = await target.remote.errand(f"[ -d {quote(target.path)} ]", become=target.become)
+    return target.path if into.exit else posixpath.join(target.path, posixpath.basename(source.path))
 
 
 async def _copy(ctx: StepContext, source: End, target: End, without: frozenset[str]) -> Relayed:
