@@ -289,7 +289,7 @@ class Tally:
     def __init__(self, biggest: str = "", its_largest: int = 0, its_size: int = 0) -> None:
         self._biggest, self._its_largest, self._its_size = biggest.encode(), its_largest, its_size
         self.had = self._sent = self._sent_files = 0
-        self._done = self._done_files = self._best = 0
+        self._done = self._done_files = self._best = self._most_files = 0
         self._under_way: dict[bytes, int] = {}  # by shard: the most that a run of it came to
         self._runs: dict[bytes, tuple[int, int]] = {}  # by shard: bytes and files of the run now
         self._rest = b""
@@ -309,7 +309,9 @@ class Tally:
 
     @property
     def files_done(self) -> int:
-        return self._done_files
+        """With those of the runs now: of a tree in two shards half the files were there before one was told."""
+        self._most_files = max(self._most_files, self._done_files + sum(files for _, files in self._runs.values()))
+        return self._most_files
 
     @property
     def largest(self) -> int | None:

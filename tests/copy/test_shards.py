@@ -305,7 +305,7 @@ def test_what_vanished_is_left_to_the_last_pass_and_the_worst_code_is_told(groun
 def test_what_was_sent_counts_each_run_and_not_what_lay_there() -> None:
     tally = Tally()
     tally.feed(b"at a  500  10%  1.00MB/s  0:00:09 (xfr#2, to-chk=3/9)\n")
-    assert (tally.moved, tally.moved_files, tally.bytes_done) == (500, 2, 500)
+    assert (tally.moved, tally.moved_files, tally.bytes_done, tally.files_done) == (500, 2, 500, 2)
     tally.feed(b"again a  600  12%  1.00MB/s  0:00:08\nat a  100  2%  1.00MB/s  0:00:09\n")
     assert (tally.moved, tally.moved_files, tally.bytes_done) == (700, 2, 600)
     tally.feed(b"done a 1000 3 580  900 100%  1.00MB/s  0:00:09 (xfr#1, to-chk=0/9)\nhad b 50 1\n")
