@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import os
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -166,6 +167,28 @@ def change(path: Path, places: int, length: int, seed: int = 2) -> None:
         for n in range(places):
             file.seek(n * (size // places) // 4096 * 4096)
             file.write(rng.randbytes(length))
+
+
+@contextmanager
+def writing(path: Path, places: Iterable[int], wait: float = 0.01) -> Iterator[None]:
+    """Meanwhile somebody writes 4 KiB to one of these places after another, one in so many seconds."""
+    stop = threading.Event()
+
+    def guest() -> None:
+        with path.open("r+b", buffering=0) as file:
+            for at in places:
+                file.seek(at)
+                file.write(os.urandom(4096))
+                if stop.wait(wait):
+                    break
+
+    thread = threading.Thread(target=guest)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def allocated(path: Path) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.fleet.image.blocks import CHUNK
-from tests.copy.images import MIB, Way, change, dense, mover, receipts, same, sparse
+from cockpit.fleet.image.source import Source
+from tests.copy.images import MIB, Way, change, dense, mover, receipts, same, sparse, writing
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
 
@@ -141,6 +142,66 @@ async def test_a_flipped_byte_before_the_proof_is_found_and_mended(hosts: Hosts,
         assert run.part.detail()["again"] == 1
         assert b"not on the disk as it was written" in run.errors
     assert same(here, there)
+
+
+async def test_holes_that_a_guest_writes_to_in_an_initial_pass_cost_nothing(hosts: Hosts, tmp_path: Path) -> None:
+    """Its files grow in blocks that hold something already, after it was asked where there is data, as long as the pass takes.
+    A push reads at the pace that was told."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    here = partly_filled(src.path("/srv/disk"), 2 * CHUNK)
+    free = [at + place for place in range(FILLED, MIB, 4096) for at in range(CHUNK // 2, 2 * CHUNK, MIB)]
+    async with mover(src, dst, "push", tmp_path) as moving:
+        with writing(here, free):
+            run = await moving.move(("/srv/disk", "/srv/disk"), live=True, told=b"10000000")
+        assert run.part.detail()["again"] == 0, bytes(run.errors)
+        assert FILLED * 32 <= run.part.moved < CHUNK * 2, "what holds nothing is not sent"
+        await moving.move(("/srv/disk", "/srv/disk"))
+    assert same(here, dst.path("/srv/disk"))
+
+
+def test_what_was_read_beside_the_data_that_was_told_of_is_sent(tmp_path: Path) -> None:
+    """Nothing that a digest stands for is left out; a block that is as it was told goes without its holes."""
+    path = partly_filled(tmp_path / "disk", 3 * MIB)
+    end = Source([os.fsencode(path)])
+    found = end.read(0, 0, 3 * MIB, "sha256")
+    assert next(found)[:2] == (0, [(0, FILLED)])
+    with path.open("r+b") as file:
+        file.seek(2 * MIB - 1)
+        file.write(b"x")
+    assert next(found)[:2] == (1, [(0, MIB)])
+    assert next(found)[:2] == (2, [(0, FILLED)])
+    assert next(found)[2] == end.digest(0, 0, 3 * MIB, "sha256")
+    end.close()
+
+
+FILLED = 256 << 10  # bytes
+
+
+def partly_filled(path: Path, size: int) -> Path:
+    """Data at the beginning of each block, and a hole after it."""
+    with path.open("wb") as file:
+        for at in range(0, size, MIB):
+            file.seek(at)
+            file.write(os.urandom(FILLED))
+        file.truncate(size)
+    return path
+
+
+async def test_a_hole_that_is_written_to_in_a_final_pass_is_named(hosts: Hosts, tmp_path: Path) -> None:
+    """Before it is read, and after."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    here = partly_filled(src.path("/srv/disk"), 2 * CHUNK)
+    async with mover(src, dst, "push", tmp_path) as moving:
+        run = await moving.start([("/srv/disk", "/srv/disk")], told=b"1000000")
+        following = asyncio.create_task(run.follow())
+        await run.until("copy", 2 * FILLED)
+        with writing(here, [at + FILLED for at in range(0, 2 * CHUNK, MIB)], wait=0):
+            moving.tell(None)
+            outcome = await asyncio.wait_for(following, 30)
+        assert outcome is not None and outcome.transient, (outcome, bytes(run.errors))
+        assert outcome.error == "the source /srv/disk was rewritten while it was copied"
+        await moving.move(("/srv/disk", "/srv/disk"))
+    assert same(here, dst.path("/srv/disk"))
 
 
 @pytest.mark.parametrize("how", ["rewritten", "grows", "shrinks", "vanishes", "replaced"])

@@ -61,9 +61,9 @@ class Buffer:
         _madvise(self.address, HUGE, MADV_DONTFORK)
         self.view = memoryview(memory)[begin : begin + BLOCK]
 
-    def zeros(self, length: int) -> bool:
-        """Whether its first `length` bytes are zeros: without a copy, and at once where they are not."""
-        return not _memcmp(self.address, _AT_ZEROS, length)
+    def zeros(self, length: int, start: int = 0) -> bool:
+        """Whether so many bytes from `start` on are zeros: without a copy, and at once where they are not."""
+        return not _memcmp(self.address + start, _AT_ZEROS, length)
 
     def clear(self) -> None:
         ctypes.memset(self.address, 0, BLOCK)
@@ -141,6 +141,14 @@ def chunks(size: int) -> "list[tuple[int, int]]":
 def empty(length: int) -> bytes:
     """The digest of a chunk that is nothing but zeros."""
     return whole(ZERO * len(blocks(length)), length)
+
+
+def between(held: "list[tuple[int, int]]", length: int) -> "Iterator[tuple[int, int]]":
+    """(start, length) of what is beside these pieces of a block, some of it nothing."""
+    at = 0
+    for start, long in held + [(length, 0)]:
+        yield at, start - at
+        at = start + long
 
 
 def pieces(runs: "list[tuple[int, int]]", start: int, length: int) -> "list[tuple[int, int]]":

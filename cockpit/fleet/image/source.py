@@ -6,7 +6,7 @@ Reads data extents only, and tells what the file is now, so that a source that c
 import os
 import stat
 
-from cockpit.fleet.image.blocks import BLOCK, ZERO, Buffer, Facts, Found, Hasher, blocks, digest, hasher, hashes, pieces
+from cockpit.fleet.image.blocks import BLOCK, ZERO, Buffer, Facts, Found, Hasher, between, blocks, digest, hasher, hashes, pieces
 from cockpit.fleet.image.disk import LABEL, Disk, held
 from cockpit.fleet.image.faults import Fault, of
 
@@ -51,7 +51,7 @@ class Source:
             there = pieces(runs, offset + start, size) if wanted is None or wanted[n] else []
             found.append(self._digest(one, i, offset + start, size) if there else ZERO)
             if found[n] != ZERO:
-                yield n, there, self._buffer
+                yield n, self._all(there, size), self._buffer
         yield -1, [], b"".join(found)
 
     def digest(self, i: int, offset: int, length: int, name: str) -> bytes:
@@ -78,6 +78,11 @@ class Source:
     def close(self) -> None:
         while self._disks:
             self._disks.popitem()[1].close()
+
+    def _all(self, there: "list[tuple[int, int]]", size: int) -> "list[tuple[int, int]]":
+        """These pieces; the block whole where it holds something beside them, written since the system was asked for them, or
+        told of too late by a file system: else less is sent than was hashed, as if it had been damaged on the way."""
+        return there if all(self._buffer.zeros(long, start) for start, long in between(there, size)) else [(0, size)]
 
     def _digest(self, one: Hasher, i: int, offset: int, size: int) -> bytes:
         self._load(i, offset, size)
