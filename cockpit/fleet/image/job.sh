@@ -87,20 +87,34 @@ move() {
         if [ "$want" = "$zero" ]; then
             if [ "$state" != write ]; then ask "$err" dst zero "$i" "$at" "$long" || return; fi
         elif [ "$state" = write ] || [ "$state" = again ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
-            moved=$((moved + long))
-            { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; } | dst take "$i" "$at" "$long" "$sparse" 2> "$err"
+            carry
             case $(kind "$err") in full* | readonly* | io*) return 1 ;; esac
             heard=$(cat "$err.2" "$err" | tail -n 1)
+            [ "$live" = 0 ] || want=$(cat "$err.sent")
         fi
         got=$(ask "$err" dst sum "$i" "$at" "$long" "$tool") || return
         if [ "$got" = "$want" ]; then ask "$err" dst have "$i" "$at" "$want"; return; fi
         if [ -e "$err.broke" ]; then rm -f "$err.broke"; sleep 1; fi
         want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
         still "$i" || return
+        state=again # what lies there now is neither nothing nor worth a comparison
     done
     echo "the data at $at MiB came as something else than was sent, twice${heard:+: $heard}" > "$err"
     return 1
 }
+
+# Once from the source to the target. A live one may be written to between its sum and its reading, each time anew: the sum
+# of what is sent is left in $err.sent.
+carry() {
+    moved=$((moved + long))
+    if [ "$live" = 0 ]; then send | put
+    else { send 3>&- | tee /proc/self/fd/3 | put 3>&-; } 3>&1 | dst_sum > "$err.sent"; fi
+    sparse=whole # zeros that came later must be written over what came before
+}
+
+send() { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; }
+
+put() { dst take "$i" "$at" "$long" "$sparse" > /dev/null 2> "$err"; }
 
 prover() {
     w=$1 err=$tmp/err.$1 turn=0
