@@ -16,6 +16,7 @@ import pytest
 from cockpit.fleet.image import posix
 from tests.copy.images import MIB, Way, allocated, change, dense, mover, same, sparse, writing
 from tests.hosts.factory import Hosts
+from tests.hosts.host import Host
 
 NOTHING = {"without": ("python3",)}
 BUSYBOX = {"without": ("python3",), "sh": "busybox", "shell": "busybox", "userland": "busybox"}
@@ -90,6 +91,65 @@ async def test_one_place_that_is_written_to_all_the_time_in_an_initial_pass(
         run = await moving.move(("/srv/big", "/srv/big"), python=False)
         assert run.part.moved <= 16 * MIB, "what came of a source in use was receipted for what it is"
     assert same(here, dst.path("/srv/big"))
+
+
+BREAKS = """#!/bin/sh
+# The second and third chunk asked for: half of it, and the connection is gone.
+case $SSH_ORIGINAL_COMMAND in read* | take*) ;; *) exec {head} "$@" ;; esac
+echo >> /srv/asked
+case $(wc -l < /srv/asked) in 2 | 3) ;; *) exec {head} "$@" ;; esac
+{head} -c 5000000
+sleep 0.3
+{meanwhile}
+of=$$
+while read -r pid name state parent rest < /proc/$of/stat; do
+    case $name in "(sshd"*) kill -9 "$of"; exit ;; esac
+    of=$parent
+done
+"""
+ZEROED = "dd if=/dev/zero of=/srv/big bs=1048576 count=20 conv=notrunc"
+
+
+def breaking(host: Host, meanwhile: str) -> None:
+    tool = host.path("/srv/bin/head")
+    tool.parent.mkdir()
+    tool.write_text(BREAKS.format(head=shutil.which("head"), meanwhile=meanwhile))
+    tool.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("way", "live", "meanwhile"), [("pull", False, ""), ("push", False, ""), ("pull", True, ZEROED)], ids=["pull", "push", "live"]
+)
+async def test_connections_that_break_one_after_another_are_no_faulty_disk(
+    way: Way, live: bool, meanwhile: str, hosts: Hosts, tmp_path: Path
+) -> None:
+    """A server that has too many logins, a link that flaps. What had come by then is written over, by zeros too."""
+    own = NOTHING | {"user": "root", "sshd_config": "SetEnv PATH=/srv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    src, dst = hosts("src", **own), hosts("dst", **own)
+    here = dense(src.path("/srv/big"), 36 * MIB)
+    far = src if way == "pull" else dst
+    breaking(far, meanwhile)
+    async with mover(src, dst, way, tmp_path) as moving:
+        run = await moving.move(("/srv/big", "/srv/big"), python=False, live=live, streams=1)
+        assert (far.path("/srv/asked").read_text().count("\n"), run.part.moved) == (5, 68 * MIB), bytes(run.errors)
+        if live:
+            await moving.move(("/srv/big", "/srv/big"), python=False)
+    assert same(here, dst.path("/srv/big"))
+
+
+def test_connections_that_go_on_breaking_are_told_as_that(tmp_path: Path) -> None:
+    """Tried again, an hour later, it may go."""
+    here, there, tools = dense(tmp_path / "here", 3 * MIB), tmp_path / "there", tmp_path / "bin"
+    tools.mkdir()
+    (tools / "sleep").symlink_to("/bin/true")
+    shell = tmp_path / "ssh"
+    words = "kex_exchange_identification: Connection closed by remote host"
+    half = posix.half("source", [str(here)], become=False)
+    shell.write_text(f'shift\ncase $* in read*) echo "{words}" >&2; exit 255 ;; esac\nSSH_ORIGINAL_COMMAND=$*\n{half}\n')
+    job = posix.job("pull", [str(here)], [str(there)], [3 * MIB], shell=str(shell), streams=1, live=False)
+    path = {"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", job], env=path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 75 and f'fault ["broken", "{words}"]' in done.stdout, (done.stdout, done.stderr)
 
 
 def command_line(pid: int) -> bytes:

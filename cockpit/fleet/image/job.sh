@@ -19,7 +19,7 @@ say() { printf '%s\n' "$*"; }
 
 # KIND WORDS: the job's end, and the reason
 fail() {
-    say "fault [\"$1\", \"$(printf %s "$2" | tr -d '"\\\n')\"]"
+    say "fault [\"$1\", \"$(printf %s "$2" | tr -d '"\\\001-\037')\"]" # ssh ends its lines with a carriage return
     say "image: $2" >&2
     if [ "$1" = broken ]; then exit 75; else exit 1; fi
 }
@@ -87,14 +87,12 @@ move() {
         if [ "$want" = "$zero" ]; then
             if [ "$state" != write ]; then ask "$err" dst zero "$i" "$at" "$long" || return; fi
         elif [ "$state" = write ] || [ "$state" = again ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
-            carry
-            case $(kind "$err") in full* | readonly* | io*) return 1 ;; esac
-            heard=$(cat "$err.2" "$err" | tail -n 1)
+            ask "$err" carry || return
+            heard=$(tail -n 1 "$err")
             [ "$live" = 0 ] || want=$(cat "$err.sent")
         fi
         got=$(ask "$err" dst sum "$i" "$at" "$long" "$tool") || return
         if [ "$got" = "$want" ]; then ask "$err" dst have "$i" "$at" "$want"; return; fi
-        if [ -e "$err.broke" ]; then rm -f "$err.broke"; sleep 1; fi
         want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
         still "$i" || return
         state=again # what lies there now is neither nothing nor worth a comparison
@@ -103,18 +101,23 @@ move() {
     return 1
 }
 
-# Once from the source to the target. A live one may be written to between its sum and its reading, each time anew: the sum
-# of what is sent is left in $err.sent.
+# Once from the source to the target; not well where the way broke, which says nothing of a disk. A live source may be written
+# to between its sum and its reading, each time anew: the sum of what is sent is left in $err.sent.
 carry() {
     moved=$((moved + long))
+    rm -f "$err.broke"
     if [ "$live" = 0 ]; then send | put
     else { send 3>&- | tee /proc/self/fd/3 | put 3>&-; } 3>&1 | dst_sum > "$err.sent"; fi
     sparse=whole # zeros that came later must be written over what came before
+    [ ! -e "$err.broke" ]
 }
 
-send() { src read "$i" "$at" "$long" 2> "$err.2" || : > "$err.broke"; }
+send() { src read "$i" "$at" "$long" || perhaps_broke; }
 
-put() { dst take "$i" "$at" "$long" "$sparse" > /dev/null 2> "$err"; }
+put() { dst take "$i" "$at" "$long" "$sparse" > /dev/null || perhaps_broke; }
+
+# By the exit code that is ssh's own: a reader ends badly, too, when dd can't write what it is given.
+perhaps_broke() { [ $? != 255 ] || : > "$err.broke"; }
 
 prover() {
     w=$1 err=$tmp/err.$1 turn=0
