@@ -21,8 +21,9 @@ from cockpit.engine.dryrun import in_words, once_only, only_looks, runs_dry
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.journal.events import AttemptEnded, AttemptUnknown, Event, RetryAsked, TaskSkipped, ValueCaptured
 from cockpit.journal.schema import JournalProblem
-from cockpit.plan.model import LOCAL, Copy, Run
+from cockpit.plan.model import Copy, Run
 from cockpit.plan.templates import TemplateProblem
+from cockpit.state.idle import needed
 from cockpit.state.model import UNKNOWN
 from cockpit.steps import kinds
 from cockpit.steps.api import Outcome
@@ -184,7 +185,7 @@ class Attempt(Context):
         if dry and not runs_dry(self.step, self.purpose):
             self.say(in_words(self.step, self.for_people, self.purpose))
             return Outcome("done", detail={"dry_run": True})
-        wanted = [self.engine.claim(server) for server in sorted(self._changes())] if changes else []
+        wanted = [self.engine.claim(server) for server in sorted(needed(self.step, self.server))] if changes else []
         early = await self._unless_cancelled(*wanted, *(self.engine.secret(name) for name in self.step.secrets))
         if early is not None:
             return early
@@ -207,12 +208,6 @@ class Attempt(Context):
             work.cancel()
             cancel.cancel()
             await asyncio.gather(work, cancel, return_exceptions=True)
-
-    def _changes(self) -> set[str]:
-        """The servers on which it leaves something: a copy also on its other side."""
-        action = self.step.action
-        sides = (action.source.server, action.target.server) if isinstance(action, Copy) else ()
-        return {server for server in (self.server, *sides) if server and server != LOCAL}
 
     async def _needless(self) -> Outcome | None:
         if self.step.when:

@@ -132,6 +132,7 @@ class Engine:
                 self.wake.clear()
                 if not self._owns():
                     raise JournalProblem("another engine has taken this session over; this one ends")
+                self.traffic.look()
                 await self._decide_and_act()
                 if not self.wake.is_set():
                     await self._sleep()

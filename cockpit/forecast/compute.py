@@ -3,9 +3,9 @@ waits.
 
 Pure: (plan, state, standings, transfers, now) -> Forecast, O(tasks + needs). Refuses to guess what nobody knows: a
 transfer in which nothing moves has no end, and then neither has the night. What a person has to decide first (a
-failed task, a held server) is taken as decided now, so that the finish moves with the clock until it is. A paused transfer
-takes no slot, and neither it nor what waits for it has a time; the finish is that of a night in which all go on now, for as
-long as none of them decides it, and after that it is not known.
+failed task, a held server) is taken as decided now, so that the finish moves with the clock until it is. What has begun and
+stands still (`state.idle`) takes no slot. Neither a paused transfer nor what waits for it has a time; the finish is that of a
+night in which all go on now, for as long as none of them decides it, and after that it is not known.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cockpit.forecast.model import Forecast, TransferNow
 from cockpit.plan.model import LOCAL, Gate, Manual, Plan, Step
 from cockpit.plan.schedule import earliest
 from cockpit.plan.times import Hours
+from cockpit.state.idle import idle
 from cockpit.state.model import PENDING, RUNNING, UNKNOWN, State, Task
 from cockpit.state.standing import Chart, Standing, chart, dropped, no_return_passed, settled
 
@@ -71,6 +72,7 @@ class _Jobs:
         """still: what is paused stays so, and nobody knows for how long; else it is as if all went on now."""
         self.still = still
         self.chart, self.state, self.standings, self.durations = the_chart, state, standings, durations
+        self.idle = idle(the_chart.plan, state, durations.now)
         window = Hours(state.opens, state.closes, state.testing, state.utc_offset)
         self.earliest = {s.id: earliest(s, state.started, window) for s in the_chart.plan.steps}
 
@@ -92,7 +94,7 @@ class _Jobs:
     def _job(self, task: Task) -> Job:
         step = self.chart.steps[task.step]
         counts, paused = step.stage != "after", task.id in self.state.paused
-        slots = () if paused and (self.still or task.state != PENDING) else _slots(step, task.server)
+        slots = () if task.id in self.idle or (paused and self.still) else _slots(step, task.server)
         if task.state in (RUNNING, UNKNOWN):
             attempt = task.attempt
             start = attempt.started if attempt else task.started or self.durations.now

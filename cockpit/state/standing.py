@@ -13,11 +13,13 @@ from functools import lru_cache
 from itertools import chain
 
 from cockpit.plan.asked import inputs_named
-from cockpit.plan.model import LOCAL, Gate, OnFailure, Plan, Step, Verify
+from cockpit.plan.model import Gate, OnFailure, Plan, Step, Verify
 from cockpit.plan.times import clock_time
 from cockpit.state.chart import Chart as Chart
 from cockpit.state.chart import chart as chart
 from cockpit.state.fresh import stale_since as stale_since
+from cockpit.state.idle import about_servers, idle, needed, unanswered
+from cockpit.state.idle import asks_a_person as asks_a_person
 from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN, State, Task
 from cockpit.state.slots import PERSON_KINDS as PERSON_KINDS
 from cockpit.state.slots import Slots
@@ -75,11 +77,6 @@ def dropped(state: State, server: str | None) -> bool:
 def undoing(task: Task) -> bool:
     """Whether a rollback of this task is under way."""
     return any(a.purpose == "undo" and a.result is None for a in task.attempts)
-
-
-def asks_a_person(task: Task) -> bool:
-    """Its outcome is not known, and nobody but a person can say it: nothing of it is under way."""
-    return task.state == UNKNOWN and (task.unknown_reason or "").startswith("ask: ")
 
 
 def undo_failed(state: State, task: Task) -> str | None:
@@ -141,8 +138,10 @@ class _Walk:
         self.moving = [t for t in state.tasks.values() if t.state not in (PENDING, DONE, SKIPPED)]
         self.halt = self._halt()
         self.troubled = self._troubled()
+        self.questions = about_servers(state)
+        still = idle(self.plan, state, now)
         for task in self.moving:
-            if task.state in (RUNNING, UNKNOWN) and not (task.id in state.paused or asks_a_person(task)):
+            if task.state in (RUNNING, UNKNOWN) and task.id not in still:
                 self.slots.take(self.chart.steps.get(task.step), task.server)
 
     def _open(self) -> set[str]:
@@ -257,6 +256,8 @@ class _Walk:
             return f"{trouble} needs a decision first"
         if step.phase == "backout" and (busy := self._still_running(task.server)):
             return f"{busy} still runs: cancel it, or wait"
+        for question in unanswered(self.plan, self.questions, step, task.server):
+            return f"{question.id} needs an answer first"
         return self._no_contact(self._touched(task, step))
 
     def _still_running(self, server: str | None) -> str:
@@ -270,13 +271,18 @@ class _Walk:
         return ""
 
     def _touched(self, task: Task, step: Step) -> Iterable[str]:
-        """A person's step needs no contact; anything else needs its own server. Other ends are the step's to wait for."""
-        return [] if isinstance(step.action, PERSON_KINDS) or not task.server else [task.server]
+        """A person's step needs no contact; anything else needs its own server, and a copy also its other side: begun without
+        it, it would only wait there. Of a rehearsal, which only shows a copy, that is not asked; a side that was dropped never
+        comes back, and the copy fails by itself: a person hears of it."""
+        if isinstance(step.action, PERSON_KINDS):
+            return []
+        own, state = task.server, self.state
+        return [n for n in needed(step, own) if n == own or not (state.dry or dropped(state, n))]
 
     def _no_contact(self, servers: Iterable[str]) -> str:
         for name in servers:
             known = self.state.servers.get(name)
-            if name != LOCAL and (known is None or known.contact != "up"):
+            if known is None or known.contact != "up":
                 return f"no contact with {name}" + (f": {known.text}" if known and known.text else "")
         return ""
 

@@ -7,6 +7,7 @@ import math
 
 from cockpit.forecast.model import TransferNow
 from cockpit.plan.model import split_task
+from cockpit.state.idle import idle
 from cockpit.state.pace import favourite, limit
 from cockpit.state.standing import queue
 from cockpit.units import clock, format_duration, format_rate, percent, short_rate, short_size
@@ -53,7 +54,8 @@ def _title(night: Night) -> str:
         return ", ".join(filter(None, ["no transfer is running", said, reading]))
     rate = "" if unattended(night) else format_rate(sum(m.rate or 0.0 for m in running))
     still = sum(m.task in night.state.paused for m in running)
-    count = f"{len(running) - still} of at most {plural(night.plan.limits.transfers, 'transfer')}"
+    slots = len({m.task for m in running} - idle(night.plan, night.state, night.now))
+    count = f"{slots} of at most {plural(night.plan.limits.transfers, 'transfer')}"
     return ", ".join(filter(None, [count, f"{still} paused" if still else "", rate, limit_words(night), reading]))
 
 
@@ -70,7 +72,8 @@ def limit_words(night: Night) -> str:
 def _first(night: Night) -> str | None:
     """Which of those that run was moved to the front, where that says anything: it has the larger part of a limit."""
     running = [t.id for t in night.state.tasks.values() if t.kind == "copy" and is_running(night, t.id)]
-    moving = [t for t in running if t not in night.state.paused]
+    still = idle(night.plan, night.state, night.now)
+    moving = [t for t in running if t not in still]
     return favourite(night.plan, night.state, moving) if len(moving) > 1 else None
 
 
