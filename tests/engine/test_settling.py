@@ -30,6 +30,34 @@ async def test_an_undo_whose_end_nobody_saw_does_not_hold_the_night_for_ever(tmp
         assert (await here.do("undo", "work@local"))["ok"], "it can be asked for again"
 
 
+UNDONE = """
+[[steps]]
+id = "work"
+on = "local"
+run = "true"
+undo = "true"
+
+[[steps]]
+id = "talk"
+manual = "Call the customer"
+"""
+
+
+async def test_what_was_undone_can_be_skipped_as_the_question_about_it_says(tmp_path: Path) -> None:
+    async with night(session_of(tmp_path, UNDONE)) as here:
+        await here.until(lambda s: "manual-talk" in s.prompts)
+        assert (await here.do("undo", "work@local"))["ok"]
+        state = await here.until(lambda s: "failed-work@local" in s.prompts)
+        assert state.prompts["failed-work@local"].choices == ["retry", "skip"]
+        assert "reason" in (await here.do("answer", "failed-work@local", value="skip"))["text"]
+        assert (await here.do("answer", "failed-work@local", value="skip", why="not tonight"))["ok"]
+        assert (await here.do("done", "talk"))["ok"]
+        state = await here.until(lambda s: s.outcome)
+        assert state.outcome == "done"
+        work = state.tasks["work@local"]
+        assert (work.state, work.who, work.why) == ("skipped", "maria", "not tonight")
+
+
 UNKNOWN = """
 [[steps]]
 id = "work"

@@ -15,7 +15,7 @@ from cockpit.journal.events import (
 )
 from cockpit.plan.model import Gate, Manual
 from cockpit.state.again import stands, why_not_again
-from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNDONE, UNKNOWN
+from cockpit.state.model import CANCELLED, DONE, FAILED, PENDING, RUNNING, SKIPPED, UNKNOWN
 from cockpit.state.standing import dropped, kept, undo_failed, undoing
 
 
@@ -70,7 +70,7 @@ async def retry(desk: Desk, command: Command) -> Answer:
 
 async def skip(desk: Desk, command: Command) -> Answer:
     task = desk.task(command)
-    if task.state in (DONE, SKIPPED, UNDONE):
+    if task.state in (DONE, SKIPPED):
         raise desk.refuse(task, "skipped")
     if task.state == RUNNING and not isinstance(desk.step(task).action, Manual):
         raise Refused(f"{task.id} is running: cancel it first, or answer its gate")
