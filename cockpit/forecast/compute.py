@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from cockpit.forecast.durations import Durations
 from cockpit.forecast.forward import INF, Job, Placed, chain, finish, margins, place
 from cockpit.forecast.model import Forecast, TransferNow
-from cockpit.plan.model import LOCAL, Gate, Manual, Plan, Step
+from cockpit.plan.model import LOCAL, SLOTLESS, Plan, Step
 from cockpit.plan.schedule import earliest
 from cockpit.plan.times import Hours
 from cockpit.state.idle import idle
@@ -108,8 +108,8 @@ class _Jobs:
 
 
 def _slots(step: Step, server: str | None) -> tuple[str, ...]:
-    """A person's answer takes no slot."""
-    if isinstance(step.action, (Gate, Manual)):
+    """People and clocks take none."""
+    if isinstance(step.action, SLOTLESS):
         return ()
     return ("jobs", f"jobs@{server}", "transfers") if step.kind == "copy" else ("jobs", f"jobs@{server}")
 

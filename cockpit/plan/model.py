@@ -176,6 +176,7 @@ class Reboot:
 
 
 Action = Run | Script | Copy | Verify | Manual | Gate | Wait | Reboot
+SLOTLESS = (Manual, Gate, Wait)  # people and clocks: no limit of the plan counts what takes nothing of a server
 
 
 @dataclass(frozen=True, slots=True)

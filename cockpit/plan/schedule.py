@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from cockpit.plan.estimates import GUESS as GUESS
 from cockpit.plan.estimates import estimated as estimated
-from cockpit.plan.model import Copy, Gate, Manual, Plan, Server, Step, Wait, task_id
+from cockpit.plan.model import SLOTLESS, Copy, Plan, Server, Step, task_id
 from cockpit.plan.needs import Waiting, effective_needs
 from cockpit.plan.times import Hours, clock_time, hours
 from cockpit.plan.turns import turns
@@ -83,14 +83,14 @@ class _Slots:
     of_server: Counter[str] = field(default_factory=Counter)
 
     def free(self, step: Step, server: str | None) -> bool:
-        if isinstance(step.action, Manual | Gate | Wait):
+        if isinstance(step.action, SLOTLESS):
             return True
         limits, most = self.plan.limits, self.plan.servers.get(server or "", _OTHER).max_jobs
         moves = not isinstance(step.action, Copy) or self.transfers < limits.transfers
         return self.jobs < limits.jobs and moves and self.of_server[server or ""] < most
 
     def take(self, step: Step, server: str | None, count: int) -> None:
-        if not isinstance(step.action, Manual | Gate | Wait):
+        if not isinstance(step.action, SLOTLESS):
             self.jobs += count
             self.transfers += count if isinstance(step.action, Copy) else 0
             self.of_server[server or ""] += count

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cockpit.plan.model import LOCAL, Copy, Plan, Reboot, Step, Verify, Wait
+from cockpit.plan.model import LOCAL, SLOTLESS, Copy, Plan, Reboot, Step, Verify
 from cockpit.state.chart import chart
 from cockpit.state.model import RUNNING, UNKNOWN, Prompt, State, Task
-from cockpit.state.slots import PERSON_KINDS
 
 AWAY_AFTER = 30.0  # s without contact: what keepalive and reconnection mend sooner costs nobody its slot
-NEED_NOBODY = (*PERSON_KINDS, Wait)  # begun, they take nothing on a server: an open question about one is not theirs
 
 
 def idle(plan: Plan, state: State, now: float) -> set[str]:
@@ -52,7 +50,7 @@ def about_servers(state: State) -> list[Prompt]:
 
 def unanswered(plan: Plan, questions: Sequence[Prompt], step: Step, server: str | None) -> Iterator[Prompt]:
     """Those of them without whose answer nothing of this step is done."""
-    names = needed(step, server) if questions and not isinstance(step.action, NEED_NOBODY) else ()
+    names = needed(step, server) if questions and not isinstance(step.action, SLOTLESS) else ()
     known = [plan.servers[name] for name in names if name in plan.servers]
     passwords = [s.become_password for s in known if (s.become if step.become is None else step.become)]
     for prompt in questions:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cockpit.plan.model import Gate, Manual, Plan, Step
+from cockpit.plan.model import SLOTLESS, Gate, Manual, Plan, Step
 
-PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person and take no slot
+PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person
 
 
 class Slots:
@@ -18,7 +18,7 @@ class Slots:
     def full(self, step: Step, server: str | None) -> str:
         """Which limit has no room for one more of this step, in words; "" where there is room."""
         limits = self.plan.limits
-        if isinstance(step.action, PERSON_KINDS):
+        if isinstance(step.action, SLOTLESS):
             return ""
         if self.jobs >= limits.jobs:
             return f"{limits.jobs} jobs are running"
@@ -30,7 +30,7 @@ class Slots:
         return ""
 
     def take(self, step: Step | None, server: str | None) -> None:
-        if step is None or isinstance(step.action, PERSON_KINDS):
+        if step is None or isinstance(step.action, SLOTLESS):
             return
         self.jobs += 1
         self.of_server[server] = self.of_server.get(server, 0) + 1

@@ -8,6 +8,7 @@ from cockpit.forecast.compute import forecast
 from cockpit.journal.events import AttemptNoted, Event, PromptAnswered, PromptOpened, ServerContacted, ServerDropped, ServerLost
 from cockpit.plan.model import Plan
 from cockpit.plan.reader import loads
+from cockpit.plan.schedule import schedule
 from cockpit.state.idle import AWAY_AFTER, idle
 from tests.decide.simulated import World
 
@@ -121,3 +122,14 @@ def test_all_with_one_sudo_password_wait_for_it_and_who_needs_none_does_not() ->
     root = replace(night.steps[1], become=False)
     plain = replace(night, steps=(night.steps[0], root, night.steps[2]))
     assert later(begun(plain, PromptOpened("sudo-x", "sudo", "sudo", server="fs01", secret=True)), 0).running()[1] == "like@fs03"
+
+
+def test_a_clock_takes_no_slot_in_the_night_as_in_its_check_and_its_forecast() -> None:
+    waits = '[[steps]]\nid = "wait{n}"\non = "fs01"\nneeds = []\nwait = "1h"\n'
+    work = '[[steps]]\nid = "work"\non = "fs01"\nneeds = []\nestimate = "1h"\nrun = "true"\n'
+    world = World(plan(more=waits.format(n=1) + waits.format(n=2) + work + work.replace("work", "more")))
+    assert schedule(world.plan, world.now).finish == world.now + 3600
+    assert forecast(world.plan, world.state, world.standings(), {}, world.now).finish == world.now + 3600
+    world.step()
+    assert world.running() == ["wait1@fs01", "wait2@fs01", "work@fs01", "more@fs01"]
+    assert forecast(world.plan, world.state, world.standings(), {}, world.now).finish == world.now + 3600
