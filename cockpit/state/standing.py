@@ -59,8 +59,8 @@ def settled(task: Task, step: Step, state: State) -> bool:
     """Whether what needs this task may go on: done, skipped, dropped, or failed where the plan says continue."""
     if task.state in (DONE, SKIPPED):
         return True
-    if task.state == FAILED:
-        return on_failure(step, state) == "continue"
+    if task.state == FAILED and on_failure(step, state) == "continue":
+        return True
     return task.state != RUNNING and dropped(state, task.server)
 
 
@@ -297,7 +297,7 @@ class _Walk:
         """The task that stopped everything, if one did: a failure under `stop`, or a no-go of a gate that holds everyone."""
         for task in self.moving:
             step = self.chart.steps.get(task.step)
-            if step is None or (step.phase == "night") == self.state.backout:
+            if step is None or (step.phase == "night") == self.state.backout or dropped(self.state, task.server):
                 continue
             if task.state == FAILED and on_failure(step, self.state) == "stop":
                 return task.id, f"{task.id} failed and the plan says stop"
