@@ -41,7 +41,7 @@ class Fleet:
             answers, Keyring(answers), HostKeys(known_hosts, session_known_hosts), Handshakes(max_handshakes),
             default_config() if ssh_config is None else list(ssh_config), keepalive, keepalive_count,
         )  # fmt: skip
-        self._host = ServerHost(self._services, self._find, on_contact, serves)
+        self._host = ServerHost(self._services, self._find, on_contact, self._leads, serves)
         self._servers: dict[str, Server] = {}
         self._jumps: dict[str, Server] = {}
         self._local = LocalRemote(serves=serves)
@@ -81,8 +81,11 @@ class Fleet:
                     raise
 
     def drop(self, name: str) -> None:
-        """Leave it alone from now on: its connections end, nobody dials it. `retry` takes it back."""
+        """Leave it alone from now on: its connections end, nobody dials it, but for those to whom it is the way (`via`) and
+        who are still of the night. `retry` takes it back."""
         self._servers[name].drop()
+        for server in self._servers.values():  # also of a jump host that was dropped before, and led to this one alone
+            server.hang_up()
 
     def retry(self, name: str) -> None:
         """Dial now, whatever its backoff says. Where that fails, it is said again, also when nothing is new."""
@@ -108,6 +111,11 @@ class Fleet:
     async def close(self) -> None:
         everyone = [*self._servers.values(), *self._jumps.values()]
         await asyncio.gather(self._local.close(), *(server.close() for server in everyone))
+
+    def _leads(self, name: str) -> bool:
+        """Whether one that was not dropped is reached through it, at first or any hand."""
+        behind = [server for server in self._servers.values() if server.target.via == name]
+        return any(not server.dropped or self._leads(server.target.name) for server in behind)
 
     def _find(self, name: str, target: Target | None) -> Server:
         """A server of the plan (`via`), or (`target`) a jump host that only ssh_config knows; those are shared too."""

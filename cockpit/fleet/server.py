@@ -38,11 +38,13 @@ _hops: ContextVar[tuple[str, ...]] = ContextVar("hops", default=())
 
 @dataclass(frozen=True, slots=True)
 class ServerHost:
-    """What a server needs of its fleet. find(name, None): a server of the plan; find(name, target): a jump host."""
+    """What a server needs of its fleet. find(name, None): a server of the plan; find(name, target): a jump host. leads(name):
+    whether the way to a server that is still of the night leads through this one."""
 
     services: Services
     find: Callable[[str, Target | None], Server]
     on_contact: Callable[[Contact], None]
+    leads: Callable[[str], bool]
     serves: tuple[str, int] | None = None
 
 
@@ -67,8 +69,8 @@ class Server:
         password = target.become_password
         sudo = _Password(target.name, password, host.services.answers) if password else None
         self.link = Link(target, self._dial, sudo=sudo, key=lambda: self.dialer.shown_key)
-        self.remote = ServerRemote(self.link, host.serves, self.stations)
-        self._dropped = self._closed = False
+        self._own, self._left = ServerRemote(self.link, host.serves, self.stations), ServerRemote(Link(target, self._refuse))
+        self.dropped = self._closed = False
         self._before: str | None = None  # through whom the newest dial went
         self._offered: KeyProblem | None = None
         self._told: Contact | None = None
@@ -84,12 +86,16 @@ class Server:
             self._task = asyncio.create_task(self._watch(), name=f"contact {self.target.name}")
 
     def drop(self) -> None:
-        self._dropped = True
-        self.link.abort()
+        self.dropped = True
         self._errand(self._announce())
 
+    def hang_up(self) -> None:
+        """Of one that was dropped: its connections end, unless they carry those of servers behind it, which are still needed."""
+        if self.dropped and not self._host.leads(self.target.name):
+            self.link.abort()
+
     def retry(self) -> None:
-        self._dropped = False
+        self.dropped = False
         if self._told is not None and not self._told.up:
             self._told = None  # what was told may have been answered with no: it is said, and asked, again
         self._pardon()
@@ -119,16 +125,21 @@ class Server:
         while self._task is not None and not self._task.done():  # a cancel can be lost in asyncio.wait_for (Python 3.11)
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=0.1)
-        await self.remote.close()
+        await self._own.close()
         await self.link.close()
         await self._announce()
 
     # --- what is known
 
+    @property
+    def remote(self) -> ServerRemote:
+        """Once it was dropped nothing is done on it, whomever its connection still leads to."""
+        return self._left if self.dropped else self._own
+
     async def wait_up(self) -> None:
         async with self._news:
-            await self._news.wait_for(lambda: self._closed or self._dropped or bool(self._told and self._told.up))
-        if self._closed or self._dropped:
+            await self._news.wait_for(lambda: self._closed or self.dropped or bool(self._told and self._told.up))
+        if self._closed or self.dropped:
             raise self._gone()
 
     def heard(self) -> float | None:
@@ -140,7 +151,7 @@ class Server:
     # --- the watch
 
     async def _watch(self) -> None:
-        while not (self._dropped or self._closed):
+        while not (self.dropped or self._closed):
             self._wake.clear()
             try:
                 await self.link.connection()
@@ -152,7 +163,7 @@ class Server:
             learned |= {"host_key": self.dialer.fingerprint, "login": self.dialer.login}
             await self._tell(Contact(self.target.name, True, boot_id=learned.get("boot_id"), facts=learned))
             await self.link.lost()
-            if self._told is not None and self._told.up and not self._dropped:
+            if self._told is not None and self._told.up and not self.dropped:
                 await self._tell(self._down(Lost(self.target.name, f"the connection to {self.target.name} broke")))
 
     async def _learn(self) -> dict[str, Any]:
@@ -200,8 +211,11 @@ class Server:
 
     # --- dialling
 
+    async def _refuse(self) -> asyncssh.SSHClientConnection:
+        raise self._gone()
+
     async def _dial(self) -> asyncssh.SSHClientConnection:
-        if self._dropped or self._closed:
+        if self._closed or (self.dropped and not self._host.leads(self.target.name)):
             raise self._gone()
         try:
             connection = await self.dialer()
@@ -226,7 +240,7 @@ class Server:
         before = self._last_hop(self.target, route)
         earlier = self._host.find(before, None).stations() if before is not None else ()
         bind = route.local[0] if route.local else None
-        return (*earlier, Station(self.remote, route.host, route.port, route.user, bind))
+        return (*earlier, Station(self._own, route.host, route.port, route.user, bind))
 
     def _last_hop(self, target: Target, route: Route) -> str | None:
         """The name of the server or jump host before this one."""
@@ -258,7 +272,7 @@ class Server:
             _hops.reset(token)
 
     def _gone(self) -> FleetError:
-        why = "was dropped from this night" if self._dropped else "is not contacted any longer"
+        why = "was dropped from this night" if self.dropped else "is not contacted any longer"
         return FleetError(self.target.name, "other", f"{self.target.name} {why}")
 
     def _errand(self, work: Any) -> None:

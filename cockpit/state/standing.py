@@ -74,6 +74,11 @@ def dropped(state: State, server: str | None) -> bool:
     return known is not None and known.contact == "dropped"
 
 
+def leads_to(plan: Plan, state: State, server: str) -> list[str]:
+    """The servers of the night that are reached directly through this one: to them it stays the way when it is dropped."""
+    return [s.name for s in plan.servers.values() if s.via == server and not dropped(state, s.name)]
+
+
 def undoing(task: Task) -> bool:
     """Whether a rollback of this task is under way."""
     return any(a.purpose == "undo" and a.result is None for a in task.attempts)

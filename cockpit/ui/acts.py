@@ -12,7 +12,7 @@ from cockpit.plan.model import Manual
 from cockpit.state.again import stands, why_not_again
 from cockpit.state.model import DONE, PENDING, RUNNING, SKIPPED, UNKNOWN, Task
 from cockpit.state.seen import words
-from cockpit.state.standing import undo_failed
+from cockpit.state.standing import leads_to, undo_failed
 from cockpit.ui.answers import BACKOUT, answer, gate, open_prompt
 from cockpit.ui.dialogs import Choice, Question
 from cockpit.ui.pacing import front, limit, pause
@@ -159,8 +159,10 @@ def _drop(night: Night, target: Target) -> Proposal:
     server = target.server
     if server is None or server not in night.state.servers:
         raise NotNow("Select a server first.")
+    behind = leads_to(night.plan, night.state, server)
+    way = [f"It stays the way to {', '.join(behind)}: its connection is kept for that."] if behind else []
     return ask(night, "drop", server, f"Drop {server} from the night?",
-                "Nobody waits for it any longer, and nothing more is done on it. This can't be taken back.",
+                "Nobody waits for it any longer, and nothing more is done on it. This can't be taken back.", *way,
                 yes=f"drop {server}", reason="required")
 
 

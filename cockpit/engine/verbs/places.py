@@ -6,7 +6,7 @@ from cockpit.engine.verbs.desk import Answer, Command, Desk, Refused
 from cockpit.journal.events import AttemptEnded, Held, Released, ServerDropped
 from cockpit.plan.problems import nearest
 from cockpit.state.model import RUNNING, UNKNOWN
-from cockpit.state.standing import dropped, undoing
+from cockpit.state.standing import dropped, leads_to, undoing
 
 
 async def hold(desk: Desk, command: Command) -> Answer:
@@ -49,4 +49,6 @@ async def drop(desk: Desk, command: Command) -> Answer:
     await desk.engine.prompter.leave(server)
     for attempt in left_alone:
         desk.engine.background(attempt.tidy())
-    return Answer(f"{server} has left the night: {command.why}. Nobody waits for it any longer")
+    behind = leads_to(desk.engine.plan, desk.engine.state, server)
+    way = f"; its connection stays, as the way to {', '.join(behind)}" if behind else ""
+    return Answer(f"{server} has left the night: {command.why}. Nobody waits for it any longer{way}")
