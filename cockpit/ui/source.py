@@ -23,6 +23,7 @@ from cockpit.views.night import NightBuilder
 from cockpit.views.now import attended
 
 DAY = 86_400.0
+SILENT = 10.0  # s without a sample of the engine's own, which comes every 2: a recorded one was dead then, or stood still
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
@@ -76,7 +77,7 @@ class Source:
         return attended(night, engine)
 
     def _engine(self, state: State) -> Engine:
-        return self.pulse.engine(state) if self.pulse else Engine(alive=None)
+        return self.pulse.engine(state) if self.pulse else recorded(self.reader, state, self.clock.now())
 
     def stale(self) -> None:
         """Draw at the next poll whatever stands: somebody moved the clock, or changed the name."""
@@ -115,6 +116,14 @@ class Source:
             speed = f"{self.controls.speed:g}x"
             return f"REPLAY {speed}" if self.controls.playing else f"REPLAY {speed} PAUSED"
         return None if self.commander is not None else "WATCH"
+
+
+def recorded(reader: Reader, state: State, now: float) -> Engine:
+    """The engine at that moment, as the journal has it: one that lives samples itself, and nothing else tells of its death."""
+    newest = reader.latest("engine", now).get("engine")
+    if newest is None or state.outcome is not None or (state.engine_running and now - newest.at < SILENT):
+        return Engine(alive=None)
+    return Engine(alive=False, recorded=True)
 
 
 def moment(text: str, start: float, end: float, utc_offset: float) -> float:

@@ -52,7 +52,7 @@ def _troubled_rows(trouble: str, night: Night, width: int) -> Iterator[Line]:
     """No finish: with a dead engine nothing new starts, and the forecast would promise that it does."""
     open_at = opens(night)
     for text in (trouble, _without_session(trouble, night), cut(trouble, max(12, width - 22))):
-        alarm = (Cell(text, "bad"),)
+        alarm = (*((*_mode(night), Cell(" ")) if night.engine.recorded else ()), Cell(text, "bad"))
         yield join([alarm, _clock(night), open_at, turn_back(night, wide=False)], BAR)
         yield join([alarm, _clock(night), open_at], BAR)
         yield join([alarm, open_at], BAR)
@@ -64,11 +64,12 @@ def _without_session(trouble: str, night: Night) -> str:
 
 
 def engine_trouble(night: Night) -> str:
-    """"" while all is well, and in replay and after the end, where no engine is expected."""
+    """"" while all is well, and after the end, where no engine is expected."""
     state = night.state
     if unattended(night):
-        word = "DEAD" if state.engine_running else "STOPPED"
-        return f"ENGINE {word}: cockpit resume {state.session}".rstrip()
+        if night.engine.recorded:
+            return f"ENGINE {'SILENT' if state.engine_running else 'STOPPED'}"
+        return f"ENGINE {'DEAD' if state.engine_running else 'STOPPED'}: cockpit resume {state.session}".rstrip()
     problem = night.engine.problem or (state.engine_problem if night.engine.alive is None else None)
     return f"ENGINE: {one_line(problem)}" if problem and state.outcome is None else ""
 

@@ -26,6 +26,7 @@ class Engine:
     alive: bool | None  # None: in replay there is nothing to ask
     problem: str | None = None  # "no answer for 12 s", "disk full: …"
     lag_s: float | None = None
+    recorded: bool = False  # of a moment that is replayed: whoever looks can't resume it
 
 
 @dataclass(frozen=True, slots=True)

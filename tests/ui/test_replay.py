@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cockpit.journal.events import AttemptEnded, Event, NoteAdded
+from cockpit.journal.records import Sample
 from cockpit.ui.dialogs import Dialog
 from cockpit.ui.source import moment
 from tests.ui.console import OPENS, Console, console, middle, replay
@@ -176,3 +177,19 @@ async def test_the_replay_bar_names_all_its_keys_at_every_width(tmp_path: Path, 
 def test_what_is_no_time_of_day_is_refused_with_the_form_wanted(text: str) -> None:
     with pytest.raises(ValueError, match="HH:MM"):
         moment(text, OPENS, OPENS + 86_400, 0.0)
+
+
+async def test_a_replay_shows_that_the_engine_was_silent(tmp_path: Path) -> None:
+    """Live it was red: replayed, the same minute said that nothing needs anybody."""
+    night, clock = await middle(tmp_path)
+    at = clock.at
+    for second in range(0, 60, 2):
+        night.writer.sample(Sample(at - 100 + second, "engine", {"lag_p99": 0.001}))
+    await night.writer.flush()
+    async with replay(night, clock, at=at - 45) as c:
+        assert "ENGINE" not in c.rows()[0]
+        c.app.source.controls.seek(at - 20)  # type: ignore[union-attr]
+        c.app.source.stale()
+        await c.sees("ENGINE SILENT")
+        assert c.rows()[0].startswith("REPLAY 60x PAUSED ENGINE SILENT")
+    await night.writer.close()
