@@ -18,6 +18,7 @@ from cockpit import crash
 from cockpit.decide import retry_delay
 from cockpit.engine.context import Context
 from cockpit.engine.dryrun import in_words, once_only, only_looks, runs_dry
+from cockpit.engine.probing import HAS_HAPPENED, HAS_NOT, LIMIT, Answer, probe
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.journal.events import AttemptEnded, AttemptUnknown, Event, RetryAsked, TaskSkipped, ValueCaptured
 from cockpit.journal.schema import JournalProblem
@@ -27,13 +28,11 @@ from cockpit.state.idle import needed
 from cockpit.state.model import UNKNOWN
 from cockpit.steps import kinds
 from cockpit.steps.api import Outcome
-from cockpit.steps.asking import ask
 from cockpit.steps.copy import cleanup
 from cockpit.steps.elapsed import begin, since
 from cockpit.steps.job import rebooted
 
 log = logging.getLogger(__name__)
-PROBE_LIMIT = 120.0  # seconds that a probe or a `when` may take
 CAPTURE_LIMIT = 64 * 1024  # bytes
 SAFE_RETRIES = 3  # of what may run again for certain: a copy, a verification, what its probe says was not done
 OUT_OF_REACH = ("unreachable", "key-changed", "key-unknown", "auth", "locked")  # the server is waited for
@@ -211,28 +210,30 @@ class Attempt(Context):
 
     async def _needless(self) -> Outcome | None:
         if self.step.when:
-            code = await self._probe(self.step.when)
-            if code is None:
-                return Outcome("failed", error=f"its `when` gave no answer in {PROBE_LIMIT:.0f} s")
-            if code != 0:
+            answer = await probe(self, self.step.when)
+            if answer.exit is None:
+                return Outcome("failed", error=f"its `when` gave no answer in {LIMIT:.0f} s")
+            if answer.exit != 0:
                 return Outcome("done", detail={"skip": "when: not here"})
         if self.step.once and self.step.probe:
-            code = await self._probe(self.step.probe)
-            if code == 0:
-                return Outcome("done", detail={"probe": "it had been done before"})
-            if code is None and self.n == 1:
-                return Outcome("failed", error=f"its probe gave no answer in {PROBE_LIMIT:.0f} s: a retry runs it without one")
+            return self._by_its_probe(await probe(self, self.step.probe))
         return None
 
-    async def _probe(self, command: str) -> int | None:
-        """Its exit code; None when it took too long."""
-        for name in self.step.secrets:
-            await self.engine.secret(name)
-        try:
-            done = await ask(self, self.render(command), PROBE_LIMIT)
-        except TimeoutError:
+    def _by_its_probe(self, answer: Answer) -> Outcome | None:
+        """Before a run of what must not run twice: where its probe cannot tell, a person is asked, and nothing is begun."""
+        if answer.exit == HAS_HAPPENED:
+            return Outcome("done", detail={"probe": "it had been done before"})
+        if answer.exit == HAS_NOT or self._sent_on():
             return None
-        return done.exit
+        if self.engine.state.dry:
+            self.say(f"{answer.words}: a person would be asked")
+            return None
+        return Outcome("unknown", error=f"not begun: {answer.words}", detail={"ask": True})
+
+    def _sent_on(self) -> bool:
+        """Whether a person let it run again who was asked about the attempt before: only such a one is left without a result."""
+        before = [attempt for attempt in self._task.attempts if attempt.purpose == "do" and attempt.n < self.n]
+        return bool(before) and before[-1].result is None
 
     # --- what came of it
 
@@ -245,7 +246,9 @@ class Attempt(Context):
         await self.flush()
         outcome, captured = await self._capture(outcome)
         skip = outcome.detail.get("skip")
-        if outcome.result == "unknown":
+        if outcome.result == "unknown" and "ask" in outcome.detail:
+            await self._unknown(f"ask: {outcome.error}")
+        elif outcome.result == "unknown":
             await self._settle_unknown(outcome.error or "it left no result")
         elif skip:
             await self.engine.append(TaskSkipped(self.task, True, str(skip)))
@@ -293,13 +296,13 @@ class Attempt(Context):
         if self.step.kind in ("copy", "verify") and not piped:
             limit = max(limit, SAFE_RETRIES)  # what has arrived stays
         if self.step.probe:
-            answer, words = await self._ask_probe()
-            reason += words
-            if answer == 0:
+            answer, words = await self._ask_probe(self.step.probe)
+            reason += f"; {words}"
+            if answer == HAS_HAPPENED:
                 found = {"probe": "it has been done", "after": reason}
                 await self.engine.append(AttemptEnded(self.task, self.n, "done", None, None, found))
                 return
-            again, limit = answer == 1, max(limit, SAFE_RETRIES)
+            again, limit = answer == HAS_NOT, max(limit, SAFE_RETRIES)
             if again and self._task.auto_retries >= limit:
                 await self.engine.append(AttemptEnded(self.task, self.n, "failed", None, reason))
                 return
@@ -316,21 +319,20 @@ class Attempt(Context):
             AttemptEnded(self.task, self.n, "failed", None, reason), RetryAsked(self.task, by_plan=True, not_before=due),
         )
 
-    async def _ask_probe(self) -> tuple[int | None, str]:
-        """Its answer (0: done, 1: not done, else it cannot tell) and that in words. Waits for a server out of reach."""
+    async def _ask_probe(self, command: str) -> tuple[int | None, str]:
+        """Its exit code and what that says. Waits for a server out of reach."""
         crash.point("before probe")
         while True:
             try:
-                answer = await self._probe(self.step.probe or "")
+                answer = await probe(self, command)
             except TemplateProblem as problem:
-                return None, f"; its probe cannot be asked: {problem}"
+                return None, f"its probe cannot be asked: {problem}"
             except FleetError as error:
                 if error.problem not in OUT_OF_REACH:
-                    return None, f"; its probe cannot be asked: {error}"
+                    return None, f"its probe cannot be asked: {error}"
                 await self.engine.fleet.wait_contact(error.server)
                 continue
-            words = {0: "; the probe says it has been done", 1: "; the probe says it has not been done"}
-            return answer, words.get(-1 if answer is None else answer, "; the probe cannot tell")
+            return answer.exit, answer.words
 
 
 async def _in_turn(*waits: Coroutine[Any, Any, None]) -> None:

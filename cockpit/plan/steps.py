@@ -96,7 +96,7 @@ def _contradictions(table: Table, step: Step) -> None:
         table.problem("retries", "retries in a step that must run only once", "take retries or once away")
     if step.once and not table.has("probe"):
         what = "once without a probe: nobody could say whether it ran"
-        table.problem("once", what, 'write probe = "a command that exits 0 if it has"')
+        table.problem("once", what, 'write probe = "a command that exits 0 if it has, 1 if it has not"')
     for name in sorted(set(step.env) & set(step.secrets)):
         table.problem("env", f"{name} is in env and in secrets", "take one away")
 

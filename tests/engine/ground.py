@@ -14,6 +14,7 @@ from cockpit.engine.start import run_engine
 from cockpit.journal.events import Fact
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
+from cockpit.journal.records import Stream
 from cockpit.plan.reader import load
 from cockpit.state.model import State
 from cockpit.state.tail import state_of
@@ -30,11 +31,11 @@ closes = "+13h"
 """
 
 
-def session_of(place: Path, text: str) -> SessionDir:
+def session_of(place: Path, text: str, mode: str = "live") -> SessionDir:
     """A session with this plan; no engine has it yet."""
     plan = place / "night.toml"
     plan.write_text(HEAD + text)
-    return create_session(load(plan), Options("maria"))
+    return create_session(load(plan), Options("maria", mode))
 
 
 class Night:
@@ -58,6 +59,13 @@ class Night:
     def facts(self) -> list[Fact]:
         reader = Reader.open(self.session.journal_path)
         found = list(reader.facts(0, limit=5000))
+        reader.close()
+        return found
+
+    def printed(self, task: str, stream: Stream = "out") -> bytes:
+        """What its first attempt printed, or had said of it."""
+        reader = Reader.open(self.session.journal_path)
+        found = b"".join(reader.attempt_output(task, 1, stream))
         reader.close()
         return found
 
