@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.journal.lease import SessionDir
+from cockpit.logout import scope
 
 SECRET = "COCKPIT_SECRET_"  # variables that the engine gets on its standard input instead: jobs on this machine inherit its own
 START_LIMIT = 60.0  # seconds until a started engine must answer on its socket: a loaded machine may need many
@@ -28,9 +28,10 @@ def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: 
     EngineFailed: there is none, nor will there be one later."""
     log = session.log_path
     begun = log.stat().st_size if log.exists() else 0
+    engine = [sys.executable, "-m", "cockpit.engine", str(session.path), *(["--take-over"] if take_over else [])]
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [*_scope(), sys.executable, "-m", "cockpit.engine", str(session.path), *(["--take-over"] if take_over else [])],
+            [*scope(os.environ), *engine],
             stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True, cwd="/",
             env={name: value for name, value in os.environ.items() if not name.startswith(SECRET)},
         )
@@ -57,14 +58,6 @@ def _wait_up(process: subprocess.Popen[bytes], session: SessionDir, said: Callab
                 f"busy, then cockpit resume {session.id}"
             )
         time.sleep(0.03)
-
-
-def _scope() -> list[str]:
-    """A scope of its own where systemd has a user manager: logging out kills plain children on many machines."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if shutil.which("systemd-run") and Path(runtime, "systemd", "private").exists():
-        return ["systemd-run", "--user", "--scope", "--quiet", "--collect"]
-    return []
 
 
 async def answers(path: Path) -> bool:

@@ -12,7 +12,6 @@ import platform
 import resource
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from cockpit import logout
 from cockpit.preflight.finding import Finding, bad, good, warn
 from cockpit.units import format_size
 
@@ -31,7 +31,6 @@ REMOTE_FILE_SYSTEMS = (
 )  # fmt: skip
 TIGHT, LITTLE = 200_000_000, 2_000_000_000  # bytes free for journals; a night of much output writes a gigabyte
 FILES = 512  # open files: about six for each server, and some
-USER_MANAGER = Path("systemd/private")  # under $XDG_RUNTIME_DIR
 
 
 def machine(env: Mapping[str, str], root: Path, socket_path: Path) -> Iterator[Finding]:
@@ -140,27 +139,16 @@ def _files() -> Finding:
 
 def _outlives(env: Mapping[str, str]) -> Finding:
     """Whether a detached engine survives its person's logout (systemd-logind's KillUserProcesses, logind.conf(5))."""
-    if not Path("/run/systemd/system").exists():
+    if not logout.SYSTEMD.exists():
         return good("logout", "no systemd here: a detached engine outlives a logout")
-    manager = Path(env.get("XDG_RUNTIME_DIR") or "/nonexistent") / USER_MANAGER
-    user = getpass.getuser()
-    if not manager.exists():
-        text = "no systemd user manager answers: the engine starts as a plain process, and a logout may kill it"
-        return warn("logout", text, f"loginctl enable-linger {user}, then log in anew (not with su)")
-    if _lingers(user):
+    if logout.scope(env):
         return good("logout", "the engine runs under your systemd user manager, which lingers")
-    return warn("logout", "your systemd user manager ends at logout, and the engine with it", f"loginctl enable-linger {user}")
-
-
-def _lingers(user: str) -> bool:
-    if Path("/var/lib/systemd/linger", user).exists():
-        return True
-    try:
-        asked = ["loginctl", "show-user", user, "--property=Linger", "--value"]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.stdout.strip() == "yes"
+    plain = "the engine starts as a plain process, and a logout may kill it (KillUserProcesses in logind.conf)"
+    user = getpass.getuser()
+    if not logout.lingers(user):
+        text = f"without linger your systemd user manager ends at your last logout: {plain}"
+        return warn("logout", text, f"loginctl enable-linger {user}")
+    return warn("logout", f"no systemd user manager answers: {plain}", "log in anew (not with su)")
 
 
 def forwarded_agent(env: Mapping[str, str]) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cockpit import logout
+from tests.engine.systemd import Stubs
 from tests.hosts import require
 from tests.night.sessions import Cockpit
 
@@ -38,6 +40,22 @@ def test_a_state_directory_that_cannot_be_used(cockpit: Cockpit, tmp_path: Path)
 def test_a_long_state_path_has_its_socket_elsewhere(apart: Cockpit, tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     assert "in /tmp since" in apart("doctor", XDG_STATE_HOME=str(deep), TERM="xterm").stdout
+
+
+@pytest.mark.parametrize(("linger", "works", "says"), [
+    ("yes", True, "= ok   logout  the engine runs under your systemd user manager, which lingers"),
+    ("no", True, "! WARN logout  without linger"),
+    ("yes", False, "! WARN logout  no systemd user manager answers"),
+])  # fmt: skip
+def test_whether_a_logout_ends_the_engine(
+    cockpit: Cockpit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linger: str, works: bool, says: str
+) -> None:
+    monkeypatch.setattr(logout, "SYSTEMD", tmp_path)
+    Stubs(tmp_path, monkeypatch, linger=linger, works=works)
+    said = " ".join(cockpit("doctor", code=None, TERM="xterm", COLUMNS="200").stdout.split())
+    assert " ".join(says.split()) in said
+    assert ("plain process" in said) == ("WARN logout" in said)
+    assert ("loginctl enable-linger" in said) == (linger == "no")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from cockpit.engine import launch
 from cockpit.engine.launch import EngineFailed, start_engine
 from tests.engine.ground import Night, session_of
+from tests.engine.systemd import Stubs
 
 LISTS = """
 [inputs.word]
@@ -65,3 +66,26 @@ async def test_an_engine_that_does_not_come_up_in_time_is_not_left_to_come_up_la
     await Night(session).until(lambda s: "manual-look" in s.prompts)
     await Night(session).do("done", "look")
     await Night(session).until(lambda s: s.outcome == "done")
+
+
+LOOK = """
+[[steps]]
+id = "look"
+manual = "Look"
+"""
+
+
+@pytest.mark.parametrize(("linger", "works", "scoped"), [("yes", True, True), ("no", True, False), ("yes", False, False)])
+async def test_it_is_under_the_user_manager_only_where_that_outlives_the_last_logout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linger: str, works: bool, scoped: bool
+) -> None:
+    stubs = Stubs(tmp_path, monkeypatch, linger=linger, works=works)
+    session = session_of(tmp_path, LOOK)
+    await asyncio.to_thread(start_engine, session, {})
+    there = Night(session)
+    await there.until(lambda s: "manual-look" in s.prompts)
+    run = [call for call in stubs.calls("systemd-run") if "cockpit.engine" in call]
+    assert len(run) == scoped and all(call.startswith("--user --scope ") for call in run)
+    assert os.getsid(session.holder()["pid"]) != os.getsid(0), "no terminal's end reaches it"
+    await there.do("done", "look")
+    await there.until(lambda s: s.outcome == "done")
