@@ -47,6 +47,11 @@ class Context:
     def secrets(self) -> Mapping[str, str]:
         return {name: self.engine.vault.get(name) or "" for name in self.step.secrets}
 
+    async def known_secrets(self) -> Mapping[str, str]:
+        for name in self.step.secrets:
+            await self.engine.secret(name)
+        return self.secrets
+
     def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         return render(text, seen(self.plan, self.engine.state, self.server), into=into, path=path)
 

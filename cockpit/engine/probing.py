@@ -33,8 +33,6 @@ class Answer:
 
 async def probe(ctx: Context, command: str) -> Answer:
     """Raises FleetError, Lost, TemplateProblem."""
-    for name in ctx.step.secrets:
-        await ctx.engine.secret(name)
     try:
         done = await ask(ctx, ctx.render(command), LIMIT)
     except TimeoutError:

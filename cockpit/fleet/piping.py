@@ -1,30 +1,38 @@
 """The detached job of a pipe: a producing command, a counter, a consuming command, and how each of the three ended.
 
 Pure text in, text and numbers out. POSIX sh has no pipefail, so each exit code comes out at a descriptor of its own; what the
-commands say of themselves is marked with whose it is. Refuses to know servers: a half that runs elsewhere is given as the
-ssh script that reaches it.
+commands say of themselves is marked with whose it is. What they find in their environment comes to the job in one variable of
+its own, and to a half on the other server as the first line of its standard input: on no command line, in no file. Refuses to
+know servers: a half that runs elsewhere is given as the ssh script that reaches it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from shlex import quote
 
+from cockpit.fleet.launch import one_line
+
+GIVEN = "COCKPIT_GIVEN"  # the variable; the commands themselves never see it
 PRODUCER, COUNTER, CONSUMER = "producer", "counter", "consumer"
 BROKEN = 141  # 128 + SIGPIPE: ended by what read from it
 
 # Descriptors: 3 the job's stdout (counts), 4 the exit codes, 7 the data on its way from the producer to the counter, 8 a
 # standard input that never ends: what the other server sees end with this job is the connection, not its input.
 _JOB = """umask 077
+ck_given=$COCKPIT_GIVEN; unset COCKPIT_GIVEN
+give() { printf '%s\\n' "$ck_given"; }
 tag() { while IFS= read -r line || [ -n "$line" ]; do printf '%s| %s\\n' "$1" "$line"; done; }
 __COUNT__
 produce() { __PRODUCE__; }
 consume() { __CONSUME__; }
 d=$(mktemp -d) && mkfifo "$d/open" && exec 8<>"$d/open" && rm -r "$d" || exit 125
+__TO_PRODUCER__
 exec 3>&1
 codes=$( {
   { { produce 3>&- 4>&- 7>&-; echo "producer $?" >&4; } 2>&1 >&7 7>&- <&8 8<&- | tag producer >&2 3>&- 4>&- 7>&- 8<&-; } 7>&1 |
-  { count 4>&- 8<&-; echo "counter $?" >&4; } |
+  { __TO_CONSUMER__; count 4>&- 8<&-; echo "counter $?" >&4; } |
   { { consume 3>&- 4>&- 8<&-; echo "consumer $?" >&4; } 2>&1 | tag consumer >&2 3>&- 4>&- 8<&-; }
 } 4>&1 </dev/null )
 set -- $codes
@@ -79,7 +87,7 @@ tell()
 """
 
 # A command on the other server ends when the connection does: sshd alone would leave it there, asleep for ever.
-_GUARD = """s=; command -v setsid >/dev/null 2>&1 && s=setsid
+_GUARD = """__TAKE__s=; command -v setsid >/dev/null 2>&1 && s=setsid
 exec 5<&0
 $s sh -c __COMMAND__ </dev/null 5<&- &
 p=$!
@@ -90,21 +98,42 @@ watch=$!
 exec 5<&- >/dev/null
 wait $p; code=$?; kill $watch; exit $code"""
 
-
-def guarded(command: str) -> str:
-    """One simple command for /bin/sh that runs the producing `command` until it ends, or until our input does."""
-    return f"sh -c {quote(_GUARD.replace('__COMMAND__', quote(command)))}"
-
-
-def plainly(command: str) -> str:
-    """One simple command for /bin/sh that runs `command`, whatever is in it."""
-    return f"sh -c {quote(command)}"
+_TAKE = """IFS= read -r ck_given && eval "$ck_given" || exit 125
+unset ck_given
+"""
 
 
-def job(produce: str, consume: str, *, limit: float | None) -> str:
-    """The whole job for /bin/sh; both halves are simple commands. limit: bytes per second."""
+def given(variables: Mapping[str, str]) -> str:
+    """What `GIVEN` holds: one line for /bin/sh that exports these; "" for none."""
+    words = " ".join(f"{name}={quote(value)}" for name, value in variables.items())
+    return one_line(f"export {words}").decode(errors="surrogateescape").rstrip("\n") if words else ""
+
+
+def guarded(command: str, *, takes: bool) -> str:
+    """One simple command for /bin/sh on the other server that runs the producing `command` until it ends, or until our input
+    does. takes: that begins with what is given."""
+    return f"sh -c {quote(_GUARD.replace('__TAKE__', _TAKE * takes).replace('__COMMAND__', quote(command)))}"
+
+
+def plainly(command: str, *, takes: bool) -> str:
+    """One simple command for /bin/sh on the other server that runs `command`, whatever is in it. takes: as in `guarded`."""
+    return f"sh -c {quote(_TAKE * takes + command)}"
+
+
+def here(command: str) -> str:
+    """The same in the job's own shell, which has what is given."""
+    return f'(eval "$ck_given"; exec sh -c {quote(command)})'
+
+
+def job(produce: str, consume: str, *, limit: float | None, to: str = "") -> str:
+    """The whole job for /bin/sh; both halves are commands as the functions above make them, or reach such a one. limit: bytes per
+    second. to: the half on the other server that takes what is given."""
+    gives = {"__TO_PRODUCER__": "give >&8 &" if to == PRODUCER else ":", "__TO_CONSUMER__": "(give)" if to == CONSUMER else ":"}
+    text = _JOB
+    for word, does in gives.items():
+        text = text.replace(word, does)
     count = _COUNT.replace("__PYTHON__", quote(_PYTHON)).replace("__LIMIT__", str(int(limit or 0)))
-    return _JOB.replace("__COUNT__", count).replace("__PRODUCE__", produce).replace("__CONSUME__", consume)
+    return text.replace("__COUNT__", count).replace("__PRODUCE__", produce).replace("__CONSUME__", consume)
 
 
 @dataclass(slots=True)

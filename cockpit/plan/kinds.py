@@ -193,6 +193,7 @@ READERS: dict[str, Callable[[Table, Servers], Action]] = {
     "wait": _wait, "reboot": _reboot,
 }
 
+PIPE = "copy with a pipe"  # its two commands are the plan's own
 ALLOWED = {
     "args": ("script",),
     "capture": ("run",),
@@ -201,17 +202,19 @@ ALLOWED = {
     "once": ("run", "script", "copy", "reboot"),
     "probe": ("run", "script", "copy", "reboot"),
     "become": ("run", "script", "copy", "verify", "wait", "reboot"),
-    "env": ("run", "script", "verify", "wait"),
+    "env": ("run", "script", PIPE, "verify", "wait"),
     "cwd": ("run", "script", "verify", "wait"),
-    "secrets": ("run", "script", "verify", "wait"),
+    "secrets": ("run", "script", PIPE, "verify", "wait"),
     "new_host_key": ("run", "script", "manual", "reboot"),
     "undo": ("run", "script", "copy", "manual", "reboot"),
 }
 
 
-def check_allowed(table: Table, kind: str) -> None:
+def check_allowed(table: Table, kind: str, action: Action) -> None:
     """Keys that mean nothing for this kind of step are problems rather than silently without effect."""
+    names = {kind, PIPE} if isinstance(action, Copy) and action.pipe is not None else {kind}
     for key, kinds in ALLOWED.items():
         table.asked.add(key)
-        if table.has(key) and kind not in kinds:
-            table.problem(key, f"{key} means nothing in a {kind} step", f"it is for {', '.join(kinds)}: take it away")
+        if table.has(key) and names.isdisjoint(kinds):
+            without = " without a pipe" if kind == "copy" and PIPE in kinds else ""
+            table.problem(key, f"{key} means nothing in a {kind} step{without}", f"it is for {', '.join(kinds)}: take it away")

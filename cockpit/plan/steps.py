@@ -46,7 +46,7 @@ def _step(table: Table, phase: Phase, servers: Mapping[str, Server], inputs: Map
     action = read_action(table, servers)
     step = Step(step_id, table.text("title") or step_id, action, on, phase=phase, line=table.line())
     if sum(table.has(key) for key in READERS) == 1:
-        check_allowed(table, step.kind)
+        check_allowed(table, step.kind, action)
     step = _common(table, step, inputs)
     table.done(known=("args", "capture"))
     return Read(step, table, on_unknown)

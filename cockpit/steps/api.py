@@ -87,6 +87,10 @@ class StepContext(Protocol):
         """The step's secrets, by name."""
         ...
 
+    async def known_secrets(self) -> Mapping[str, str]:
+        """The same once all of them are known: an engine that goes on with what another began has them to be told first."""
+        ...
+
     def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         """Jinja2 with this task's scope. path: refuses captured values. Raises TemplateProblem. See plan.templates.render."""
         ...

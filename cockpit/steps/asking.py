@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from cockpit.fleet.api import Completed
 from cockpit.steps.api import StepContext
+from cockpit.steps.job import environment
 
 
 def from_here(ctx: StepContext) -> str:
@@ -17,6 +18,6 @@ async def ask(ctx: StepContext, command: str, limit: float) -> Completed:
     """Its end, `limit` seconds from its beginning at most (TimeoutError). The step's env, cwd, secrets and become hold for it;
     templates in `command` are the caller's. Raises FleetError, Lost, TemplateProblem."""
     step = ctx.step
-    env = {name: ctx.render(value, into="text") for name, value in step.env.items()} | dict(ctx.secrets)
+    env = environment(ctx) | dict(await ctx.known_secrets())
     cwd = ctx.render(step.cwd, path=True) if step.cwd else None
     return await ctx.remote().run(command, become=ctx.become(), timeout=limit, env=env, cwd=cwd)

@@ -100,11 +100,16 @@ def unfinished(report: JobReport) -> Outcome:
     return Outcome("unknown", error=report.error or why.get(report.phase, report.phase))
 
 
+def environment(ctx: StepContext) -> dict[str, str]:
+    """The step's `env`, its templates filled in."""
+    return {name: ctx.render(value, into="text") for name, value in ctx.step.env.items()}
+
+
 def spec_for(ctx: StepContext, command: str, *, program: bytes | None = None, args: tuple[str, ...] = ()) -> JobSpec:
     """The job of this attempt: what the plan's common keys (env, cwd, secrets, timeout, become) say of it."""
     step = ctx.step
     return JobSpec(
         id=ctx.attempt, session=ctx.session, epoch=ctx.epoch, command=command, program=program, args=args,
-        become=ctx.become(), env={k: ctx.render(v, into="text") for k, v in step.env.items()}, secrets=dict(ctx.secrets),
+        become=ctx.become(), env=environment(ctx), secrets=dict(ctx.secrets),
         cwd=ctx.render(step.cwd, path=True) if step.cwd else None, timeout=step.timeout,
     )

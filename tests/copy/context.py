@@ -119,6 +119,9 @@ class Context:
     def session(self) -> str:
         return self.night
 
+    async def known_secrets(self) -> Mapping[str, str]:
+        return self.secrets
+
     def render(self, text: str, *, into: Into = "shell", path: bool = False) -> str:
         return text
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cockpit.engine.launch import start_engine
 from tests.hosts import Host, Hosts
-from tests.night.sessions import Cockpit, write_plan
+from tests.night.sessions import Cockpit, lines, write_plan
 
 SECRET = "s3cr3t-Hunter two x"
 HEAD = """
@@ -116,3 +117,68 @@ def test_a_secret_is_found_nowhere(cockpit: Cockpit, hosts: Hosts, place: Path) 
         assert stars in cockpit.output(f"program@{name}")
     assert SECRET not in cockpit("log", "--json").stdout + cockpit("log").stdout
     assert SECRET not in cockpit("report", session.id).stdout
+
+
+LINES = ("s3cr3t-Hunter\\Xtwo", 'second "$line" x')
+PIPE = """
+[[steps]]
+id = "WAY"
+on = "fs01"
+needs = []
+secrets = ["db_password"]
+env = { PLACE = "it's {{ server.name }}" }
+copy = { pipe = ['''CHECK; echo "I am $db_password" >&2; sleep 1; printf '%s' "$db_password"''', '''CHECK
+set -x; : "$db_password"; set +x; printf 'same %s\\n' "$db_password" >&2; test "$(cat)" = "$db_password"'''], HOW }
+"""
+CHECK = """test "$PLACE" = "it's fs01" && sh -c 'test ${#db_password} = SIZE && ! env | grep ^COCKPIT_GIVEN=' || exit 9"""
+WAYS = {
+    "pulled": 'to = "old01", route = "pull"', "pushed": 'to = "old01", route = "push"', "here": 'to = "fs01"',
+}  # fmt: skip
+
+
+def test_both_commands_of_a_pipe_have_its_secrets_and_they_are_found_nowhere(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    secret = "\n".join(LINES)
+    one, two = hosts("fs01", shell="csh", sudo="nopasswd"), hosts("old01", user="root", sh="busybox", userland="busybox")
+    pipe = PIPE.replace("CHECK", CHECK.replace("SIZE", str(len(secret))))
+    steps = "".join(pipe.replace("WAY", way).replace("HOW", how) for way, how in WAYS.items())
+    look = STEPS[STEPS.rindex("[[steps]]") :]
+    plan = write_plan(place, [one, two], steps + look, head=HEAD)
+    cockpit.env |= {"COCKPIT_SECRET_DB_PASSWORD": secret}
+    with watching_processes() as seen:
+        follower = cockpit.start(plan)
+        cockpit.needs("manual-look", seconds=60)
+        places = [one.root, two.root, cockpit.session().path]
+        for needle in (part.encode() for part in LINES):
+            assert not [p for root in places for p in root.rglob("*") if p.is_file() and needle in p.read_bytes()]
+        assert found(one, b"command ") and found(two, b"command "), "records are there still"
+        cockpit.do("done", "look")
+        assert follower.wait(60) == 0
+    for needle in (part.encode() for part in LINES):
+        assert not [line for line in seen if needle in line]
+        assert not found(one, needle) and not found(two, needle)
+    first, second = (b"*" * len(part) for part in LINES)
+    for way in WAYS:
+        said = cockpit.output(f"{way}@fs01", stream="err")
+        assert b"producer| I am %s\nproducer| %s\n" % (first, second) in said and b"consumer| same " + first in said, said
+
+
+AGAIN = """
+[[steps]]
+id = "pipe"
+on = "fs01"
+secrets = ["db_password"]
+copy = { pipe = ["echo ${#db_password}", "cat > /srv/size"], to = "old01" }
+"""
+
+
+def test_a_pipe_that_an_engine_had_only_noted_is_begun_with_its_secret(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    one, two = hosts("fs01", user="root"), hosts("old01", user="root")
+    plan = write_plan(place, [one, two], AGAIN, head=HEAD)
+    given = {"COCKPIT_SECRET_DB_PASSWORD": SECRET}
+    cockpit("run", str(plan), "--headless", "--wait", code=3, COCKPIT_CRASH="copy.job-noted", **given)
+    start_engine(cockpit.session(), {})
+    cockpit.needs("input-db_password")
+    assert not two.path("/srv/size").exists(), "not with an empty one"
+    cockpit("do", cockpit.session().id, "answer", "input-db_password", input=SECRET + "\n")
+    assert cockpit.ended() == "done"
+    assert lines(two, "/srv/size") == [str(len(SECRET))]

@@ -14,7 +14,7 @@ from typing import Any
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, JobReport, JobSpec, Lost
-from cockpit.fleet.piping import Heard, guarded, job, plainly
+from cockpit.fleet.piping import CONSUMER, GIVEN, PRODUCER, Heard, given, guarded, here, job, plainly
 from cockpit.fleet.routes import OpenRoute, Route, find_route
 from cockpit.fleet.rsync import REMOTE
 from cockpit.fleet.sides import HERE, look
@@ -24,7 +24,7 @@ from cockpit.steps.copy.clock import left_to_a_job
 from cockpit.steps.copy.keys import cleanup, note_route
 from cockpit.steps.copy.onejob import pace_of, to_its_end
 from cockpit.steps.copy.places import End, servers
-from cockpit.steps.job import HOW, unfinished
+from cockpit.steps.job import HOW, environment, unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +81,35 @@ async def _start(
 ) -> Begun:  # fmt: skip
     action = ctx.step.action
     assert isinstance(action, Copy)
-    text = job(*await _halves(ctx, route, opened, commands), limit=action.limit)
+    secrets = await ctx.known_secrets()
+    gives = given(environment(ctx) | dict(secrets))
+    to = "" if not gives or opened is None else PRODUCER if route.way == "pull" else CONSUMER
+    text = job(*await _halves(ctx, route, opened, commands, takes=bool(to)), limit=action.limit, to=to)
     at = ends[0] if route.way == "push" else ends[1]
     begun = Begun(f"{ctx.attempt}-pipe", at.server, at.become, route.name, await at.remote.boot_id())
     await ctx.note(pipe=asdict(begun))
     crash.point("copy.job-noted")
-    await at.remote.start_job(
-        JobSpec(begun.job, ctx.session, ctx.epoch, text, become=at.become, timeout=left_to_a_job(ctx), told=pace_of(ctx).told)
-    )
+    await at.remote.start_job(JobSpec(
+        begun.job, ctx.session, ctx.epoch, text, become=at.become, env={GIVEN: gives}, secrets=secrets,
+        timeout=left_to_a_job(ctx), told=pace_of(ctx).told,
+    ))  # fmt: skip
     crash.point("copy.job-started")
     return begun
 
 
 async def _halves(
-    ctx: StepContext, route: Route, opened: OpenRoute | None, commands: tuple[str, str],
+    ctx: StepContext, route: Route, opened: OpenRoute | None, commands: tuple[str, str], *, takes: bool,
 ) -> tuple[str, str]:  # fmt: skip
     """The two commands as the job runs them; the one of the other server is all that the route's key may run there."""
     producer, consumer = (ctx.render(command) for command in commands)
     if opened is None:
-        return f"{plainly(producer)} </dev/null", plainly(consumer)
+        return f"{here(producer)} </dev/null", here(consumer)
     pull = route.way == "pull"
-    theirs = guarded(producer) if pull else plainly(consumer)
+    theirs = guarded(producer, takes=takes) if pull else plainly(consumer, takes=takes)
     await opened.permit(f"sudo -n {theirs}" if opened.other.become else theirs)
     crash.point("copy.permitted")
     reach = f"sh {quote(opened.shell)} {REMOTE} x"
-    return (reach, plainly(consumer)) if pull else (f"{plainly(producer)} </dev/null", reach)
+    return (reach, here(consumer)) if pull else (f"{here(producer)} </dev/null", reach)
 
 
 async def _to_the_end(ctx: StepContext, begun: Begun, *, heard: int = 0) -> Outcome:
