@@ -167,3 +167,38 @@ async def test_a_cancelled_request_leaves_the_shell_usable(host: Host) -> None:
             looking.cancel()
             await asyncio.gather(asking, looking, return_exceptions=True)
         assert (await whole(jobs, "big"))[0] == bytes(3000000)
+
+
+SYSTEMD_RUN = """#!/bin/sh
+echo "$*" >> /srv/calls
+[ ! -e /srv/no-bus ] || { echo "Failed to connect to bus" >&2; exit 1; }
+while case $1 in -*) ;; *) false ;; esac; do shift; done
+IN_SCOPE=yes exec "$@"
+"""
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_roots_jobs_are_in_a_scope_of_systemds_where_it_makes_one_and_begin_all_the_same_where_not(
+    host: Host, works: bool
+) -> None:
+    """traps.md, Jobs 4: KillUserProcesses ends a plain setsid child with the login that left it. A stub, found first by sudo."""
+    host.path("/run/systemd/system").mkdir(parents=True)
+    host.path("/.sbin/systemd-run").write_text(SYSTEMD_RUN)
+    host.path("/.sbin/systemd-run").chmod(0o755)
+    if not works:
+        host.path("/srv/no-bus").touch()
+    os.mkfifo(host.path("/srv/go"))
+    async with jobs_on(host) as jobs:
+        await jobs.start_job(spec("plain", "true"))
+        assert (await whole(jobs, "plain"))[2].exit == 0 and not host.path("/srv/calls").exists(), "only root can ask for one"
+        await jobs.start_job(spec("root", 'echo "scope: $IN_SCOPE"; cat /srv/go; exit 5', become=True))
+        await first_output(jobs, "root", become=True)
+    calls = host.path("/srv/calls").read_text().splitlines()
+    assert calls[0] == "-q --scope true", "tried first"
+    assert [call for call in calls if call.endswith("/bin/sh")] == ["-q --scope /usr/bin/setsid /bin/sh"] * works
+    host.drop_connections()
+    async with jobs_on(host) as jobs:
+        assert (await jobs.inspect_job("root", become=True)).phase == "running"
+        host.path("/srv/go").write_text("found\n")
+        out, err, last = await whole(jobs, "root", become=True)
+    assert (out.decode(), err, last.exit) == (f"scope: {'yes' * works}\nfound\n", b"", 5)
