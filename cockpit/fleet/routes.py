@@ -126,7 +126,10 @@ class OpenRoute:
                 self.other.name, "key-changed",
                 f"{self.job.name} reached {address}:{port}, but the host key there is not {self.other.name}'s: {said[-300:]}",
             )  # fmt: skip
-        return f"{self.job.name} can't log in to {self.other.name} ({address}:{port}): {said.splitlines()[-1]}"
+        why = said.splitlines()[-1]
+        if "Permission denied" in why:
+            why += "; the key made for it stands in ~/.ssh/authorized_keys there: does that sshd read that file?"
+        return f"{self.job.name} can't log in to {self.other.name} ({address}:{port}): {why}"
 
     async def asked_by(self, command: str) -> str:
         """Run a command on the job's side whose -e is `show`: the line that the other side would have been asked to run."""

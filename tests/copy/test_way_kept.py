@@ -104,3 +104,13 @@ async def test_a_server_with_none_of_the_quick_key_exchanges_is_asked_as_data_wi
     assert outcome.result == "done", (outcome, ctx.said)
     assert outcome.detail["way"] == "pull", ctx.said
     assert trees.left_behind(src, dst) == []
+
+
+async def test_a_server_that_reads_another_file_of_keys_is_told_as_such(hosts: Hosts, tmp_path: Path) -> None:
+    src, dst = hosts("src", user="root", sshd_config="AuthorizedKeysFile /root/elsewhere\n"), hosts("dst", user="root")
+    src.path("/root/elsewhere").write_text(src.client_key.with_suffix(".pub").read_text())
+    trees.make(src, "/srv/d", files=5)
+    step = copying("/srv/d/", "dst:/srv/d/", route="pull")
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        outcome = await copy.run(Context(fleet, plan_of(fleet, [src, dst], step), step, "src"))
+    assert outcome.result == "failed" and "stands in ~/.ssh/authorized_keys there: does that sshd read" in (outcome.error or "")
