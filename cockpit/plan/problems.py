@@ -29,12 +29,14 @@ class PlanProblems(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def nearest(word: str, known: Iterable[str], *, write: str = "write {!r}") -> str:
-    """What to write instead of an unknown word: the nearest known one, else the known ones (at most twelve)."""
+def nearest(word: str, known: Iterable[str], *, write: str = "write {!r}", most: int | None = None) -> str:
+    """What to write instead of an unknown word: the nearest known one, else all that are known: the one that was meant must
+    not be among those left out. `most`: how many of them, where there may be thousands."""
     names = sorted(set(known))
     close = difflib.get_close_matches(word[:80], names, n=1, cutoff=0.7)  # "fs01" is no likely meaning of "nas01"
     if close:
         return write.format(close[0])
     if not names:
         return ""
-    return "known are " + ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    shown = names[:most]
+    return "known are " + ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(shown) < len(names) else "")

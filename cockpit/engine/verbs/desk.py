@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 LOOK_BACK = 5_000  # facts in which is looked for who came first
+TASKS = 12  # that are named to whoever names none: a night may have thousands
 
 
 class Refused(Exception):
@@ -56,7 +57,7 @@ class Desk:
                 raise Refused(f"{command.target} runs on {len(of_step)} servers: name one, as {of_step[0].id}")
             found = of_step[0] if of_step else self._of_prompt(command.target)
         if found is None:
-            instead = nearest(command.target, state.tasks) if command.target else "name one"
+            instead = nearest(command.target, state.tasks, most=TASKS) if command.target else "name one"
             raise Refused(f"no task {command.target!r}; {instead}: write step@server, or the id of a step on no server")
         return found
 
@@ -70,7 +71,7 @@ class Desk:
             return ""
         places = [*self.engine.plan.servers, *chart(self.engine.plan).steps, *self.engine.state.tasks]
         if target not in places:
-            raise Refused(f"no server, step or task {target!r}; {nearest(target, places)}")
+            raise Refused(f"no server, step or task {target!r}; {nearest(target, places, most=TASKS)}")
         return target
 
     def step(self, task: Task) -> Step:
