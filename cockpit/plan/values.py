@@ -13,6 +13,9 @@ Into = Literal["shell", "text", "regex", "path"]
 """Who reads the text that a template makes: /bin/sh; nobody who would take it apart; `re`; a server's file system."""
 
 
+_MAKES = {"captured": 'write capture = "{}" in a run step before it', "inputs": "add [inputs.{}]"}
+
+
 def has_template(text: str) -> bool:
     return "{{" in text
 
@@ -50,4 +53,11 @@ class Values(SimpleNamespace):
         if name in self._refused:
             return f"{self._label}.{name} can't be used here", self._refused[name]
         known = [key for key in vars(self) if not key.startswith("_")]
-        return f"{self._label}.{name} is not known here", nearest(name, known, write="write " + self._label + ".{}")
+        instead = nearest(name, known, write="write " + self._label + ".{}")
+        return f"{self._label}.{name} is not known here", self._or_made(name, instead)
+
+    def _or_made(self, name: str, instead: str) -> str:
+        """Of a name that is like none that is known: also what makes it one."""
+        if self._label not in _MAKES or instead.startswith("write"):
+            return instead
+        return "; or ".join(filter(None, (instead, _MAKES[self._label].format(name[:60]))))
