@@ -34,7 +34,7 @@ def check_rules(plan: Plan, reads: Sequence[Read], base: Path | None, *, window_
     needs_sound = sum(not _check_needs(read, by_id) for read in reads) == 0  # looks at every step, also after a bad one
     rings = check_order(plan, by_id)
     order_known = needs_sound and not rings and not any(read.on_unknown for read in reads)
-    check_templates(plan, list(by_id.values()), order_known=order_known)
+    check_templates(plan, reads, order_known=order_known)
 
 
 def _unique(reads: Iterable[Read]) -> dict[str, Read]:
