@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from cockpit.plan.estimates import GUESS, assumed
 from cockpit.plan.model import Plan, Step, Verify, Wait, split_task, task_id, tcp_address
 from cockpit.plan.needs import Group, Needs, effective_needs
 from cockpit.plan.problems import Problem
@@ -19,7 +20,7 @@ WIDTH = 120  # characters of a line, where its words can be parted
 
 def check_report(plan: Plan, started: float) -> dict[str, Any]:
     """The schedule of a session that would start at `started` (UTC epoch seconds). Times are RFC 3339 in UTC,
-    durations seconds; a backout task has no times (null)."""
+    durations seconds; a backout task has no times (null). `assumed`: the plan does not say how long the task takes."""
     made, needs, window = schedule(plan, started), effective_needs(plan), hours(plan.window, started)
     return {
         "plan": plan.name,
@@ -56,19 +57,21 @@ def check_lines(plan: Plan, started: float) -> list[str]:
         lines += _step_lines(step, made, window, needs, wide)
     lines += _from_here(plan)
     if (seconds := backout_seconds(plan)) is not None:
-        lines += ["", f"backout: {len(plan.backout)} steps, {format_duration(seconds)} by their estimates"]
+        lines += ["", f"backout: {len(plan.backout)} steps, {_takes(seconds, plan.backout)} by their estimates"]
         for step in plan.backout:
             lines.append(f"  {step.id:<{wide}}  {step.kind:<6}  {_several(step.servers)}".rstrip())
             lines += _needs_lines(sorted({needs.of(step, server) for server in step.servers or (None,)}), wide)
-    lines += ["", *_marks(made, window)]
+    lines += ["", *_marks(plan, made, window)]
     lines += ["", *_wrapped("critical path: ", " > ".join(made.critical) or "nothing")]
     finish, closes = _clock(made.finish, window).rstrip(), _clock(window.closes, window).rstrip()
     return [*lines, f"finish {finish}, closes {closes}: {_slack(made.slack)}"]
 
 
-def _marks(made: Schedule, window: Hours) -> Iterable[str]:
-    """What "*" means, and "+1d" where a day stands at all."""
+def _marks(plan: Plan, made: Schedule, window: Hours) -> Iterable[str]:
+    """What "*" means, and "~" and "+1d" where one stands at all."""
     yield "* is on the critical path: what begins or ends later there moves the finish"
+    if any(assumed(step) for step in (*plan.steps, *plan.backout)):
+        yield f"~: no estimate in the plan; {format_duration(GUESS)} is assumed"
     at = [window.closes, *(hour for times in made.tasks.values() for hour in times)]
     if any("d" in _clock(hour, window) for hour in at):
         yield "+1d is a day after the one on which the window opens, -1d a day before it"
@@ -99,7 +102,8 @@ def _task(
     start, end = times.get(task, (None, None))
     return {
         "task": task, "step": step.id, "server": server, "kind": step.kind, "title": step.title, "phase": step.phase,
-        "stage": step.stage, "start": _utc(start), "end": _utc(end), "needs": list(needs[task]),
+        "stage": step.stage, "start": _utc(start), "end": _utc(end), "assumed": assumed(step),
+        "needs": list(needs[task]),
     }
 
 
@@ -114,7 +118,7 @@ def _step_lines(step: Step, made: Schedule, window: Hours, needs: _NeedWords, wi
     for i, ((start, end, words), servers) in enumerate(alike.items()):
         mark = "*" if any(task_id(step.id, server) in critical for server in servers) else " "
         name, kind = (step.id, step.kind) if i == 0 else ("", "")
-        span = f"{_clock(start, window)} {_clock(end, window)} {format_duration(end - start):>6}"
+        span = f"{_clock(start, window)} {_clock(end, window)} {_takes(end - start, [step]):>6}"
         head = f"{mark} {name:<{wide}}  {span}  {kind:<6}  "
         names = [server for server in servers if server]
         lines += [head + _several(names)] if len(alike) == 1 else _wrapped(head, ", ".join(names))
@@ -136,6 +140,11 @@ def _wrapped(head: str, words: str) -> list[str]:
     """`head` and the words, in lines of at most `WIDTH` where these can be parted, below each other."""
     lines = textwrap.wrap(words, max(30, WIDTH - len(head)), break_long_words=False, break_on_hyphens=False) or [""]
     return [head + lines[0], *(" " * len(head) + line for line in lines[1:])]
+
+
+def _takes(seconds: float, steps: Iterable[Step]) -> str:
+    """A minute that nobody wrote must not read like one that somebody meant."""
+    return ("~" if any(map(assumed, steps)) else "") + format_duration(seconds)
 
 
 def _slack(seconds: float) -> str:

@@ -147,10 +147,24 @@ def test_the_columns_have_headings_and_the_marks_a_meaning() -> None:
     assert not any("+1d" in line for line in check_lines(short, OPENS))
 
 
+def test_a_duration_that_nobody_wrote_is_marked_as_assumed() -> None:
+    """A bare 1m00 stood beside every step without an estimate, as if it were one."""
+    said = run("one", '"a"', 1) + '[[steps]]\nid = "pause"\nwait = "1m"\n'
+    silent = '[[steps]]\nid = "two"\nmanual = "x"\n' + '[[backout]]\nid = "back"\non = "a"\nrun = "true"\n'
+    lines = check_lines(loads(HEAD + said + silent, "x"), OPENS)
+    taken = {row.split()[1]: row.split()[4] for row in lines if row.startswith("* ") and "20:0" in row}
+    assert taken == {"one": "1m00", "pause": "1m00", "two": "~1m00"}
+    assert "~: no estimate in the plan; 1m00 is assumed" in lines
+    assert any(line.endswith(", ~1m00 by their estimates") for line in lines)
+    tasks = check_report(loads(HEAD + said + silent, "x"), OPENS)["tasks"]
+    assert {task["step"]: task["assumed"] for task in tasks} == {"one": False, "pause": False, "two": True, "back": True}
+    assert not any("~" in line for line in check_lines(loads(HEAD + said, "x"), OPENS))
+
+
 def listed(steps: str, count: int) -> list[str]:
     """The first lines that stand below the headings, without their hours."""
     lines = check_lines(loads(HEAD + "[limits]\ntransfers = 2\n" + steps, "x"), OPENS)[3:][:count]
-    return [" ".join(w for w in line.split() if not re.fullmatch(r"\d\d:\d\d|\d+[smh]\d*", w)) for line in lines]
+    return [" ".join(w for w in line.split() if not re.fullmatch(r"\d\d:\d\d|~?\d+[smh]\d*", w)) for line in lines]
 
 
 def test_tasks_that_are_alike_share_a_line_and_the_others_have_their_own() -> None:
