@@ -82,6 +82,10 @@ class Context:
         for stream, masker in self._maskers.items():
             await self._store(stream, *masker.finish())
 
+    async def last_errors(self, limit: int) -> bytes:
+        await self.flush()
+        return await self.engine.last_errors(self.task, self.n, limit)
+
     async def _store(self, stream: Stream, offset: int, data: bytes) -> None:
         if data:
             crash.point("before output")

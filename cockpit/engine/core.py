@@ -239,6 +239,11 @@ class Engine:
                 break
         return found[:limit]
 
+    async def last_errors(self, task: str, n: int, limit: int) -> bytes:
+        """The last `limit` bytes of an attempt's stderr, as journaled."""
+        await self.writer.flush()
+        return self.reader.last_output(task, n, "err", limit)
+
     @property
     def reader(self) -> Reader:
         if self._reader is None:

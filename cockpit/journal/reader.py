@@ -129,6 +129,20 @@ class Reader:
                 return
             last = rows[-1][0]
 
+    def last_output(self, task: str, n: int, stream: str, limit: int) -> bytes:
+        """The end of what an attempt printed, at most `limit` bytes: however much it was, a few chunks are read."""
+        rows = self._rows.all(
+            "SELECT substr(b.data, ?) FROM chunks c JOIN bytes b ON b.id = c.id WHERE c.stream = "
+            "(SELECT id FROM streams WHERE task = ? AND n = ? AND stream = ?) ORDER BY c.id DESC LIMIT ?",
+            -limit, task, n, stream, PAGE,
+        )
+        found = b""
+        for (data,) in rows:
+            found = data + found
+            if len(found) >= limit:
+                break
+        return found[-limit:]
+
     def log(self, filter: LogFilter | None = None) -> LogView:
         """The lines of all attempts that pass the filter, in the order in which they began."""
         return LogView(self._rows, filter or LogFilter())

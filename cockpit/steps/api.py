@@ -111,6 +111,11 @@ class StepContext(Protocol):
         """Journal what was printed. Waits while the journal's queue is full; masks this night's secrets."""
         ...
 
+    async def last_errors(self, limit: int) -> bytes:
+        """The last `limit` bytes of what was printed to stderr, as journaled: masked, and the same after a crash. For when
+        nothing more will be printed."""
+        ...
+
     def masked(self, text: str) -> str:
         """The text with every secret of this night starred out. What is going to be shortened or quoted is masked before
         that: of half a secret, or of one with its backslash doubled, nothing is known any more."""

@@ -7,7 +7,9 @@ under the same id; anything else is `unknown`, which is for the probe or a perso
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
+from dataclasses import replace
 
 from cockpit import crash
 from cockpit.fleet.api import JobOutput, JobReport, JobSpec, Remote
@@ -23,6 +25,10 @@ HOW = {
 
 REFUSED = ("stale-epoch", "locked", "record")  # it was not started, or cannot be recorded: nothing is left to be read
 
+TAIL = 16 * 1024  # bytes of stderr in which its last line is looked for
+QUOTED = 200  # characters of it that an error carries
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # colours and the like
+
 
 async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
     """Start or find `spec`, journal its output, and return its end. Raises Lost when contact breaks: call again."""
@@ -30,7 +36,7 @@ async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
         report = await remote.inspect_job(spec.id, become=spec.become)
         if report.phase not in ("absent", "prepared"):
             crash.point("before job.adopt")
-            found = ended(await collect(ctx, remote, spec))
+            found = await explained(ctx, await collect(ctx, remote, spec))
             crash.point("after job.adopt")
             return found
         if report.phase == "absent" and await rebooted(ctx, remote):
@@ -42,7 +48,7 @@ async def run_job(ctx: StepContext, remote: Remote, spec: JobSpec) -> Outcome:
         return ended(report)
     if report.phase not in ("running", "ended"):
         return unfinished(report)
-    found = ended(await collect(ctx, remote, spec))
+    found = await explained(ctx, await collect(ctx, remote, spec))
     crash.point("after job.end")
     return found
 
@@ -76,6 +82,28 @@ async def _cancel_when_asked(ctx: StepContext, remote: Remote, spec: JobSpec) ->
     crash.point("before job.cancel")
     await remote.cancel_job(spec.id, become=spec.become)
     crash.point("after job.cancel")
+
+
+async def explained(ctx: StepContext, report: JobReport) -> Outcome:
+    """How it ended, with the last that it said itself: a bare "exit 3" sends whoever is asked into the log."""
+    outcome = ended(report)
+    if outcome.result != "failed" or report.how or report.error:
+        return outcome
+    said = last_line(await ctx.last_errors(TAIL))
+    return replace(outcome, error=f"{outcome.error}: {said}") if said else outcome
+
+
+def last_line(printed: bytes) -> str:
+    """The last line with anything on it, as a person can read it; of one that was overwritten (a progress bar) its last state."""
+    lines = map(_readable, reversed(printed.decode(errors="replace").splitlines()))
+    found = next(filter(None, lines), "")
+    return found if len(found) <= QUOTED else found[: QUOTED - 1] + "…"
+
+
+def _readable(line: str) -> str:
+    """A server's bytes must not act on the terminal of whoever reads `status`."""
+    text = " ".join(_ESCAPE.sub("", line).split())
+    return "".join(char if char.isprintable() else "?" for char in text).strip()
 
 
 def ended(report: JobReport) -> Outcome:

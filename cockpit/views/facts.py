@@ -137,8 +137,9 @@ def _unknown(f: Fields) -> str:
 
 
 def _ended(f: Fields) -> str:
-    exit_ = f", exit {f['exit']}" if f["exit"] not in (None, 0) else ""
-    error = f": {f['error']}" if f["error"] else ""
+    said = f["error"] or ""
+    exit_ = f", exit {f['exit']}" if f["exit"] not in (None, 0) and not said.startswith("exit ") else ""
+    error = f": {said}" if said else ""
     return f"{f['task']}: {f['result']}{exit_}{error}"
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from cockpit.journal.lease import SessionDir
+from cockpit.journal.reader import Reader
+from cockpit.steps.job import last_line
 from tests.engine.ground import night, session_of
 
 UNDO = """
@@ -89,3 +95,52 @@ async def test_the_condition_of_a_wait_has_the_environment_and_place_of_its_step
     async with night(session_of(tmp_path, WAITS)) as here:
         state = await here.until(lambda s: s.tasks["wait@local"].attempts and s.tasks["wait@local"].attempts[0].ended)
         assert state.tasks["wait@local"].state == "done"
+
+
+LAST_WORDS = r"""
+[inputs.token]
+secret = true
+
+[[steps]]
+id = "work"
+on = "local"
+secrets = ["token"]
+run = '''echo reading >&2; printf 'license \033[31m%s\033[0m\007 missing\n\n \n' "$token" >&2; {wait}exit 3'''
+"""
+
+
+async def test_a_failed_job_says_its_last_words(tmp_path: Path) -> None:
+    """ "failed: exit 3" sent whoever was asked into the log."""
+    async with night(session_of(tmp_path, LAST_WORDS.replace("{wait}", "")), {"token": "hunter22"}) as here:
+        state = await here.until(lambda s: "failed-work@local" in s.prompts)
+        assert state.tasks["work@local"].attempts[0].error == "exit 3: license ********? missing"
+        assert state.prompts["failed-work@local"].text.endswith("failed: exit 3: license ********? missing")
+
+
+async def test_a_job_that_is_found_again_says_the_same(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    session = session_of(tmp_path, LAST_WORDS.replace("{wait}", f"until test -e {go}; do sleep 0.1; done; "))
+    async with night(session, {"token": "hunter22"}) as here:
+        await here.until(lambda s: s.tasks["work@local"].attempts)
+        async with asyncio.timeout(30):
+            while b"missing" not in _printed(session):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    go.touch()
+    async with night(session) as here:
+        state = await here.until(lambda s: "failed-work@local" in s.prompts)
+        assert state.tasks["work@local"].attempts[0].error == "exit 3: license ********? missing"
+
+
+def _printed(session: SessionDir) -> bytes:
+    reader = Reader.open(session.journal_path)
+    found = b"".join(reader.attempt_output("work@local", 1, "err"))
+    reader.close()
+    return found
+
+
+@pytest.mark.parametrize(("printed", "line"), [
+    (b"", ""), (b" \n\x1b[0m\n", ""), (b"a\nb", "b"), (b"10 %\r20 %\r\n", "20 %"), (b"\xff\tb\x08\n", "\ufffd b?"),
+    (b"x" * 500, "x" * 199 + "…"),
+])
+def test_the_last_line_is_one_that_a_person_can_read(printed: bytes, line: str) -> None:
+    assert last_line(printed) == line

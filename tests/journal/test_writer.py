@@ -89,6 +89,16 @@ async def test_output_given_twice_is_kept_once_and_offsets_say_how_far_it_is(jou
     assert reader.offsets("never", 1) == (0, 0)
 
 
+async def test_the_end_of_an_output_is_read_without_the_rest(journal):
+    for at, data in ((1.0, b"x" * 300_000 + b"\n"), (9.0, b"the "), (19.0, b"end\n")):  # chunks of their own
+        offset = 0 if at == 1.0 else 300_001 if at == 9.0 else 300_005
+        await journal.output(Output(at, "a@s", 1, "err", offset, data))
+        await journal.flush()
+    reader = read(journal)
+    assert [reader.last_output("a@s", 1, "err", n) for n in (2, 6, 11)] == [b"d\n", b"e end\n", b"xx\nthe end\n"]
+    assert reader.last_output("a@s", 1, "out", 9) == b""
+
+
 async def test_notes_are_lines_of_their_own(journal):
     for text in (b"first", b"second\n"):
         await journal.output(Output(1.0, "a@s", 1, "note", 0, text))

@@ -37,6 +37,7 @@ def test_every_kind_has_words(kind: str) -> None:
     ("event", "said"),
     [
         (e.AttemptEnded("copy@fs01", 2, "failed", 23, "some files changed"), "copy@fs01: failed, exit 23: some files changed"),
+        (e.AttemptEnded("copy@fs01", 2, "failed", 3, "exit 3: no license"), "copy@fs01: failed: exit 3: no license"),
         (e.AttemptEnded("copy@fs01", 2, "done", 0), "copy@fs01: done"),
         (e.ServerLost("fs02", "unreachable", "timed out"), "fs02: contact lost (unreachable): timed out"),
         (e.PromptOpened("p1", "gate", "Go?", "final-go", None, ["go", "no-go"]), "needs a person: final-go: Go? [go / no-go]"),
