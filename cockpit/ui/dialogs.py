@@ -8,6 +8,7 @@ refuses to know the commands they stand for.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +40,7 @@ class Choice:
     names: bool = False  # asks also who says so
     secret: bool = False
     asks: str = ""  # free text: what to type; the typed text is the value
+    wrong: Callable[[str], str] | None = None  # what is wrong with a typed value; "" where it can be taken
     twice: str = ""  # what is said first, for what can't be taken back: a reason typed a field too early has chosen it
 
 
@@ -182,11 +184,9 @@ class Dialog(ModalScreen[Answer | None]):
         if choice is None:
             return
         typed = {name: self.query_one(f"#{name}", Input).value for name in ("value", "why", "who")}
-        needed = {"value": bool(choice.asks), "why": choice.reason == "required", "who": choice.names}
-        missing = next((name for name, on in needed.items() if on and not typed[name].strip()), None)
-        if missing:
-            self._complain(_MISSING[missing])
-            self.query_one(f"#{missing}", Input).focus()
+        for field, words in _lacking(choice, typed):
+            self._complain(words)
+            self.query_one(f"#{field}", Input).focus()
             return
         if choice.twice and not self._warned:
             self._warned = True
@@ -194,6 +194,14 @@ class Dialog(ModalScreen[Answer | None]):
             return
         value = typed["value"] if choice.asks else choice.value
         self.dismiss(Answer(value, typed["why"].strip() or None, typed["who"].strip() or self.question.who))
+
+
+def _lacking(choice: Choice, typed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(field, words) of what has to be typed first: closed over it, a dialog would leave the rest to the keys of the screen."""
+    needed = {"value": bool(choice.asks), "why": choice.reason == "required", "who": choice.names}
+    yield from ((name, _MISSING[name]) for name, on in needed.items() if on and not typed[name].strip())
+    if choice.wrong is not None and (words := choice.wrong(typed["value"])):
+        yield "value", words
 
 
 def _name(event: events.Key) -> str:

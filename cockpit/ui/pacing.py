@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.state.model import DONE, PENDING, RUNNING, SKIPPED, UNKNOWN, Task
 from cockpit.ui.dialogs import Choice, Question
 from cockpit.ui.proposals import NotNow, Proposal, Target, ask, describe
-from cockpit.units import format_rate
+from cockpit.units import format_rate, parse_rate
 from cockpit.views.model import Night
 
 
@@ -52,5 +52,15 @@ def limit(night: Night, target: Target) -> Proposal:
     said = f"The plan says: {format_rate(plans) if plans is not None else 'no limit'}."
     body = (now, said, "Running transfers follow within a minute.")
     asks = "300Mbit/s, 40MB/s …, or none for the plan's own:"
-    choice = Choice("b", "limit", "Shared by all transfers, on all servers.", asks=asks)
+    choice = Choice("b", "limit", "Shared by all transfers, on all servers.", asks=asks, wrong=_no_limit)
     return Proposal("", Question("Change the limit of all transfers?", body, (choice,), night.who), {"": "limit"})
+
+
+def _no_limit(text: str) -> str:
+    """What is wrong with it; "" where nothing is."""
+    try:
+        if text.strip() != "none":
+            parse_rate(text)
+    except ValueError as error:
+        return f"{error}, or none."
+    return ""

@@ -71,6 +71,20 @@ async def test_b_asks_for_the_limit_and_the_title_says_whose_it_is(tmp_path: Pat
         await c.sees("limit 37.5 MB/s by maria")
 
 
+async def test_a_limit_that_is_no_rate_is_corrected_where_it_was_typed(tmp_path: Path) -> None:
+    """The dialog closed over it, and the correction acted as keys of the screen."""
+    async with at_transfers(tmp_path) as (c, _):
+        await c.press("b")
+        await c.sees("Change the limit of all transfers?", "leave it as it is")
+        await c.type("16")
+        await c.press("enter")
+        await c.sees("Change the limit of all transfers?", "'16' is not a rate", "a rate is written like 900Mbit/s")
+        assert c.engine.asked == []
+        await c.type("MB")
+        await c.press("slash", "s", "enter")
+        assert (await c.asked("limit"))["value"] == "16MB/s"
+
+
 async def test_queued_ones_stand_in_the_order_of_their_turns_and_F_changes_it(tmp_path: Path) -> None:
     async with at_transfers(tmp_path) as (c, night):
         await c.press("z")
