@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cockpit.plan.model import Gate, split_task
+from cockpit.state.chart import chart
+from cockpit.state.fresh import Freshness
 from cockpit.state.green import go_by, not_green
-from cockpit.state.model import Prompt, Task
+from cockpit.state.model import SKIPPED, Prompt, Task
 from cockpit.ui.dialogs import Choice, Question, Reason
 from cockpit.ui.proposals import NotNow, Proposal, Target, describe, why_of, word_of
 from cockpit.units import clock, clock_day
+from cockpit.views.logs import one_line
 from cockpit.views.model import Night
 from cockpit.views.needs import question, reasoned
-from cockpit.views.now import proof_counts
+from cockpit.views.now import checks, proof_counts
 from cockpit.views.words import plural
 
 _PROMPT_WORDS = {
@@ -37,6 +40,7 @@ _PROMPT_WORDS = {
 _ASKED = {"input": "Something the night has to know", "secret": "A secret", "sudo": "Password for sudo", "password": "Password",
           "passphrase": "Passphrase of a key", "host-key": "Host key", "lock": "Another session's lock"}
 _NAMED = {"go", "no-go", "backout"}
+NAMED = 12  # of what was skipped: a night of hundreds of servers must not push the choices out of sight
 BACKOUT = "The night of all servers ends, and its backout begins."
 
 
@@ -50,7 +54,7 @@ def answer(night: Night, prompt_id: str) -> Proposal:
     title = describe(night, task) if task else _ASKED.get(prompt.kind, prompt.kind) + place
     since = f"Asked since {clock(prompt.since, night.state.utc_offset)}."
     owed = _owed(night, prompt)
-    body = [question(night, prompt), *_gate_lines(night, prompt), *owed, since]
+    body = [question(night, prompt), *_gate_lines(night, prompt, owed), *owed, since]
     if prompt.choices:
         choices = _choices(prompt, owed)
     else:
@@ -99,12 +103,13 @@ def _reason(prompt: Prompt, value: str) -> Reason:
     return "optional" if value in _NAMED or prompt.kind == "undo" else "none"
 
 
-def _gate_lines(night: Night, prompt: Prompt) -> list[str]:
-    """Who has said what at this gate, and until when one can still turn back."""
+def _gate_lines(night: Night, prompt: Prompt, owed: Sequence[str]) -> list[str]:
+    """What was proven and left out, who has said what at this gate, and until when one can still turn back."""
     if prompt.kind not in ("gate", "no-go"):
         return []
     said = [f"{who} said {what}" for who, what in night.state.gates.get(prompt.task or "", [])]
-    lines = [*_proven(night, prompt.task or ""), *(["; ".join(said) + "."] if said else [])]
+    task = prompt.task or ""
+    lines = [*_proven(night, task), *_skipped(night, task, owed), *(["; ".join(said) + "."] if said else [])]
     if night.forecast.backout_latest is not None:
         lines.append(f"Turn back by {clock(night.forecast.backout_latest, night.state.utc_offset)}.")
     return lines
@@ -129,9 +134,28 @@ def _gate_of(night: Night, task: str) -> Gate | None:
 
 
 def _proven(night: Night, task: str) -> list[str]:
-    """What the proofs say that this gate requires."""
-    gate, found = _gate_of(night, task), []
-    for step in gate.requires if gate else ():
-        good, wanted = proof_counts(night, [t.id for t in night.state.tasks.values() if t.step == step])
-        found.append(f"{step}: {good} of {plural(wanted, 'check')} pass and are fresh.")
-    return found
+    """What the proofs say that this gate requires; of a step that proves nothing there are no checks to count."""
+    gate = _gate_of(night, task)
+    counts = [(required, *_count(night, required)) for required in (gate.requires if gate else ())]
+    return [f"{required}: {good} of {plural(all_, 'check')} pass and are fresh." for required, good, all_ in counts if all_]
+
+
+def _count(night: Night, required: str) -> tuple[int, int]:
+    """Of `step` or `step/check`, on all servers: the checks that pass and are fresh, and all of them."""
+    step, _, check = required.partition("/")
+    tasks = [t.id for t in night.state.tasks.values() if t.step == step]
+    if not check:
+        return proof_counts(night, tasks)
+    proofs, fresh = night.state.proofs, Freshness(night.plan, night.state)
+    keys = [f"{task}/{check}" for task in tasks if check in checks(night.plan, task)]
+    return sum(key in proofs and proofs[key].result == "pass" and fresh.since(key) is None for key in keys), len(keys)
+
+
+def _skipped(night: Night, gate: str, said: Sequence[str]) -> list[str]:
+    """What a person left out of all that this gate comes after, but for what is said of what it requires: nobody else is
+    asked about it again."""
+    before = chart(night.plan).is_before
+    tasks = [t for t in night.state.tasks.values() if t.state == SKIPPED and not t.by_plan and before(t.id, gate)]
+    left = [f"{t.id}, by {one_line(t.who or 'somebody')}" for t in tasks if not any(w.startswith(f"{t.id} ") for w in said)]
+    more = f"; and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    return [f"Skipped before it: {'; '.join(left[:NAMED])}{more}."] if left else []

@@ -29,7 +29,7 @@ from cockpit.plan.reader import loads
 SERVERS = ("fs01", "fs02", "dc01", "sql01", "web01", "mail1", "bkp01")
 HOUR = 3600.0
 _SHARED = {"go-wipe": 'gate = { requires = ["prove"], approvers = 1, by = "+5h" }',
-           "go-final": 'gate = { requires = ["proof"], no_return = true }'}
+           "go-final": 'gate = { requires = ["proof/ssh", "services"], no_return = true }'}
 _STEPS = (
     ("groundwork", "Groundwork checked", 'manual = "Look at the list."'),
     ("contact", "Contact and inventory", 'run = "uname -a"'),

@@ -297,6 +297,19 @@ async def test_a_gate_shows_what_its_proofs_say(tmp_path: Path) -> None:
     await night.writer.close()
 
 
+async def test_a_gate_counts_checks_only_of_what_proves_and_names_what_a_person_skipped(tmp_path: Path) -> None:
+    """A run step that it required had "0 of 0 checks"; what was left out before it stood nowhere."""
+    night, clock = await middle(tmp_path)
+    await night.writer.append(TaskSkipped("park@fs02", False, "no disks"), TaskSkipped("proof@web01", False, "late"), who="anna")
+    await night.writer.append(TaskSkipped("image@fs01", True, "when: not here"), TaskSkipped("finalize@fs01", False, "x"))
+    await night.writer.append(PromptOpened("gate-go-final", "gate", "go or no-go?", "go-final", None, ["go", "no-go"]))
+    async with console(tmp_path, night=(night, clock)) as c:
+        text = await _open(c, "o")
+        assert "proof/ssh: 0 of 7 checks pass and are fresh." in text and "0 of 0" not in text
+        assert "Skipped before it: park@fs02, by anna." in text and "proof@web01 was skipped by anna: a go needs" in text
+    await night.writer.close()
+
+
 async def test_a_proof_that_passed_can_be_had_again(tmp_path: Path) -> None:
     """r says whether it is needed: what was proven is stale once its data has changed."""
     night, clock = await middle(tmp_path)
