@@ -81,6 +81,11 @@ def plan_rate(rate: float) -> str:
     return f"{text}B/s" if text.isdigit() else f"{text}/s"
 
 
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """ "1 server", "7 servers"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def format_duration(seconds: float) -> str:
     """At most 6 characters up to 99 days, cut not rounded: "42s", "4m12", "5h47", "2d03h"; "-31m00" below zero.
     Never "4:12", which is four hours to one reader and four minutes to the next."""

@@ -15,7 +15,7 @@ from cockpit.plan.model import Server
 from cockpit.plan.new import new_plan
 from cockpit.plan.problems import PlanProblems
 from cockpit.plan.reader import load
-from cockpit.units import format_duration
+from cockpit.units import format_duration, plural
 
 SSH_CONFIG = "~/.ssh/config"
 OTHERWISE = ("nothing was written. Leave --from-ssh-config away and write the servers into the plan, "
@@ -71,8 +71,7 @@ def new(plan_path: Path, from_ssh_config: bool, from_inventory: Path | None) -> 
         stop(MEND, f"{plan_path} is there already and is not overwritten; give another name, or move it away first")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as problem:
         stop(MEND, f"{plan_path} can't be written: {problem.strerror}; give a path in a directory where you may write")
-    count = f"{len(servers)} server{'' if len(servers) == 1 else 's'}"
-    click.echo(f"{plan_path} written with {count}. Next: edit it, then cockpit check {plan_path}")
+    click.echo(f"{plan_path} written with {plural(len(servers), 'server')}. Next: edit it, then cockpit check {plan_path}")
 
 
 def _servers(from_config: bool, inventory: Path | None) -> list[Server]:

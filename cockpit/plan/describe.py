@@ -13,7 +13,7 @@ from cockpit.plan.needs import Group, Needs, effective_needs
 from cockpit.plan.problems import Problem
 from cockpit.plan.schedule import Schedule, backout_seconds, schedule
 from cockpit.plan.times import Hours, hours
-from cockpit.units import format_duration
+from cockpit.units import format_duration, plural
 
 WIDTH = 120  # characters of a line, where its words can be parted
 
@@ -50,14 +50,15 @@ def check_lines(plan: Plan, started: float) -> list[str]:
     """The schedule as a technician reads it, on the plan's own clock: a line for the tasks of a step that are alike, what they
     wait for below it; then what its marks mean and what decides the finish, which is the last line."""
     made, window, needs = schedule(plan, started), hours(plan.window, started), _NeedWords(plan)
-    lines = [f"{plan.name}: {len(plan.steps)} steps, {len(made.tasks)} tasks, {len(plan.servers)} servers", ""]
+    sizes = (plan.steps, "step"), (made.tasks, "task"), (plan.servers, "server")
+    lines = [f"{plan.name}: " + ", ".join(plural(len(things), name) for things, name in sizes), ""]
     wide = max(len("STEP"), *(len(step.id) for step in (*plan.steps, *plan.backout)))
     lines.append(f"  {'STEP':<{wide}}  {'START':<8} {'END':<8} {'TAKES':>6}  {'KIND':<6}  ON")
     for step in plan.steps:
         lines += _step_lines(step, made, window, needs, wide)
     lines += _from_here(plan)
     if (seconds := backout_seconds(plan)) is not None:
-        lines += ["", f"backout: {len(plan.backout)} steps, {_takes(seconds, plan.backout)} by their estimates"]
+        lines += ["", f"backout: {plural(len(plan.backout), 'step')}, {_takes(seconds, plan.backout)} by their estimates"]
         for step in plan.backout:
             lines.append(f"  {step.id:<{wide}}  {step.kind:<6}  {_several(step.servers)}".rstrip())
             lines += _needs_lines(sorted({needs.of(step, server) for server in step.servers or (None,)}), wide)

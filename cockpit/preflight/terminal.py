@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from cockpit.preflight.finding import Finding, bad, good, warn
+from cockpit.units import plural
 
 LIMIT = 5.0  # seconds for tmux to answer
 SLOW_ESCAPE = 100  # ms; tmux's own default was 500 for years: Esc then seems to hang
@@ -108,7 +109,7 @@ def _run(*args: str) -> str | None:
 
 def _clients() -> str:
     count = len((_run("list-clients", "-F", "#{client_name}") or "").splitlines())
-    return f"{count} client{'' if count == 1 else 's'}"
+    return plural(count, "client")
 
 
 def _clipboard(options: Mapping[str, str]) -> Finding:

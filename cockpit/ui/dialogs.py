@@ -18,6 +18,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from cockpit.units import plural
+
 FRAME, MOST_BELOW = 6, 9  # rows around the body: border, margin and title; what was chosen, its fields and the hint
 SCROLLS = {"down": 1, "up": -1, "pagedown": 5, "pageup": -5}  # lines; letters are answers
 SETTLE = 0.25  # seconds that a dialog stands before it listens: a key typed at the screen before may still be on its way
@@ -140,7 +142,7 @@ class Dialog(ModalScreen[Answer | None]):
     def _more(self) -> str:
         """That there is more to read than is seen."""
         hidden = round(self.query_one("#body").max_scroll_y)
-        return f"      Up, Down  {hidden} more line{'s' if hidden != 1 else ''}" if hidden > 0 else ""
+        return f"      Up, Down  {plural(hidden, 'more line')}" if hidden > 0 else ""
 
     def on_key(self, event: events.Key) -> None:
         if event.key in SCROLLS:

@@ -19,7 +19,7 @@ from cockpit.ui.painting import Drawn
 from cockpit.ui.pane import Pane
 from cockpit.views import logs
 from cockpit.views.model import Cell, Line, Night
-from cockpit.views.words import CUT, beyond
+from cockpit.views.words import CUT, beyond, plural
 
 SIDEWAYS = 20  # cells that one press of left or right moves
 
@@ -94,7 +94,7 @@ class LogPane(Pane):
         return ": ".join(filter(None, [super().sought(), self._search.verdict(self._count)]))
 
     def aside(self) -> str:
-        total = f"{self._count:,} lines"
+        total = plural(self._count, "line")
         if self._following:
             return f"{total} (follow)"
         return ", ".join(filter(None, [f"line {self._top + 1:,} of {total}", self._news()]))

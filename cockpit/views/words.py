@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
+from cockpit.units import plural as plural
 from cockpit.views.model import Cell, Column, Line, Row, Table
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -22,11 +23,6 @@ def width(text: str) -> int:
 
 def width_of(cells: Iterable[Cell]) -> int:
     return sum(cell_len(c.text) for c in cells)
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """ "1 server", "7 servers"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def cut(text: str, cells: int) -> str:

@@ -161,6 +161,12 @@ def test_a_duration_that_nobody_wrote_is_marked_as_assumed() -> None:
     assert not any("~" in line for line in check_lines(loads(HEAD + said, "x"), OPENS))
 
 
+def test_one_of_a_thing_is_not_called_several() -> None:
+    back = '[[backout]]\nid = "back"\non = "a"\nrun = "true"\n'
+    lines = check_lines(loads(HEAD.replace("b = {}\nc = {}\n", "") + run("one", '"a"', 10) + back, "x"), OPENS)
+    assert lines[0] == "x: 1 step, 1 task, 1 server" and any(line.startswith("backout: 1 step, ") for line in lines)
+
+
 def listed(steps: str, count: int) -> list[str]:
     """The first lines that stand below the headings, without their hours."""
     lines = check_lines(loads(HEAD + "[limits]\ntransfers = 2\n" + steps, "x"), OPENS)[3:][:count]
