@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cockpit.plan.model import SLOTLESS, Gate, Manual, Plan, Step
+from cockpit.units import plural
 
 PERSON_KINDS = (Gate, Manual)  # their attempts wait for a person
 
@@ -21,12 +22,12 @@ class Slots:
         if isinstance(step.action, SLOTLESS):
             return ""
         if self.jobs >= limits.jobs:
-            return f"{limits.jobs} jobs are running"
+            return _running(limits.jobs, "job")
         if step.kind == "copy" and self.transfers >= limits.transfers:
-            return f"{limits.transfers} transfers are running"
+            return _running(limits.transfers, "transfer")
         known = self.plan.servers.get(server or "")
         if known is not None and self.of_server.get(server, 0) >= known.max_jobs:
-            return f"{known.max_jobs} jobs are running on {server}"
+            return f"{_running(known.max_jobs, 'job')} on {server}"
         return ""
 
     def take(self, step: Step | None, server: str | None) -> None:
@@ -35,3 +36,7 @@ class Slots:
         self.jobs += 1
         self.of_server[server] = self.of_server.get(server, 0) + 1
         self.transfers += step.kind == "copy"
+
+
+def _running(count: int, what: str) -> str:
+    return f"{plural(count, what)} {'is' if count == 1 else 'are'} running"

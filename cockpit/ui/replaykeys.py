@@ -41,15 +41,18 @@ class ReplayKeys:
         self._app.redraw()
 
     def _ask_time(self) -> None:
-        choice = Choice("e", "", "", asks="HH:MM or HH:MM:SS, by the clock of the night:")
+        def wrong(text: str) -> str:
+            try:
+                self._source.moment(text.strip())
+            except ValueError as problem:
+                return str(problem)
+            return ""
+
+        choice = Choice("e", "", "", asks="HH:MM or HH:MM:SS, by the clock of the night:", wrong=wrong)
 
         def given(answer: Answer | None) -> None:
-            if answer is None:
-                return
-            try:
+            if answer is not None:
                 self._source.go_to(answer.value.strip())
-            except ValueError as problem:
-                self._app.board.say(str(problem), "warn")
-            self._moved()
+                self._moved()
 
         self._app.push_screen(Dialog(Question("Go to a time", (), (choice,))), given)

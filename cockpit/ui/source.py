@@ -93,8 +93,13 @@ class Source:
     def go_to(self, text: str) -> None:
         """Move the clock to a time of the night, "03:12" or "03:12:47". ValueError, with the form wanted, for anything else."""
         if self.controls is not None:
-            self.controls.seek(moment(text, self.controls.start, self.controls.end, self._offset()))
+            self.controls.seek(self.moment(text))
             self.stale()
+
+    def moment(self, text: str) -> float:
+        """The epoch that this time of the night is. ValueError, as `go_to`."""
+        assert self.controls is not None
+        return moment(text, self.controls.start, self.controls.end, self._offset())
 
     def _offset(self) -> float:
         """Seconds east of UTC of the clock that the night is shown in."""

@@ -43,6 +43,7 @@ from cockpit.steps.copy.images import Images, Large
 from cockpit.steps.copy.parts import Part
 from cockpit.steps.copy.places import DEVICE, End, Refused, Source, Target
 from cockpit.steps.copy.settle import Settle
+from cockpit.units import plural
 
 SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before several would have begun; for each transfer that runs,
 # since several share the processors, and a login takes a fifth of a second of one
@@ -136,7 +137,7 @@ async def _tree(ctx: StepContext, source: End, target: End, ground: Ground, opti
         directory = await _keep(ctx, run_at, shards, fresh=ground.place.empty)
         part = _needed(replace(options, part=True, delete=False, exclude=(), itemize=False, checksum=False), ground.counted.seen)
         half = await _half(part, replace(source, path=above), replace(target, path=landing), ground)
-        ctx.say(f"{len(shards.shards)} shards over {streams} streams, then one pass over all")
+        ctx.say(f"{plural(len(shards.shards), 'shard')} over {plural(streams, 'stream')}, then one pass over all")
         most = max(shards.shards, key=lambda shard: shard.largest)
         parts.append(Files(
             size=shards.size, files=shards.files, options=part, source=above, target=landing, way=ground.route.way, half=half,
@@ -196,7 +197,7 @@ async def images(ctx: StepContext, source: End, target: End, ground: Ground, lar
         _make(target, [dirname(one.target) for one in large], bundle.kept_command(_place(ctx, "images")), names.encode(),
               within=ground.place.landing),
     )  # fmt: skip
-    ctx.say(f"{len(large)} large files go by chunks")
+    ctx.say(f"{plural(len(large), 'large file')} {'goes' if len(large) == 1 else 'go'} by chunks")
     streams = STREAMS if sum(one.size for one in large) >= _small(ctx, action) else 1
     other = target if way == "push" else source
     return Images(
