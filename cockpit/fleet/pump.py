@@ -23,6 +23,7 @@ from cockpit.fleet.files import BROKEN
 from cockpit.fleet.proof import Digests, Shell, arrived
 from cockpit.fleet.stream import BLOCK, Pace, SourceChanged, Stream
 from cockpit.fleet.tree import Entry, Excludes, Tree, walk
+from cockpit.units import format_size
 
 FILES = 8  # files at once
 
@@ -211,7 +212,10 @@ class Pump:
         ) as target:
             stream = Stream(source, target, self._block, self._pace, lambda n: self._counts(entry, n))
             read = Digests(self._block)
-            await stream.run(await stream.safe_start(entry.size, written), entry.size, written, read.feed)
+            start = await stream.safe_start(entry.size, written)
+            if start:
+                self._say(f"{self._shown(entry)}: {format_size(start)} came before and are read again, to prove the whole")
+            await stream.run(start, entry.size, written, read.feed)
             read.close()
             await target.setstat(SFTPAttrs(size=entry.size))
             await self._synced(target, entry)

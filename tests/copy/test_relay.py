@@ -13,6 +13,7 @@ import asyncssh
 import pytest
 
 from cockpit.fleet.api import CopyProgress, FleetError, Lost, Target
+from cockpit.fleet.beside import part_of
 from cockpit.fleet.relay import relay
 from cockpit.fleet.stream import BLOCK, WINDOW
 from tests.copy import trees
@@ -181,6 +182,20 @@ async def test_a_file_that_changes_while_it_is_read(what: Callable[[Path], None]
         assert (dst / "f").read_bytes() == (src / "f").read_bytes()
     assert (dst / "g").read_text() == "still"
     assert not list(dst.glob(".cockpit-*.part"))
+
+
+async def test_what_came_before_is_said_to_be_read_again(tmp_path: Path) -> None:
+    """For minutes nothing moved on the screen, and nothing said why."""
+    src, dst, said = tmp_path / "src", tmp_path / "dst", list[str]()
+    async with serving(src) as source, serving(dst) as target:
+        image = src / "image"
+        image.write_bytes(os.urandom(8 << 20))
+        seen = image.stat()
+        part = dst / os.fsdecode(part_of(b"/image", seen.st_size, int(seen.st_mtime)).lstrip(b"/"))
+        part.write_bytes(image.read_bytes()[: 6 << 20])
+        assert (await relay(source, target, "/image", "/image", say=said.append)).missing == ()
+    assert (dst / "image").read_bytes() == image.read_bytes()
+    assert "image: 4.19 MB came before and are read again, to prove the whole" in " ".join(said)
 
 
 async def test_a_file_that_never_holds_still_is_named(tmp_path: Path) -> None:
