@@ -162,16 +162,16 @@ def attended(night: Night, engine: Engine) -> Night:
 
 
 def stale(night: Night, server: str) -> bool:
-    """In contact as far as the journal knows, but nothing has been heard for too long, or nobody is there to hear."""
+    """In contact as far as the journal knows, but nothing has been heard for too long."""
     known, last = night.state.servers.get(server), heard(night, server)
     up = known is not None and known.contact == "up" and night.state.outcome is None
-    return up and (unattended(night) or (last is not None and night.now - last > STALE_AFTER))
+    return up and last is not None and night.now - last > STALE_AFTER
 
 
 def believed(night: Night, server: str | None) -> bool:
     """Whether numbers that come from this server may be shown as being so now. No server, and `local`: always."""
     known = night.state.servers.get(server or "")
-    return known is None or (known.contact == "up" and not stale(night, known.name))
+    return known is None or (known.contact == "up" and not stale(night, known.name) and not unattended(night))
 
 
 def silent(night: Night) -> list[str]:
@@ -194,7 +194,7 @@ def server_mark(night: Night, server: str, task: Task | None) -> Mark:
         return DROPPED
     if known is not None and known.contact == "lost":
         return KEY if (known.problem or "").startswith("key-") else LOST
-    if stale(night, server):
+    if stale(night, server) or (unattended(night) and task is not None and is_running(night, task.id)):
         return STALE
     if held(state, server, task) and state.outcome is None:
         at = word(night, task) if task is not None else ""

@@ -209,12 +209,12 @@ def _all(night: Night, titles: list[str]) -> Row:
 
 def _fleet_state(night: Night, bad: int) -> Cell:
     """ "ok" is said only where every server answers."""
-    if unattended(night):
-        return STALE.narrow()
     gone = len(silent(night)) if night.state.outcome is None else 0
     if gone:
         return Cell(f"x{gone} lost", "bad")
-    return Cell(f"!{bad} att", "warn") if bad else Cell("ok", "good")
+    if bad:
+        return Cell(f"!{bad} att", "warn")
+    return STALE.narrow() if unattended(night) else Cell("ok", "good")
 
 
 def _fleet_step(night: Night) -> str:

@@ -147,7 +147,7 @@ async def test_a_new_alarm_rings_once(night: Recorded) -> None:
         await night.writer.append(ServerLost("bkp01", "auth", "no such user"))
         t.until(lambda: _rang(t), "no bell rang")
         t.tmux("select-window", "-t", "night:0")
-        t.sees("!4 NEED YOU")
+        t.sees("!3 NEED YOU")
         t.tmux("select-window", "-t", "night:1")
         assert not _rang(t), "looking at it takes the flag away"
         await night.writer.append(ServerContacted("bkp01", "boot-bkp01"), NoteAdded("bkp01 was away", ""))
@@ -155,7 +155,7 @@ async def test_a_new_alarm_rings_once(night: Recorded) -> None:
         t.until(lambda: "lost" in before and t.tmux("capture-pane", "-p", "-J", "-t", "night:0") != before, "nothing was drawn")
         t.tmux("select-window", "-t", "night:0")
         t.keys("n", "N", "N")
-        t.sees("bkp01", "was away", "!4 NEED YOU")
+        t.sees("bkp01", "was away", "!3 NEED YOU")
         t.tmux("select-window", "-t", "night:1")
         assert not _rang(t), "it rang again for what it had rung for"
 
