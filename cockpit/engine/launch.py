@@ -24,7 +24,8 @@ class EngineFailed(Exception):
 
 
 def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: bool = False) -> None:
-    """Start a detached engine on this session and return once it answers. Secrets go through its standard input alone.
+    """Start a detached engine on this session and return once it answers, or the night is over. Secrets go through its standard
+    input alone.
     EngineFailed: there is none, nor will there be one later."""
     log = session.log_path
     begun = log.stat().st_size if log.exists() else 0
@@ -49,6 +50,8 @@ def start_engine(session: SessionDir, secrets: Mapping[str, str], *, take_over: 
 def _wait_up(process: subprocess.Popen[bytes], session: SessionDir, said: Callable[[], str]) -> None:
     deadline = time.monotonic() + START_LIMIT
     while not asyncio.run(answers(session.socket_path)):
+        if process.poll() == 0:
+            return  # what little was left of the night was over before anybody asked
         if process.poll() is not None:
             raise EngineFailed(said() or "the engine did not start and said nothing")
         if time.monotonic() > deadline:

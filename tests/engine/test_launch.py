@@ -89,3 +89,15 @@ async def test_it_is_under_the_user_manager_only_where_that_outlives_the_last_lo
     assert os.getsid(session.holder()["pid"]) != os.getsid(0), "no terminal's end reaches it"
     await there.do("done", "look")
     await there.until(lambda s: s.outcome == "done")
+
+
+async def test_a_night_that_is_over_before_anybody_asks_has_not_failed_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(path: Path) -> bool:
+        return False
+
+    monkeypatch.setattr(launch, "answers", busy)
+    session = session_of(tmp_path, LOOK.replace('manual = "Look"', 'on = "local"\nrun = "true"'))
+    await asyncio.to_thread(start_engine, session, {})
+    await Night(session).until(lambda s: s.outcome == "done")
