@@ -16,6 +16,7 @@ from cockpit.fleet.counting import Survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy import doubt, leftovers
+from cockpit.steps.copy.beforehand import CANCELLED
 from cockpit.steps.copy.begun import Begun, Ready, begun_with, detail_of, done_before, noted
 from cockpit.steps.copy.clock import left_to_a_job, too_long
 from cockpit.steps.copy.files import Files
@@ -180,7 +181,7 @@ def _not_run(ctx: StepContext, begun: Begun, report: JobReport) -> Outcome | Non
         case "":
             return Outcome("failed", report.exit, f"{begun.on}: {report.error}") if report.error else None
         case "cancelled":
-            return Outcome("cancelled", report.exit, "cancelled; what has arrived stays and is not moved again")
+            return Outcome("cancelled", report.exit, CANCELLED)
         case "timeout":
             return replace(too_long(ctx), exit=report.exit)
         case "locked":

@@ -10,6 +10,7 @@ from cockpit.fleet.api import CopyProgress, FleetError, Lost
 from cockpit.fleet.relay import Relayed, relay
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
+from cockpit.steps.copy.beforehand import CANCELLED
 from cockpit.steps.copy.clock import over, too_long
 from cockpit.steps.copy.leftovers import RELAYED
 from cockpit.steps.copy.ondisk import not_all, synced
@@ -30,7 +31,7 @@ async def run(ctx: StepContext, source: End, target: End, without: frozenset[str
         if work.done():
             return work.result()
         if cancel.done():
-            return Outcome("cancelled", error="cancelled; what has arrived stays and is not moved again")
+            return Outcome("cancelled", error=CANCELLED)
         return too_long(ctx)
     except OSError as problem:
         return Outcome("failed", error=str(problem))
