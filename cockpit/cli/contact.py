@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,16 +72,29 @@ async def _trust(plan: Plan, trusting: Trusting) -> int:
 @plainly
 def preflight(plan_path: Path, as_json: bool) -> None:
     """Contact every server of PLAN at once and try what the night will need: host key, login, sudo, shell, tools, clock, room,
-    and the way and rate of each copy.
+    and every way that each copy could go, with its rate.
 
     Exit 1 when something would fail tonight; warnings alone are 0."""
     plan = load(plan_path)
-    found: Preflight = wait_for(_preflight(plan))
+    found: Preflight = wait_for(_told_to_end(_preflight(plan)))
     if as_json:
         document(found.json())
     else:
         click.echo("\n".join(found.lines()))
     raise SystemExit(GOOD if found.ok else FAILED)
+
+
+async def _told_to_end(work: Coroutine[Any, Any, Preflight]) -> Preflight:
+    """SIGTERM and SIGHUP (a terminal that was closed) end it as Ctrl+C does: what it made on servers is taken away first."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(sign, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError as told:
+        raise KeyboardInterrupt from told
 
 
 async def _preflight(plan: Plan) -> Preflight:

@@ -35,12 +35,13 @@ def authorization(
 
 
 # The file is replaced, never emptied: a crash in between must not lock anybody out. mkdir is the lock among cockpits.
+# dash leaves by a signal without its EXIT trap: lock and copy would stay where one who asked was cancelled.
 _LINE = """umask 077; f=$HOME/.ssh/authorized_keys; [ -d "$HOME/.ssh" ] || mkdir -p "$HOME/.ssh" || exit 1
 [ -L "$f" ] && f=$(readlink -f "$f"); n=0
 __ABSENT__
 [ -w "${f%/*}" ] || { echo "${f%/*} can't be written" >&2; exit 1; }
 until mkdir "$f.cockpit-lock" 2>/dev/null; do n=$((n+1)); [ $n -gt 30 ] && break; sleep 0.3 || sleep 1; done 2>/dev/null
-trap 'rmdir "$f.cockpit-lock" 2>/dev/null; rm -f "$t"' EXIT
+trap 'rmdir "$f.cockpit-lock" 2>/dev/null; rm -f "$t"' EXIT; trap 'exit 1' HUP INT TERM
 [ -e "$f" ] || : > "$f" || exit 1
 t=$f.cockpit.$$; cp -p "$f" "$t" || exit 1
 __EDIT__

@@ -1,7 +1,7 @@
-"""How fast data would move between two servers tonight, found by moving a little over the very way that a copy would go.
+"""How fast data would move between two servers tonight, found by moving a little over a way that a copy could go.
 
-Leaves nothing: the route and its key are removed, and a trial file too where a server has only SFTP. What was moved is
-said with the number, since zeros from memory measure the network and the cipher and never the disks.
+What was moved is said with the number, since zeros from memory measure the network and the cipher and never the disks. A
+trial file is removed where a server has only SFTP. Knows no other way than the one that it is given.
 """
 
 from __future__ import annotations
@@ -17,51 +17,32 @@ from typing import Any
 import asyncssh
 
 from cockpit.fleet.api import FleetError, Remote
-from cockpit.fleet.routes import OpenRoute, Pin, Route, find_route, remove, route_tag
+from cockpit.fleet.routes import OpenRoute
 from cockpit.fleet.rsync import REMOTE
-from cockpit.fleet.sides import look
 from cockpit.units import format_size
 
 SIZES = (8 << 20, 64 << 20)  # bytes; the larger where the smaller takes too short to measure
 ENOUGH = 0.5  # seconds of moving that make a rate
 LIMIT = 60.0  # seconds for one trial
+NOISE = 0.2  # seconds by which one login takes longer than another: one is taken off what the moving took
 LOOKED_AT = 200  # directory entries, in search of a file to read on a server with only SFTP
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """rate: bytes per second, None where it was not measured; words: what was moved, or why nothing was."""
+    """rate: bytes per second, None where it was not measured; words: what was moved, or why nothing was. least, most: between
+    which the rate is, since a few dozen megabytes pass a fast way in less time than a login may vary by."""
 
     rate: float | None
     words: str
-
-
-async def trial(
-    source: Remote, target: Remote, from_: str | None, to: str | None, *, become: tuple[bool, bool], sftp: bool = False,
-    here: Remote | None = None, pin: Pin | None = None, rsync: bool = True,
-) -> tuple[Route, Measured]:
-    """Which way a copy of `from_` to `to` would go, and at what rate. become: of the two sides; sftp: the plan says so;
-    here, pin, rsync: as `find_route` and `look` have them. Lost, WrongHostKey (then nothing would be copied)."""
-    names = source.target.name, target.target.name
-    if sftp:
-        return Route("relay", "the plan says sftp", *names), await _relayed(source, target, from_, to)
-    ours, theirs = await asyncio.gather(look(source, become[0], rsync=rsync), look(target, become[1], rsync=rsync))
-    tag = route_tag(f"preflight-{token_hex(6)}")
-    try:
-        route, opened = await find_route(tag, ours, theirs, here=here, pin=pin)
-        if opened is not None:
-            return route, await _direct(opened)
-        if route.way == "local":
-            return route, Measured(None, "both ends are one server: its disks decide, and nothing was moved")
-    finally:
-        await remove(tag, ours, theirs, here=here)
-    return route, await _relayed(source, target, from_, to)
+    least: float = 0.0
+    most: float = 0.0
 
 
 # --- between the servers
 
 
-async def _direct(route: OpenRoute) -> Measured:
+async def between(route: OpenRoute) -> Measured:
     """Zeros from one server's memory through ssh to the other. The time of the login is measured alone and taken off."""
     try:
         for size in SIZES:
@@ -72,7 +53,7 @@ async def _direct(route: OpenRoute) -> Measured:
         return Measured(None, f"not measured: {problem}" if str(problem) else f"not measured: nothing came within {LIMIT:.0f} s")
     giver, taker = (route.other, route.job) if route.way == "pull" else (route.job, route.other)
     words = f"{format_size(size)} of zeros from {giver.name} to {taker.name} over ssh, without their disks"
-    return Measured(size / seconds, words)
+    return Measured(size / seconds, words, size / (seconds + NOISE), size / max(seconds - NOISE, 0.001))
 
 
 async def _pulled(route: OpenRoute, size: int) -> float:
@@ -106,7 +87,7 @@ def _difference(route: OpenRoute, size: int, counted: str, seconds: float) -> fl
 # --- through this machine
 
 
-async def _relayed(source: Remote, target: Remote, from_: str | None, to: str | None) -> Measured:
+async def relayed(source: Remote, target: Remote, from_: str | None, to: str | None) -> Measured:
     """First read, then written: a relay does both at once, and is as fast as the slower half."""
     try:
         async with asyncio.timeout(LIMIT):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from cockpit.fleet.api import FleetError, Remote
 from cockpit.fleet.fleet import Fleet
-from cockpit.fleet.measure import Measured, trial
+from cockpit.fleet.measure import Measured
 from cockpit.fleet.room import Room, room
 from cockpit.fleet.routes import Route, WrongHostKey
 from cockpit.fleet.survey.able import Able, able, over_sftp
@@ -21,10 +22,12 @@ from cockpit.fleet.survey.fits import needed as more_bytes
 from cockpit.fleet.survey.fits import needed_inodes as more_inodes
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
+from cockpit.fleet.trial import Trial, Tried, trial
 from cockpit.plan.model import LOCAL, Copy, Place, Plan, Step, task_id
 from cockpit.plan.templates import TemplateProblem, render, scope
 from cockpit.plan.times import hours
 from cockpit.preflight.finding import Finding, bad, good, warn
+from cockpit.preflight.ways import document, faster
 from cockpit.units import format_duration, format_rate, format_size
 
 LATE = 1.25  # times the plan's estimate, from which on the measured rate is a warning
@@ -60,6 +63,7 @@ class Trip:
     problems: list[Problem] = field(default_factory=list)
     route: Route | None = None
     measured: Measured | None = None
+    ways: Sequence[Tried] = ()
     findings: list[Finding] = field(default_factory=list)
 
     def json(self) -> dict[str, Any]:
@@ -69,6 +73,7 @@ class Trip:
             "bytes_from": None if self.size is None else "counted" if self.counted else "estimate",
             "way": self.route.name if self.route else None, "why": self.route.why if self.route else None,
             "rate": round(rate) if rate else None, "measured": self.measured.words if self.measured else None,
+            "ways": [document(way) for way in self.ways],
             "survey": self.seen.json() if self.seen else None, "target": self.able.json() if self.able else None,
             "problems": [p.json() for p in self.problems], "findings": [f.json() for f in self.findings],
         }  # fmt: skip
@@ -188,7 +193,7 @@ async def _converter(trip: Trip, target: Remote) -> Finding:
 
 async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], None]) -> None:
     """One trial for all copies between the same two servers in the same way."""
-    tried: dict[tuple[Any, ...], tuple[Route, Measured] | FleetError] = {}
+    tried: dict[tuple[Any, ...], Trial | FleetError] = {}
     for trip in found:
         how = (trip.action.method == "sftp", trip.action.route, trip.action.pipe is None)
         pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, *how)
@@ -200,10 +205,10 @@ async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], Non
             instead = "find out who answers there" if isinstance(came, WrongHostKey) else "see what is said of the server above"
             trip.findings.append(bad("way", came.text, instead))
         else:
-            trip.route, trip.measured = came
+            trip.route, trip.measured, trip.ways = came.route, came.measured, came.ways
 
 
-async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetError:
+async def _tried(trip: Trip, fleet: Fleet) -> Trial | FleetError:
     source, target = trip.source, trip.target
     try:
         return await trial(
@@ -220,7 +225,6 @@ async def _tried(trip: Trip, fleet: Fleet) -> tuple[Route, Measured] | FleetErro
 def _judged(plan: Plan, trip: Trip) -> Iterator[Finding]:
     if trip.route is None or trip.measured is None:
         return
-    way = f"{trip.route.name}: {trip.route.why}"
     if trip.route.way == "relay" and trip.action.route not in (None, "sftp"):
         yield bad("way", f"the plan pins the route {trip.action.route}: {trip.route.why}", "mend that, or take route away")
     elif trip.route.way == "relay" and trip.action.pipe is not None:
@@ -230,8 +234,10 @@ def _judged(plan: Plan, trip: Trip) -> Iterator[Finding]:
     elif trip.route.way == "relay" and trip.action.method == "auto":
         yield warn("way", f"through this machine over SFTP: {trip.route.why}", "slower than directly; it works")
     else:
-        yield good("way", way)
+        own = next(way for way in trip.ways if way.taken)
+        yield good("way", f"{own.way}: {own.route.why}")
     yield _rated(plan, trip, trip.measured)
+    yield from faster(trip.ways, min((r for r in (trip.action.limit, plan.limits.bandwidth) if r), default=inf))
 
 
 def _rated(plan: Plan, trip: Trip, measured: Measured) -> Finding:

@@ -10,6 +10,7 @@ from cockpit.plan.model import Plan
 from cockpit.preflight.copies import Trip
 from cockpit.preflight.finding import Finding
 from cockpit.preflight.servers import ServerLook
+from cockpit.preflight.ways import others
 from cockpit.units import rfc3339
 
 
@@ -46,7 +47,8 @@ class Preflight:
         for look in self.servers:
             found += [look.name, *(f"  {f.line(9)}" for f in look.findings), ""]
         for trip in self.copies:
-            found += [f"{trip.task}  {trip.source} to {trip.target}", *(f"  {f.line(9)}" for f in trip.findings), ""]
+            found += [f"{trip.task}  {trip.source} to {trip.target}", *(f"  {f.line(9)}" for f in trip.findings)]
+            found += [*others(trip.ways), ""]
         both = [*self.room, *self.here]
         found += [f"  {f.line(9)}" for f in both] + [""] * bool(both)
         counted = [f.level for _, f in self.findings()]

@@ -60,6 +60,10 @@ def test_the_way_of_a_copy_is_tried_and_measured(cockpit: Cockpit, hosts: Hosts,
     found = asked(cockpit, write_plan(place, [fs01, nas01], COPY % ""), 0)
     copy = found["copies"][0]
     assert copy["way"] == "pull" and copy["rate"] > 1_000_000 and "zeros" in copy["measured"]
+    assert [(way["way"], way["job"], way["taken"]) for way in copy["ways"]] == [
+        ("pull", "nas01", True), ("push", "fs01", False), ("tunnel", "nas01", False),
+    ]  # fmt: skip
+    assert all(way["rate"] > 1_000_000 and way["problem"] is None for way in copy["ways"]), copy["ways"]
     assert copy["bytes"] == 3_000_000 and copy["bytes_from"] == "counted"
     assert [f["level"] for f in found["room"]] == ["good"]
     for host in (fs01, nas01):
