@@ -43,10 +43,13 @@ class Measured:
 
 
 async def between(route: OpenRoute) -> Measured:
-    """Zeros from one server's memory through ssh to the other. The time of the login is measured alone and taken off."""
+    """Zeros from one server's memory through ssh to the other. The time of a login is measured alone and taken off."""
+    call = f"sh {quote(route.shell)} {REMOTE} x"
     try:
+        await route.permit("wc -c")
+        login, _ = await _timed(route, f"{call} </dev/null")
         for size in SIZES:
-            seconds = await (_pulled(route, size) if route.way == "pull" else _pushed(route, size))
+            seconds = max(await _moved(route, call, size) - login, 0.001)
             if seconds >= ENOUGH:
                 break
     except (TimeoutError, FleetError) as problem:
@@ -56,32 +59,22 @@ async def between(route: OpenRoute) -> Measured:
     return Measured(size / seconds, words, size / (seconds + NOISE), size / max(seconds - NOISE, 0.001))
 
 
-async def _pulled(route: OpenRoute, size: int) -> float:
-    await route.permit(f"head -c {size} /dev/zero")
-    call = f"sh {quote(route.shell)} {REMOTE} x </dev/null"
-    login, _ = await _timed(route, f"{call} 2>/dev/null | dd bs=1 count=1 2>/dev/null | wc -c")
-    whole, counted = await _timed(route, f"{call} | wc -c")
-    return _difference(route, size, counted, whole - login)
-
-
-async def _pushed(route: OpenRoute, size: int) -> float:
-    await route.permit("wc -c")
-    call = f"sh {quote(route.shell)} {REMOTE} x"
-    login, _ = await _timed(route, f"{call} </dev/null")
-    whole, counted = await _timed(route, f"head -c {size} /dev/zero | {call}")
-    return _difference(route, size, counted, whole - login)
+async def _moved(route: OpenRoute, call: str, size: int) -> float:
+    """Seconds, with the login's. The other side counts what is pushed, as it is permitted already."""
+    if route.way == "pull":
+        await route.permit(f"head -c {size} /dev/zero")
+        took, counted = await _timed(route, f"{call} </dev/null | wc -c")
+    else:
+        took, counted = await _timed(route, f"head -c {size} /dev/zero | {call}")
+    if counted.split()[-1:] != [str(size)]:
+        raise FleetError(route.job.name, "other", f"of {size} bytes {counted or 'none'} arrived")
+    return took
 
 
 async def _timed(route: OpenRoute, command: str) -> tuple[float, str]:
     began = time.monotonic()
     done = await route.job.remote.run(command, become=route.job.become, timeout=LIMIT)
     return time.monotonic() - began, done.stdout.decode(errors="replace").strip()
-
-
-def _difference(route: OpenRoute, size: int, counted: str, seconds: float) -> float:
-    if counted.split()[-1:] != [str(size)]:
-        raise FleetError(route.job.name, "other", f"of {size} bytes {counted or 'none'} arrived")
-    return max(seconds, 0.001)
 
 
 # --- through this machine

@@ -24,6 +24,8 @@ on = ["fs01"]
 copy = { from = "/srv/data/", to = "nas01:/srv/vault/" }
 %s
 """
+PINNED = COPY.replace(" }", ', route = "%s" }') % ("%s", "")
+PULLED = PINNED % "pull"  # for what is no matter of ways: each that is tried takes a second
 
 
 def levels(found: dict[str, Any], server: str) -> dict[str, str]:
@@ -74,7 +76,7 @@ def test_the_way_of_a_copy_is_tried_and_measured(cockpit: Cockpit, hosts: Hosts,
 def test_what_does_not_fit_fails_tonight(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     fs01, nas01 = hosts("fs01", user="root"), hosts("nas01", user="root", small={"/srv": "8m"})
     data(fs01, 20_000_000)
-    found = asked(cockpit, write_plan(place, [fs01, nas01], COPY % ""), 1)
+    found = asked(cockpit, write_plan(place, [fs01, nas01], PULLED), 1)
     assert found["room"][0]["level"] == "bad" and "/srv" in found["room"][0]["text"]
     said = cockpit("preflight", str(place / "night.toml"), code=1).stdout
     assert "1 would fail tonight" in said and "make room" in said
@@ -86,7 +88,7 @@ def test_what_a_target_cannot_keep_is_said_tonight(cockpit: Cockpit, hosts: Host
     data(fs01, 1000)
     fs01.path("/srv/data/twin").hardlink_to(fs01.path("/srv/data/one"))
     fs01.path("/srv/data/ONE").write_text("another")
-    copy = asked(cockpit, write_plan(place, [fs01, nas01], COPY % ""), 1)["copies"][0]
+    copy = asked(cockpit, write_plan(place, [fs01, nas01], PULLED), 1)["copies"][0]
     assert copy["survey"]["link_groups"] == 1 and copy["survey"]["files"] == 2
     assert copy["target"]["able"]["hard_links"] is False and copy["target"]["place"] == "/srv/vault"
     grave = {p["what"]: p["grave"] for p in copy["problems"]}

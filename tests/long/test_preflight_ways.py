@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cockpit.fleet import trial
-from tests.cli.test_preflight import COPY, asked, data
+from tests.cli.test_preflight import COPY, PINNED, asked, data
 from tests.copy import trees
 from tests.hosts import Host, Hosts, require
 from tests.hosts.tools import find
@@ -21,7 +21,6 @@ from tests.long.test_copy_tunnel import holders, nothing_held
 from tests.night.sessions import Cockpit, write_plan
 
 LOGIN = "printf x >> /root/logins\n"
-PINNED = COPY.replace(" }", ', route = "%s" }') % ("%s", "")
 
 
 def two(hosts: Hosts, ours: dict[str, Any] | None = None, theirs: dict[str, Any] | None = None) -> tuple[Host, Host]:
