@@ -28,11 +28,12 @@ OTHERS = {
     "source": [
         "take 0 0 512 whole", "begin 0 0 x sha256", "end 0 10 777 0 0 1", "zero 0 0 512", "have 0 0 x", "prove 0 0 512 md5",
     ],
-    "target": ["look 0", "read 0 0 512"],
+    "target": ["look 0", "read 0 0 512", "begin 0 512 1", "begin 0 512 1 sha256 sha512", "begin 0 512 1 md5sum"],
 }  # fmt: skip
 ODD = [
     "", " 0 0 512", " 0 0", " 1 0 512 md5", " name 0 512 md5", " -1 0 512 md5", " 0 x 512 md5", " 0 08 512 md5", " 0 1 512 md5",
     " 0 0 0 md5", " 0 16 512 md5", " 0 0 99999999 md5", " 0 99999999999999999999 1 md5", " 0 0 512 md5; id", " 0 0 512 $(id)",
+    " 0 0 512 sha512", " 0 0 512 sh", " 0 0 512 sha256sum", " 0 0 512 xxhsum", " 0 0 512",
 ]  # fmt: skip
 OTHER_VERBS: dict[str, list[Question]] = {
     "source": [

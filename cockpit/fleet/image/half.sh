@@ -1,17 +1,18 @@
 # cockpit: one end of an image's move where a side has no python3: answers one question, $2, as the source or the target
-# ($1), about the files that follow as NAME PATH NAME PATH … (NAME: of the receipts). POSIX sh, dd, head -c, and some sum.
+# ($1), about the files that follow as NAME PATH NAME PATH … (NAME: of the receipts). POSIX sh, dd, head -c, and sums.sh.
 # Offsets are in MiB, lengths in bytes. Whatever is asked comes from another server: a word that this role knows and numbers
 # within bounds, or nothing is done.
 
 set -f
 role=$1 ask=$2
 shift 2
-MIB=1048576
-CHUNK=16 # MiB
 
 refuse() { echo "refused: $ask" >&2; exit 64; }
 
-fail() { echo "the $role $path $*" >&2; exit 65; }
+# In one line, whatever the name holds; `echo` reads a backslash in it in some shells.
+shown() { printf %s "$path" | tr '\n' '?'; }
+
+fail() { printf '%s\n' "the $role $(shown) $*" >&2; exit 65; }
 
 number() { case $1 in '' | *[!0-9]* | 0?* | ?????????????????*) refuse ;; esac; }
 
@@ -42,14 +43,6 @@ bytes() {
 # What the file is now, as one word: another size, inode or time of writing is another image.
 who() {
     if [ -b "$path" ]; then echo "device$(bytes)"; else stat -L -c '%s %i %Y %y' "$path" | tr -cd '0-9' ; fi
-}
-
-sum() {
-    case $1 in
-        sha256) sha256sum ;;
-        md5) md5sum ;;
-        *) cksum ;;
-    esac | { read -r a b rest; case $a$b in *-) echo "$a" ;; *) echo "$a$b" ;; esac; } | tr -cd 'a-z0-9'
 }
 
 # Without what dd tells when all is well. By whole lines: the name of a file may hold the same words.
@@ -104,6 +97,12 @@ there() {
     [ -r "$path" ] || fail "may not be opened"
 }
 
+sums() { # VERB I SIZE WHO SUM…
+    [ $# -gt 4 ] || refuse
+    shift 4
+    for each do known "$each" || refuse; done
+}
+
 # A chunk's place: on the grid, and inside.
 within() {
     number "$at"
@@ -113,10 +112,10 @@ within() {
     [ $((at * MIB + long)) -le "$(bytes)" ] || fail "became shorter while it was copied"
 }
 
-begin() { # I SIZE WHO TOOL
+begin() { # I SIZE WHO SUM…: the best one first; what was begun by another of them goes on by that
     base
     mark=device
-    known='' state=write
+    head='' state=write sum=$5
     if [ -b "$path" ]; then
         busy && fail "is mounted or in use"
         [ "$(bytes)" -ge "$3" ] || fail "has $(bytes) bytes, its source $3"
@@ -131,18 +130,22 @@ begin() { # I SIZE WHO TOOL
         (umask 077; : >> "$path") || exit 1
     fi
     [ -b "$path" ] || mark=$(stat -L -c %i "$path")
-    [ -f "$receipts" ] && read -r known < "$receipts"
-    case $known in
-        "head $4 $5 $mark "*) # a target that was emptied or rewritten since: it was given its size before its first receipt
-            if [ ! -b "$path" ] && [ "$(bytes)" != "$3" ] && { [ -s "$path" ] || grep -q '^chunk ' "$receipts"; }; then known=''
+    [ -f "$receipts" ] && read -r head < "$receipts"
+    for each do case $head in "head $4 $each $mark "*) sum=$each ;; esac; done
+    case $head in
+        "head $4 $sum $mark "*) # a target that was emptied or rewritten since: it was given its size before its first receipt
+            if [ ! -b "$path" ] && [ "$(bytes)" != "$3" ] && { [ -s "$path" ] || grep -q '^chunk ' "$receipts"; }; then head=''
             elif [ ! -b "$path" ] && [ "${4#device}" = "$4" ] && grep -q "^done $(who)\$" "$receipts"; then state=done
-            elif grep -q '^done ' "$receipts"; then known='' state=compare
-            else state=${known##* }; fi ;;
-        ?*) known='' state=compare ;;
+            elif grep -q '^done ' "$receipts"; then head='' state=compare
+            else state=${head##* }; fi ;;
+        ?*) head='' state=compare ;;
     esac
-    [ -n "$known" ] || printf 'head %s %s %s %s\n' "$4" "$5" "$mark" "$state" > "$receipts" || exit 1
+    if [ -z "$head" ]; then
+        sum=$5
+        printf 'head %s %s %s %s\n' "$4" "$sum" "$mark" "$state" > "$receipts" || exit 1
+    fi
     if [ -f "$path" ] && [ "$(bytes)" != "$3" ]; then dd if=/dev/null of="$path" bs=1 seek="$3" count=0 2>/dev/null || exit 1; fi
-    echo "$state"
+    echo "$state $sum"
     sed -n 's/^chunk \([0-9]* [a-z0-9]*\)$/\1/p' "$receipts"
 }
 
@@ -162,19 +165,16 @@ case "$role $verb" in
     "source tools" | "target tools") ;;
     "source look") there ;;
     "source read" | "target take" | "target zero") within ;;
-    "source sum" | "target sum" | "target prove") within; case $5 in sha256 | md5 | ck) ;; *) refuse ;; esac ;;
-    "target begin") number "$3" ;;
+    "source sum" | "target sum" | "target prove") within; known "$5" || refuse ;;
+    "target begin") number "$3"; sums "$@" ;;
     "target have") number "$at" ;;
     "target end") for word in "$3" "${4:-0}" "${5:-0}" "${6:-0}" "${7:-0}"; do number "$word"; done ;;
     *) refuse ;;
 esac
 
 case $verb in
-    tools)
-        for tool in sha256 md5; do command -v ${tool}sum > /dev/null && echo "$tool"; done
-        echo ck
-        ;;
-    look) printf '%s\n' "$(bytes) $(who) $(stat -L -c '%a %u %g %Y' "$path")" "$path" ;;
+    tools) tried ;;
+    look) printf '%s\n' "$(bytes) $(who) $(stat -L -c '%a %u %g %Y' "$path")" "$(shown)" ;;
     read) piece | cut_off ;;
     sum) piece | cut_off | sum "$5" ;;
     prove) { straight || piece; } | cut_off | sum "$5" ;;

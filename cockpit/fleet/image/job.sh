@@ -1,13 +1,11 @@
 # cockpit: moves images where a side has no python3. Asks a source and a target (half.sh), one of them at the other end of
 # ssh, a connection for each question; says the same lines as the Python job. POSIX sh.
 #
-# Given: way, shell, half, streams, live; and src and dst, functions that ask. A chunk: its sum at the source; nothing to do
-# where the target has that sum; else it is read, written, synced, summed at the target, and receipted. The proof sums the
+# Given: way, shell, half, streams, live; src and dst, functions that ask; sums.sh. A chunk: its sum at the source; nothing to
+# do where the target has that sum; else it is read, written, synced, summed at the target, and receipted. The proof sums the
 # target again, past the cache where dd can; what is not on the disk as it was written is moved once more. Of a device, which
 # has no time of writing, and of what was done before it sums the source again too: receipts of an earlier job are no word.
 
-CHUNK=16 # MiB
-MIB=1048576
 LOOK=5 # seconds between two looks at whether a source is still the same
 tmp=${TMPDIR:-/tmp}/cockpit-image.$$
 umask 077
@@ -17,9 +15,19 @@ trap 'exit 143' TERM INT HUP
 
 say() { printf '%s\n' "$*"; }
 
+# As JSON has it between quotes; bytes that are no UTF-8 as they are. ssh ends its lines with a carriage return.
+escaped() {
+    printf %s "$1" | LC_ALL=C awk '
+        BEGIN {
+            for (n = 1; n < 32; n++) as[sprintf("%c", n)] = sprintf("\\u%04x", n)
+            as["\""] = "\\\""; as["\\"] = "\\\\"
+        }
+        { sub(/\r$/, ""); for (n = 1; n <= length($0); n++) { c = substr($0, n, 1); printf "%s", c in as ? as[c] : c } }'
+}
+
 # KIND WORDS: the job's end, and the reason
 fail() {
-    say "fault [\"$1\", \"$(printf %s "$2" | tr -d '"\\\001-\037')\"]" # ssh ends its lines with a carriage return
+    say "fault [\"$1\", \"$(escaped "$2")\"]"
     say "image: $2" >&2
     if [ "$1" = broken ]; then exit 75; else exit 1; fi
 }
@@ -27,15 +35,15 @@ fail() {
 # What the words of a tool mean, as KIND.
 kind() {
     case $(cat "$1") in
-        *"No space left"* | *"quota exceeded"*) echo "full the target is full" ;;
-        *"Read-only file system"*) echo "readonly the target is mounted read-only" ;;
-        *"nput/output error"*) echo "io a disk has an input/output error" ;;
-        *"is mounted or in use"* | *"is no file"* | *"its source"*) echo "refused $(tail -n 1 "$1")" ;;
-        *" while it was copied"*) echo "changed $(tail -n 1 "$1")" ;;
-        *", twice"*) echo "infrastructure $(tail -n 1 "$1")" ;;
-        *"is not there"*) echo "gone $(tail -n 1 "$1")" ;;
-        *"may not be opened"* | *"ermission denied"*) echo "refused $(tail -n 1 "$1")" ;;
-        *) echo "broken $(tail -n 1 "$1")" ;;
+        *"No space left"* | *"quota exceeded"*) say "full the target is full" ;;
+        *"Read-only file system"*) say "readonly the target is mounted read-only" ;;
+        *"nput/output error"*) say "io a disk has an input/output error" ;;
+        *"is mounted or in use"* | *"is no file"* | *"its source"*) say "refused $(tail -n 1 "$1")" ;;
+        *" while it was copied"*) say "changed $(tail -n 1 "$1")" ;;
+        *", twice"*) say "infrastructure $(tail -n 1 "$1")" ;;
+        *"is not there"*) say "gone $(tail -n 1 "$1")" ;;
+        *"may not be opened"* | *"ermission denied"*) say "refused $(tail -n 1 "$1")" ;;
+        *) say "broken $(tail -n 1 "$1")" ;;
     esac
 }
 
@@ -68,7 +76,7 @@ pace() {
 # WORKER: its share of the chunks in $tmp/todo; lines for `count`: moved BYTES, chunk LENGTH, failed KIND WORDS
 worker() {
     w=$1 err=$tmp/err.$1 turn=0 looked=$(date +%s)
-    while read -r i at long sparse zero state; do
+    while read -r i at long sparse zero state sum; do
         turn=$((turn + 1))
         [ $((turn % streams)) = "$w" ] || continue
         [ -e "$tmp/stop" ] && return
@@ -82,18 +90,18 @@ worker() {
 
 move() {
     moved=0 heard=
-    want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+    want=$(ask "$err" src sum "$i" "$at" "$long" "$sum") || return
     for try in 1 2; do
         if [ "$want" = "$zero" ]; then
             if [ "$state" != write ]; then ask "$err" dst zero "$i" "$at" "$long" || return; fi
-        elif [ "$state" = write ] || [ "$state" = again ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$tool")" != "$want" ]; then
+        elif [ "$state" = write ] || [ "$state" = again ] || [ "$(ask "$err" dst sum "$i" "$at" "$long" "$sum")" != "$want" ]; then
             ask "$err" carry || return
             heard=$(tail -n 1 "$err")
             [ "$live" = 0 ] || want=$(cat "$err.sent")
         fi
-        got=$(ask "$err" dst sum "$i" "$at" "$long" "$tool") || return
+        got=$(ask "$err" dst sum "$i" "$at" "$long" "$sum") || return
         if [ "$got" = "$want" ]; then ask "$err" dst have "$i" "$at" "$want"; return; fi
-        want=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+        want=$(ask "$err" src sum "$i" "$at" "$long" "$sum") || return
         still "$i" || return
         state=again # what lies there now is neither nothing nor worth a comparison
     done
@@ -107,7 +115,7 @@ carry() {
     moved=$((moved + long))
     rm -f "$err.broke"
     if [ "$live" = 0 ]; then send | put
-    else { send 3>&- | tee /proc/self/fd/3 | put 3>&-; } 3>&1 | dst_sum > "$err.sent"; fi
+    else { send 3>&- | tee /proc/self/fd/3 | put 3>&-; } 3>&1 | sum "$sum" > "$err.sent"; fi
     sparse=whole # zeros that came later must be written over what came before
     [ ! -e "$err.broke" ]
 }
@@ -122,7 +130,7 @@ perhaps_broke() { [ $? != 255 ] || : > "$err.broke"; }
 prover() {
     w=$1 err=$tmp/err.$1 turn=0
     looked=$(date +%s)
-    while read -r i at long want whole; do
+    while read -r i at long want whole sum; do
         turn=$((turn + 1))
         [ $((turn % streams)) = "$w" ] || continue
         [ -e "$tmp/stop" ] && return
@@ -133,16 +141,16 @@ prover() {
 }
 
 prove() {
-    got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || return
+    got=$(ask "$err" dst prove "$i" "$at" "$long" "$sum") || return
     now=$want
-    if [ "$whole" = 1 ]; then now=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return; fi
+    if [ "$whole" = 1 ]; then now=$(ask "$err" src sum "$i" "$at" "$long" "$sum") || return; fi
     [ "$got" = "$want" ] && [ "$now" = "$want" ] || repair
 }
 
 # What lies there is not what came, or what came before is no more: moved once more; a second time is no accident.
 repair() {
-    said=$want sparse=whole zero=$nothing state=again
-    now=$(ask "$err" src sum "$i" "$at" "$long" "$tool") || return
+    said=$want sparse=whole zero=$(of_zeros) state=again
+    now=$(ask "$err" src sum "$i" "$at" "$long" "$sum") || return
     if [ "$now" != "$said" ] && [ "$live" = 0 ] && { [ "$whole" = 0 ] || grep -q "^$i $at " "$tmp/todo"; }; then
         say "$(named "$i") was written to while it was copied" > "$err"
         return 1
@@ -154,7 +162,7 @@ repair() {
     move || return
     say "chunk 0 $moved"
     say "$at $want" >> "$tmp/sums.$i" # of a live source it may be another
-    got=$(ask "$err" dst prove "$i" "$at" "$long" "$tool") || return
+    got=$(ask "$err" dst prove "$i" "$at" "$long" "$sum") || return
     [ "$got" = "$want" ] && return
     echo "the target is not on the disk at $at MiB as it was written, twice: the disk or the memory there is faulty" > "$err"
     return 1
@@ -177,22 +185,29 @@ count() { # PHASE
 share() { # PHASE WORKER
     w=0
     while [ "$w" -lt "$streams" ]; do "$2" "$w" & w=$((w + 1)); done | count "$1"
-    if [ -s "$tmp/failed" ]; then read -r word rest < "$tmp/failed"; fail "$word" "$rest"; fi
+    [ ! -s "$tmp/failed" ] || failed
 }
 
-# What both ends have
+failed() { read -r word rest < "$tmp/failed"; fail "$word" "$rest"; }
+
+refused() { kind "$tmp/err" > "$tmp/failed"; failed; }
+
 choose() {
-    ask "$tmp/err" src tools > "$tmp/src.tools" && ask "$tmp/err" dst tools > "$tmp/dst.tools" || refused
-    for tool in sha256 md5 ck; do grep -qx $tool "$tmp/src.tools" && grep -qx $tool "$tmp/dst.tools" && return; done
+    ask "$tmp/err" src tools > "$tmp/src.sums" && ask "$tmp/err" dst tools > "$tmp/dst.sums" || refused
+    agreed "$tmp/src.sums" "$tmp/dst.sums" > "$tmp/agreed"
+    sums=$(cut -d ' ' -f 1 "$tmp/agreed")
+    [ -n "$sums" ] || fail other "the two servers have no hash in common"
 }
 
-refused() { set -- $(kind "$tmp/err"); word=$1; shift; fail "$word" "$*"; }
+# By `sum`: what a chunk of zeros has.
+of_zeros() { sed -n "s/^$sum //p" "$tmp/agreed"; }
 
 look() { # I: what of this file is to be done
     ask "$tmp/err" src look "$1" > "$tmp/look.$1" || refused
     read -r size who rest < "$tmp/look.$1"
-    ask "$tmp/err" dst begin "$1" "$size" "$who" "$tool" > "$tmp/begin.$1" || refused
-    read -r state < "$tmp/begin.$1"
+    ask "$tmp/err" dst begin "$1" "$size" "$who" $sums > "$tmp/begin.$1" || refused
+    read -r state sum < "$tmp/begin.$1"
+    nothing=$(of_zeros)
     sparse=whole
     [ "$state" = write ] && sparse=sparse
     chunks=$(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) k=0
@@ -202,7 +217,7 @@ look() { # I: what of this file is to be done
         long=$(length)
         [ "$long" = $((CHUNK * MIB)) ] || zero=-
         if grep -q "^$at " "$tmp/begin.$1"; then say "chunk $long 0" >> "$tmp/there"
-        else say "$1 $at $long $sparse $zero $state" >> "$tmp/todo"; fi
+        else say "$1 $at $long $sparse $zero $state $sum" >> "$tmp/todo"; fi
         k=$((k + 1))
     done
 }
@@ -239,7 +254,6 @@ say "0 0 0 0" > "$tmp/counts"
 t0=$(date +%s)
 say "at copy 0 0 0 0 $total"
 choose
-nothing=$(dd if=/dev/zero bs=$MIB count=$CHUNK 2>/dev/null | dst_sum)
 i=0 err=$tmp/err
 while [ "$i" -lt "$files" ]; do look "$i"; i=$((i + 1)); done
 count copy < "$tmp/there"
@@ -249,32 +263,33 @@ i=0
 while [ "$i" -lt "$files" ]; do
     still "$i" || refused
     read -r size who rest < "$tmp/look.$i"
-    read -r state < "$tmp/begin.$i"
-    ask "$tmp/err" dst begin "$i" "$size" "$who" "$tool" | sed 1d | latest > "$tmp/sums.$i"
+    read -r state sum < "$tmp/begin.$i"
+    ask "$tmp/err" dst begin "$i" "$size" "$who" "$sum" | sed 1d | latest > "$tmp/sums.$i"
     [ $(($(wc -l < "$tmp/sums.$i"))) = $(((size + CHUNK * MIB - 1) / (CHUNK * MIB))) ] ||
         fail changed "a target was replaced while it was written"
     whole=0
     case $live$state$who in 0done* | 0*device*) whole=1 ;; esac
     [ "$live$state" = 1done ] || while read -r at want; do
-        say "$i $at $(length) $want $whole" >> "$tmp/proof"
+        say "$i $at $(length) $want $whole $sum" >> "$tmp/proof"
     done < "$tmp/sums.$i"
     i=$((i + 1))
 done
 say "at sync $total 0 0 0 0"
 t2=$(date +%s)
 share verify prover
-i=0 images='' unchanged=0
+i=0 images='' hashes='' unchanged=0
 while [ "$i" -lt "$files" ]; do
     still "$i" || refused
     read -r size who dress < "$tmp/look.$i"
-    read -r state < "$tmp/begin.$i"
+    read -r state sum < "$tmp/begin.$i"
     case $who in device*) dress='' ;; esac
     if [ "$state" = done ] && ! grep -q "^$i " "$tmp/again"; then unchanged=$((unchanged + 1))
     else ask "$tmp/err" dst end "$i" "$size" $dress || refused; fi
-    images="$images${images:+, }[$size, \"$({ latest "$tmp/sums.$i" 2>/dev/null; echo "$size"; } | dst_sum)\"]"
+    images="$images${images:+, }[$size, \"$({ latest "$tmp/sums.$i" 2>/dev/null; echo "$size"; } | sum "$sum")\"]"
+    case $hashes in *"\"$sum\""*) ;; *) hashes="$hashes${hashes:+, }\"$sum\"" ;; esac
     i=$((i + 1))
 done
 read -r _ moved _ < "$tmp/counts"
 t3=$(date +%s)
 say "report {\"seconds\": {\"copy\": $((t1 - t0)), \"sync\": $((t2 - t1)), \"verify\": $((t3 - t2))}, \"moved\": $moved, \
-\"streams\": $streams, \"unchanged\": $unchanged, \"hashes\": [\"$tool\"], \"again\": $(($(wc -l < "$tmp/again"))), \"images\": [$images]}"
+\"streams\": $streams, \"unchanged\": $unchanged, \"hashes\": [$hashes], \"again\": $(($(wc -l < "$tmp/again"))), \"images\": [$images]}"

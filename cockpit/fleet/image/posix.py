@@ -1,7 +1,7 @@
 """The command lines of the same move where a side has no python3: `job.sh` asks, `half.sh` answers, both POSIX sh.
 
 Pure: text in, text out. Slower by a connection for each question, hashes by a tool, and holes only as large as a chunk where
-dd knows no conv=sparse; receipts, resume, second pass and proof are the same.
+dd knows no conv=sparse; receipts, resume, second pass and proof are the same. `sums.sh` is a part of both.
 """
 
 from __future__ import annotations
@@ -27,11 +27,15 @@ def _names(paths: Sequence[str]) -> Iterator[str]:
         yield quote(path)
 
 
+def _half() -> str:
+    return quote(_text("sums.sh") + _text("half.sh"))
+
+
 def half(role: Role, paths: Sequence[str], *, become: bool) -> str:
     """The forced command of the other side: answers the one question in SSH_ORIGINAL_COMMAND, if it is one of its role's,
     about these paths."""
     sudo = "sudo -n " if become else ""
-    return f'{sudo}sh -c {quote(_text("half.sh"))} cockpit {role} "$SSH_ORIGINAL_COMMAND" {" ".join(_names(paths))}'
+    return f'{sudo}sh -c {_half()} cockpit {role} "$SSH_ORIGINAL_COMMAND" {" ".join(_names(paths))}'
 
 
 def job(
@@ -41,16 +45,9 @@ def job(
     """The job's own command, for /bin/sh. `bundle.job` says what the words are."""
     here = {"src": ("source", " ".join(_names(sources))), "dst": ("target", " ".join(_names(targets)))}
     far = {"pull": "src", "push": "dst"}.get(way, "")
-    lines = [f"half={quote(_text('half.sh'))}", f"streams={streams} live={int(live)} files={len(sources)} total={sum(sizes)}"]
+    lines = [f"half={_half()}", f"streams={streams} live={int(live)} files={len(sources)} total={sum(sizes)}"]
     for end, (role, names) in here.items():
         asked = f'sh {quote(shell)} cockpit "$@"' if end == far and shell else f'sh -c "$half" cockpit {role} "$*" {names}'
         taken = '[ "$1" = take ] || exec </dev/null; '
         lines.append(f"{end}() {{ ({taken}{asked}); }}")
-    lines.append(_SUM)
-    return "\n".join(lines) + "\n" + _text("job.sh")
-
-
-_SUM = """dst_sum() {
-    case $tool in sha256) sha256sum ;; md5) md5sum ;; *) cksum ;; esac |
-        { read -r a b rest; case $a$b in *-) echo "$a" ;; *) echo "$a$b" ;; esac; }
-}"""
+    return "\n".join(lines) + "\n" + _text("sums.sh") + _text("job.sh")

@@ -116,7 +116,7 @@ class Images:
         self.bytes_done, self.files_done, self.moved, self.largest = self.size, self.files, self._report["moved"], 0
 
     def _failed(self, rest: bytes) -> None:
-        kind, text = json.loads(rest)
+        kind, text = json.loads(rest.decode("utf-8", "surrogateescape"))  # a shell says names as they are
         self._fault = (kind, text)
 
     def judge(self, exit: int, errors: str) -> Outcome | None:
