@@ -1,12 +1,8 @@
-"""Installed from its wheel, away from any checkout: the layouts, the shell files and the pages that are no Python are there.
-
-It builds with pip, which fetches the build backend."""
+"""Installed from its wheel, away from any checkout: the layouts, the shell files and the pages that are no Python are there."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
-import sysconfig
 import time
 import zipfile
 from pathlib import Path
@@ -20,25 +16,6 @@ from tests.ui.terminal import ROOT, terminal
 HERE = '[[steps]]\nid = "here"\non = "local"\nrun = "echo from a wheel"\n'
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--disable-pip-version-check", "-w", str(place), str(ROOT)]
-    subprocess.run(build, check=True, timeout=200)
-    return next(place.glob("cockpit-*.whl"))
-
-
-@pytest.fixture(scope="module")
-def cockpit(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command in a fresh virtual environment; what it depends on is this one's, but not this one's cockpit."""
-    venv = tmp_path_factory.mktemp("installed") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=100)
-    subprocess.run([venv / "bin/pip", "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True, timeout=100)
-    site = next(venv.glob("lib/python3*/site-packages"))
-    (site / "beside.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return venv / "bin/cockpit"
-
-
 def test_everything_that_is_no_python_is_in_the_wheel(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     kept = subprocess.run(["git", "ls-files", "cockpit", "layouts"], cwd=ROOT, check=True, capture_output=True, text=True)
@@ -46,16 +23,16 @@ def test_everything_that_is_no_python_is_in_the_wheel(wheel: Path) -> None:
     assert {"cockpit/layouts/night.tcss", "cockpit/fleet/wrapper.sh"} <= wanted and wanted - inside == set()
 
 
-def test_a_night_runs_from_it(cockpit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_night_runs_from_it(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)
     plan = write_plan(tmp_path, [], HERE)
     for args in (["run", str(plan), "--headless"], ["report", "-o", str(tmp_path / "night.html")]):
-        done = subprocess.run([cockpit, *args], cwd="/", capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([installed, *args], cwd="/", capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     assert "<html" in (tmp_path / "night.html").read_text()
 
 
-async def test_the_screen_stands_where_its_layouts_say(cockpit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_screen_stands_where_its_layouts_say(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)
     night, clock = await begin(tmp_path, opens=time.time() - 6345)
     await to_the_middle(night, clock)
@@ -63,7 +40,7 @@ async def test_the_screen_stands_where_its_layouts_say(cockpit: Path, tmp_path: 
     code = "import cockpit.ui.layouts as l; print(l.directory()); from cockpit.ui.app import run_replay; "
     code += f"from pathlib import Path; run_replay(Path({str(night.path)!r}), at=None, speed=1.0)"
     with terminal() as t:
-        t.start(f'cd /; {cockpit.parent / "python"} -c "{code}"', (120, 40))
+        t.start(f'cd /; {installed.parent / "python"} -c "{code}"', (120, 40))
         t.sees("REPLAY 1x", "Groundwork checked", "timeline")
         t.keys("q")
-        t.sees(f"{cockpit.parent.parent}/lib", "/site-packages/cockpit/layouts", "Left the replay", "ENDED 0")
+        t.sees(f"{installed.parent.parent}/lib", "/site-packages/cockpit/layouts", "Left the replay", "ENDED 0")
