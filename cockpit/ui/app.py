@@ -10,10 +10,11 @@ import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from cockpit.journal.clock import LiveClock, ReplayClock
 from cockpit.journal.lease import SessionDir
@@ -31,6 +32,7 @@ from cockpit.ui.palette import Command, Palette
 from cockpit.ui.pulse import Pulse
 from cockpit.ui.replaykeys import ReplayKeys
 from cockpit.ui.source import Source
+from cockpit.ui.sparing import spare
 from cockpit.ui.tidy import EVERY, Tidy
 
 SAVE_EVERY = 2.0
@@ -111,6 +113,11 @@ class CockpitApp(InTurn):
     def save(self) -> None:
         if self.memory is not None:
             self.memory.write(self.board.place())
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Textual's own; where it is called otherwise one day, lines are written whole again."""
+        spare(renderable)
+        super()._display(screen, renderable)
 
     def takes(self, event: events.Key) -> bool:
         """A key typed before a dialog was drawn decides nothing; any other takes the last answer off the last row."""

@@ -1,4 +1,4 @@
-"""A pane that is a picture of text: lines of toned spans, of which only the changed ones are drawn again.
+"""A pane that is a picture of text: lines of toned spans, of which only what changed is drawn again.
 
 Knows widths and tones; refuses to know what the lines say. Every pane of the screen is one of these.
 """
@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from cockpit.ui.tones import style
 from cockpit.views.model import Cell
+from cockpit.views.words import width as columns
 from cockpit.views.words import within
 
 
@@ -27,6 +28,27 @@ class Drawn:
 
 
 EMPTY = Drawn(())
+
+
+def changes(old: Drawn, new: Drawn, width: int) -> list[tuple[int, int]]:
+    """What of the new line to draw over the old one: (first column, columns). A clock and seven ages tick in lines that stand
+    still otherwise: drawn whole, they are some thousand bytes a second, on which a slow terminal falls behind."""
+    if old.under != new.under:
+        return [(0, width)]
+    before, after = within(old.cells, width), within(new.cells, width)
+    found: list[tuple[int, int]] = []
+    x = 0
+    for a, b in zip(before, after, strict=False):
+        size = columns(b.text)
+        if columns(a.text) != size:
+            break
+        if a != b and size:
+            found.append((x, size))
+        x += size
+    else:
+        if len(before) == len(after):
+            x = width  # no end was left out
+    return [(at, min(size, width - at)) for at, size in [*found, (x, width)] if at < width]
 
 
 class Painted(Widget):
@@ -54,9 +76,10 @@ class Painted(Widget):
         if len(stale) != len(fresh):
             self.refresh()
             return
-        changed = [y for y, line in enumerate(fresh) if line != stale[y]]
+        lines = [(y, changes(stale[y], line, width)) for y, line in enumerate(fresh) if line != stale[y]]
+        changed = [Region(x, y, size, 1) for y, found in lines for x, size in found]
         if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self.refresh(*changed)
 
     def on_resize(self) -> None:
         self._painted = []

@@ -222,15 +222,18 @@ async def test_every_cell_can_be_read_and_every_alarm_has_its_word(night: Record
             assert "\x1b[3" not in t.text(styled=True).replace("\x1b[39m", "")
 
 
-async def test_at_rest_it_uses_next_to_no_processor(night: Recorded) -> None:
+async def test_at_rest_it_uses_next_to_no_processor_and_writes_next_to_nothing(night: Recorded, tmp_path: Path) -> None:
     await night.writer.append(EngineStopped("for the test"))
     with terminal() as t:
         t.start(ui(night.path), (120, 40))
         t.sees("servers, critical")
-        process = psutil.Process(t.pid())
+        process, written = psutil.Process(t.pid()), tmp_path / "written"
+        t.tmux("pipe-pane", "-t", "night", f"exec cat > {shlex.quote(str(written))}")
         process.cpu_percent()
         share = process.cpu_percent(interval=5)
         assert share < 6, f"{share} % of a core"  # 3 % on a machine that does nothing else; shared ones take longer
+        rate = written.stat().st_size / 5
+        assert 50 < rate < 1000, f"{rate:.0f} bytes a second: the clock, seven ages, and nothing that stands still"
 
 
 async def test_a_replay_starts_at_the_time_asked_for(night: Recorded) -> None:
