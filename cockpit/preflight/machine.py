@@ -80,11 +80,9 @@ def _state(root: Path, socket_path: Path) -> Iterator[Finding]:
 def file_system(path: Path) -> str:
     """The kind of file system that a path is on; "" where it can't be told."""
     real = path.resolve()
-    best = max(
-        (part for part in psutil.disk_partitions(all=True) if real.is_relative_to(part.mountpoint)),
-        key=lambda part: len(part.mountpoint), default=None,
-    )  # fmt: skip
-    return str(best.fstype) if best else ""
+    above = [part for part in psutil.disk_partitions(all=True) if real.is_relative_to(part.mountpoint)]
+    above.sort(key=lambda part: len(part.mountpoint))  # of two in one place the later one is seen: NFS over its automounter
+    return str(above[-1].fstype) if above else ""
 
 
 def _writable(root: Path) -> Finding:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cockpit import logout
@@ -35,6 +36,44 @@ def test_a_state_directory_that_cannot_be_used(cockpit: Cockpit, tmp_path: Path)
     (tmp_path / "file").write_text("")
     said = cockpit("doctor", code=1, XDG_STATE_HOME=str(tmp_path / "file")).stdout
     assert "x FAIL state" in said and "XDG_STATE_HOME" in said
+
+
+def mounts(place: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """The machine's table of mounts as psutil reads it, in the kernel's own form: no kernel of the tests has NFS."""
+    table = place / "proc/self/mounts"
+    table.parent.mkdir(parents=True)
+    table.write_text("".join(f"{line} 0 0\n" for line in ("/dev/vda1 / ext4 rw,relatime", *lines)))
+    (place / "proc/filesystems").write_text("nodev\tnfs4\n\text4\n")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(place / "proc"))
+
+
+NFS = "nas:/homes {home} nfs4 rw,relatime,vers=4.2,proto=tcp,clientaddr=10.0.4.2,local_lock=none,addr=10.0.4.9"
+
+
+AUTO = "/etc/auto.home {home} autofs rw,relatime,fd=7,pgrp=812,timeout=300,minproto=5,maxproto=5,direct"
+
+
+@pytest.mark.parametrize(("kind", "lines"), [
+    ("nfs4", [NFS]),
+    ("nfs4", [AUTO, NFS]),  # the automounter's own mount stays below what it mounts
+    ("nfs", [NFS.replace("nfs4", "nfs"), "tmpfs {home}/elsewhere tmpfs rw,nosuid"]),
+    ("fuse.sshfs", ["maria@nas:/home {home} fuse.sshfs rw,nosuid,nodev,relatime,user_id=1000,group_id=1000"]),
+])  # fmt: skip
+def test_a_state_directory_on_nfs_will_not_work_tonight(
+    cockpit: Cockpit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, lines: list[str]
+) -> None:
+    mounts(tmp_path, monkeypatch, *(line.format(home=tmp_path) for line in lines))
+    said = " ".join(cockpit("doctor", code=1, TERM="xterm-256color", COLUMNS="300").stdout.split())
+    assert f"x FAIL state {tmp_path}" in said and f"is on {kind}: a journal there can be lost or locked" in said
+    assert "export XDG_STATE_HOME=" in said and "1 will not work" in said
+
+
+def test_a_local_disk_beside_nfs_is_good(cockpit: Cockpit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = NFS.format(home=tmp_path)
+    near = here.replace(str(tmp_path), f"{tmp_path}/sta")  # a name that only begins alike
+    mounts(tmp_path, monkeypatch, here, near, f"/dev/vdb1 {tmp_path}/state xfs rw,relatime")
+    said = " ".join(cockpit("doctor", TERM="xterm-256color", COLUMNS="300").stdout.split())
+    assert f"= ok state {tmp_path}" in said and "on xfs" in said
 
 
 def test_a_long_state_path_has_its_socket_elsewhere(apart: Cockpit, tmp_path: Path) -> None:
