@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 import click
@@ -84,11 +83,3 @@ def _needs_person(session: SessionDir, state: State) -> int:
     click.echo(f"the engine goes on; cockpit attach {session.id}, or cockpit status {session.id} with the commands to answer",
                err=True)
     return PERSON
-
-
-def exported(reader: Reader) -> Iterator[Fact]:
-    """All facts of a journal, a page at a time."""
-    after = 0
-    while page := reader.facts(after, limit=5000):
-        yield from page
-        after = page[-1].seq

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 from datetime import datetime
 
 import click
 
 from cockpit.cli.errors import MEND, document, plainly, run, stop
-from cockpit.cli.follow import PERIOD, exported, say
+from cockpit.cli.exported import json_line
+from cockpit.cli.follow import PERIOD
 from cockpit.cli.night import begun
 from cockpit.engine.launch import health
 from cockpit.journal.clock import LiveClock
-from cockpit.journal.events import Fact
+from cockpit.journal.lanes import Lanes
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.journal.schema import JournalProblem
@@ -25,6 +24,7 @@ from cockpit.plan.model import split_task
 from cockpit.state.model import State
 from cockpit.state.tail import Tail, state_of
 from cockpit.units import ago, rfc3339
+from cockpit.views.facts import line
 from cockpit.views.model import Engine
 from cockpit.views.night import NightBuilder
 from cockpit.views.status import lines as status_lines
@@ -95,30 +95,43 @@ def _engine(session: SessionDir, outcome: str | None) -> Engine:
 @click.command("log", epilog="Example: cockpit log --output backup@fs01 > backup.out")
 @click.argument("session", required=False)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines: every fact, whole.")
+@click.option("--all", "everything", is_flag=True,
+              help="With --json: the samples and what every step printed too, all by time. A fact has a kind, a sample a series, "
+                   "a piece of output a stream and its bytes as text, or as base64 where they are no UTF-8.")
 @click.option("--follow", "-f", is_flag=True, help="Go on as they come, until the night has ended.")
 @click.option("--output", metavar="STEP@SERVER", help="What the step printed, byte for byte; no JSON, and no following.")
 @click.option("--stream", type=click.Choice(["out", "err", "note"]), help="With --output: of which stream.  [default: out]")
 @click.option("--attempt", type=int, help="With --output: of which attempt.  [default: the newest]")
 @plainly
 def log(
-    session: str | None, as_json: bool, follow: bool, output: str | None, stream: str | None, attempt: int | None,
+    session: str | None, as_json: bool, everything: bool, follow: bool, output: str | None, stream: str | None,
+    attempt: int | None,
 ) -> None:
-    """The facts of a session, or what a step printed."""
-    facts, printed = {"--json": as_json, "--follow": follow}, {"--stream": stream, "--attempt": attempt}
-    _fit_together(facts, printed, output)
+    """The facts of a session, or all that its journal holds, or what a step printed."""
+    facts = {"--json": as_json, "--all": everything, "--follow": follow}
+    _fit_together(facts, {"--stream": stream, "--attempt": attempt}, output)
     found = SessionDir.find(session)
     with closing(Reader.open(found.journal_path)) as reader:
         if output is not None:
             _print_output(found, reader, output, stream or "out", attempt)
             return
-        tail, after = Tail(reader), 0
-        tail.poll(1)  # the session's own fact, with the clock that the plan was written for
-        for fact in exported(reader):
-            _print(fact, as_json, tail.state)
-            after = fact.seq
-        if follow:
-            tail.seek(seq=after)
-            _follow(found, tail, as_json)
+        lanes, tail = Lanes(reader), Tail(reader)
+        tail.seek()
+        while True:
+            running = found.running()
+            tail.poll()
+            for text in _lines(lanes, tail.state, as_json, everything):
+                click.echo(text)
+            if not follow or (tail.state.outcome is not None and not running):
+                return  # nothing comes after a night that has ended and whose engine is gone
+            time.sleep(PERIOD)
+
+
+def _lines(lanes: Lanes, state: State, as_json: bool, everything: bool) -> Iterable[str]:
+    """What is new, as it was asked for."""
+    if as_json:
+        return map(json_line, lanes.merged() if everything else lanes.facts())
+    return (line(fact, state.utc_offset) for fact in lanes.facts())
 
 
 def _fit_together(facts: Mapping[str, object], printed: Mapping[str, object], output: str | None) -> None:
@@ -129,26 +142,8 @@ def _fit_together(facts: Mapping[str, object], printed: Mapping[str, object], ou
     for name, given in printed.items():
         if given is not None and output is None:
             stop(MEND, f"{name} is of what a step printed: name the step too, as --output STEP@SERVER")
-
-
-def _follow(session: SessionDir, tail: Tail, as_json: bool) -> None:
-    """Until the night has ended and its engine is gone: nothing comes after that."""
-    while True:
-        running = session.running()
-        for fact in tail.poll():
-            _print(fact, as_json, tail.state)
-        sys.stdout.flush()
-        if tail.state.outcome is not None and not running:
-            return
-        time.sleep(PERIOD)
-
-
-def _print(fact: Fact, as_json: bool, state: State) -> None:
-    if not as_json:
-        say(fact, state)
-        return
-    row = {"seq": fact.seq, "at": fact.at, "kind": fact.kind, "who": fact.who, "why": fact.why, "peer": fact.peer}
-    click.echo(json.dumps({**row, "data": asdict(fact.event)}))
+    if facts["--all"] and not facts["--json"]:
+        stop(MEND, "--all is for JSON lines: write --json too; what one step printed --output STEP@SERVER gives as it is")
 
 
 def _print_output(session: SessionDir, reader: Reader, task: str, stream: str, attempt: int | None) -> None:

@@ -14,8 +14,8 @@ from jinja2 import Environment, StrictUndefined
 
 from cockpit import __version__
 from cockpit.cli.errors import MEND, plainly, stop
-from cockpit.cli.follow import exported
 from cockpit.journal.clock import LiveClock
+from cockpit.journal.lanes import Lanes
 from cockpit.journal.lease import SessionDir
 from cockpit.journal.reader import Reader
 from cockpit.state.tail import Tail
@@ -53,7 +53,7 @@ def read_report(session: SessionDir) -> Report:
     with closing(Reader.open(session.journal_path)) as reader:
         night = NightBuilder(Tail(reader), reader, LiveClock()).night()
         series = [foretold.NIGHT, *(f"{foretold.NIGHT}/{t.id}" for t in night.state.tasks.values() if t.kind == "copy")]
-        return report_of(night, exported(reader), {name: reader.samples(name, 0.0, night.now) for name in series})
+        return report_of(night, Lanes(reader).facts(), {name: reader.samples(name, 0.0, night.now) for name in series})
 
 
 def markdown(report: Report) -> str:

@@ -72,6 +72,17 @@ class Reader:
 
     # --- samples
 
+    def series(self) -> list[str]:
+        return [name for (name,) in self._rows.all("SELECT name FROM series ORDER BY name")]
+
+    def samples_after(self, series: str, after: float, limit: int) -> list[Sample]:
+        """Of one series, at > after, oldest first, at most `limit`."""
+        rows = self._rows.all(
+            "SELECT at, data FROM samples WHERE series = (SELECT id FROM series WHERE name = ?) AND at > ? ORDER BY at LIMIT ?",
+            series, after, limit,
+        )
+        return self._sampled([(series, *row) for row in rows])
+
     def samples(self, series: str, since: float, until: float) -> list[Sample]:
         """Of one series, since <= at <= until, oldest first."""
         rows = self._rows.all(
@@ -113,6 +124,14 @@ class Reader:
         rows = self._rows.all("SELECT stream, size FROM streams WHERE task = ? AND n = ?", task, n)
         sizes = dict(rows)
         return sizes.get("out", 0), sizes.get("err", 0)
+
+    def outputs(self, after: int, limit: int) -> list[tuple[int, Output]]:
+        """Pieces of all attempts' output in the order in which they came, each with its number, from the one after `after` on."""
+        rows = self._rows.all(
+            "SELECT c.id, c.at, s.task, s.n, s.stream, c.offset, b.data FROM chunks c JOIN streams s ON s.id = c.stream "
+            "JOIN bytes b ON b.id = c.id WHERE c.id > ? ORDER BY c.id LIMIT ?", after, limit,
+        )
+        return [(row[0], Output(*row[1:])) for row in rows]
 
     def attempt_output(self, task: str, n: int, stream: str = "out") -> Iterator[bytes]:
         """What an attempt printed, byte for byte, in pieces."""

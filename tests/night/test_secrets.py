@@ -115,7 +115,7 @@ def test_a_secret_is_found_nowhere(cockpit: Cockpit, hosts: Hosts, place: Path) 
         assert cockpit.output(f"use@{name}").splitlines()[0] == b"it is " + stars
         assert stars in cockpit.output(f"use@{name}", stream="err")
         assert stars in cockpit.output(f"program@{name}")
-    assert SECRET not in cockpit("log", "--json").stdout + cockpit("log").stdout
+    assert SECRET not in cockpit("log", "--json", "--all").stdout + cockpit("log").stdout
     assert SECRET not in cockpit("report", session.id).stdout
 
 
