@@ -28,7 +28,7 @@ OTHERWISE = ("nothing was written. Leave --from-ssh-config away and write the se
 @plainly
 def check(plan_path: Path, as_json: bool) -> None:
     """Every problem of PLAN at once; else its schedule as if it started now: start and end of each task, what it needs,
-    the critical path and the slack.
+    the critical path and the slack, and warnings, for which it still exits with 0.
 
     Exit 2 when the plan has problems, 1 when it can't be done before the window closes."""
     try:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cockpit.plan.estimates import GUESS, assumed
-from cockpit.plan.model import Plan, Step, Verify, Wait, split_task, task_id, tcp_address
+from cockpit.plan.model import Plan, Step, split_task, task_id
 from cockpit.plan.needs import Group, Needs, effective_needs
 from cockpit.plan.problems import Problem
 from cockpit.plan.schedule import Schedule, backout_seconds, schedule
 from cockpit.plan.times import Hours, hours
+from cockpit.plan.warnings import warnings
 from cockpit.units import format_duration, plural
 
 WIDTH = 120  # characters of a line, where its words can be parted
@@ -27,6 +28,7 @@ def check_report(plan: Plan, started: float) -> dict[str, Any]:
         "path": plan.path,
         "ok": True,
         "problems": [],
+        "warnings": _problems(warnings(plan)),
         "started": _utc(started),
         "window": {"opens": _utc(window.opens), "testing": _utc(window.testing), "closes": _utc(window.closes)},
         "finish": _utc(made.finish),
@@ -42,8 +44,11 @@ def check_report(plan: Plan, started: float) -> dict[str, Any]:
 
 def problems_report(path: str, problems: Iterable[Problem]) -> dict[str, Any]:
     """The same document of a plan that can't be run."""
-    found = [{"file": p.file, "line": p.line or None, "what": p.what, "instead": p.instead or None} for p in problems]
-    return {"path": path, "ok": False, "problems": found}
+    return {"path": path, "ok": False, "problems": _problems(problems)}
+
+
+def _problems(found: Iterable[Problem]) -> list[dict[str, Any]]:
+    return [{"file": p.file, "line": p.line or None, "what": p.what, "instead": p.instead or None} for p in found]
 
 
 def check_lines(plan: Plan, started: float) -> list[str]:
@@ -56,7 +61,7 @@ def check_lines(plan: Plan, started: float) -> list[str]:
     lines.append(f"  {'STEP':<{wide}}  {'START':<8} {'END':<8} {'TAKES':>6}  {'KIND':<6}  ON")
     for step in plan.steps:
         lines += _step_lines(step, made, window, needs, wide)
-    lines += _from_here(plan)
+    lines += [f"{warning.what}: {warning.instead}" for warning in warnings(plan)]
     if (seconds := backout_seconds(plan)) is not None:
         lines += ["", f"backout: {plural(len(plan.backout), 'step')}, {_takes(seconds, plan.backout)} by their estimates"]
         for step in plan.backout:
@@ -76,24 +81,6 @@ def _marks(plan: Plan, made: Schedule, window: Hours) -> Iterable[str]:
     at = [window.closes, *(hour for times in made.tasks.values() for hour in times)]
     if any("d" in _clock(hour, window) for hour in at):
         yield "+1d is a day after the one on which the window opens, -1d a day before it"
-
-
-def _from_here(plan: Plan) -> Iterable[str]:
-    """Ports behind a jump host, to which there may be no way from this machine."""
-    for step in (*plan.steps, *plan.backout):
-        via = [name for name in step.servers if name in plan.servers and plan.servers[name].via]
-        if via and _asks_from_here(step):
-            more = f" and {len(via) - 1} more" if len(via) > 1 else ""
-            yield f"{step.id}: tcp and http are asked from this machine ({via[0]}{more} is reached via another): a run asks there"
-
-
-def _asks_from_here(step: Step) -> bool:
-    match step.action:
-        case Wait(condition=str(condition)):
-            return tcp_address(condition) is not None
-        case Verify(checks):
-            return any(check.kind in ("tcp", "http") for check in checks)
-    return False
 
 
 def _task(
