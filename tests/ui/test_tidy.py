@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.strip import Strip
 
 from cockpit.ui import tidy
 from cockpit.ui.tidy import Tidy
@@ -70,3 +71,16 @@ def test_what_was_once_kept_goes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tidy, "ALL_EVERY", 0.0)
     screen.look()
     assert seen() is None
+
+
+async def test_lines_that_were_drawn_once_do_not_grow_old(tmp_path: Path) -> None:
+    """What looks at new objects alone has to find them: nobody looks at old ones for ten minutes."""
+    screen = Tidy()
+    screen.start()
+    async with console(tmp_path) as c:
+        for _ in range(12):
+            c.clock.at += 1
+            now = f"{int(c.clock.at) % 60:02d} |"  # row 1's clock
+            await c.until(lambda now=now: now in c.rows()[0])
+            screen.look()
+        assert sum(isinstance(one, Strip) for one in gc.get_objects()) < 300, "a screen has 40 lines"
