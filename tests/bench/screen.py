@@ -24,6 +24,8 @@ from tests.hosts import Host, Hosts
 COCKPIT = str(Path(sys.executable).with_name("cockpit"))
 STEPS, KEYS, IDLE = 17, 200, 20.0
 LINES = 1000  # a second that arrive while keys are pressed, at least
+GROWTH = 1.0  # MiB a round: as many as the lines that come in one have, so nobody keeps them; nor what was drawn of them
+TERMINAL = 1000  # bytes a second that a terminal gets while nothing happens: a line of 9,600 bit/s carries 960
 FLOOD = """python3 -uc 'import time
 began = time.monotonic()
 for n in range(10**7):
@@ -104,17 +106,25 @@ def keys(rounds: int) -> list[Row]:
         with night(flood(0.6 * LINES)) as (running, _):
             open_ui(terminal, running)
             log = Reader.open(running.session.journal_path).log()
+            _round(terminal, log)  # what is loaded once is loaded: from here on memory can only be kept
+            before = memory(terminal)
             found = [_round(terminal, log) for _ in range(rounds)]
-            memory = psutil.Process(terminal.pid()).memory_info().rss / 2**20
+            after = memory(terminal)
     finally:
         terminal.close()
     rates, middles, late = (list(each) for each in zip(*found, strict=True))
     return [
         at_least(median(rates), LINES, "lines that arrive in the journal while keys are pressed", "/s"),
         Row(f"  key to effect, median of {KEYS} keys", spread(middles, "ms")),
-        Row("  memory of the UI", f"{memory:.0f} MiB"),
+        Row("  memory of the UI before and after", f"{before:.1f} MiB, {after:.1f} MiB"),
+        at_most((after - before) / rounds, GROWTH, "  memory of the UI, growth a round", " MiB"),
         at_most(median(late), 100, f"  key to effect, p95 of {KEYS} keys", " ms"),
     ]
+
+
+def memory(terminal: Terminal) -> float:
+    """MiB that the program in it has in use."""
+    return psutil.Process(terminal.pid()).memory_info().rss / 2**20
 
 
 def _round(terminal: Terminal, log: LogView) -> tuple[float, float, float]:
@@ -141,14 +151,16 @@ def cursor(text: str) -> list[str]:
 
 
 def idle(rounds: int) -> list[Row]:
-    """Share of one core that UI and engine use while nothing happens."""
+    """Share of one core that UI and engine use while nothing happens, and what the terminal has to draw."""
     terminal = Terminal()
     try:
         with night() as (running, _):
             open_ui(terminal, running)
             time.sleep(3)  # starting is not idling
             both = psutil.Process(terminal.pid()), running.engine
+            began, early = time.monotonic(), terminal.written()
             shares = [_shares(*both) for _ in range(rounds)]
+            rate = (terminal.written() - early) / (time.monotonic() - began)
     finally:
         terminal.close()
     ui, engine = (list(each) for each in zip(*shares, strict=True))
@@ -156,6 +168,7 @@ def idle(rounds: int) -> list[Row]:
         Row(f"nothing happens for {IDLE:.0f} s, {rounds} times"),
         at_most(median(ui), 3, "  UI, share of one core", " %"),
         at_most(median(engine), 1, "  engine, share of one core", " %"),
+        at_most(rate, TERMINAL, "  UI, written to the terminal", " bytes/s"),
     ]
 
 

@@ -79,6 +79,14 @@ class Terminal:
         """Of the program that runs in it."""
         return int(self.command("display-message -p -t bench '#{pane_pid}'")[0])
 
+    def written(self) -> int:
+        """Bytes that the program has written to it since this was first asked."""
+        raw = self._place / "written"
+        if not raw.exists():
+            raw.touch()
+            self.command(f"pipe-pane -t bench 'exec cat >> {raw}'")
+        return raw.stat().st_size
+
     def close(self) -> None:
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
         self._control.wait()
