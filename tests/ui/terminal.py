@@ -62,6 +62,10 @@ class Terminal:
         shell = self.flag("pane_pid")
         return int(subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True).stdout.split()[0])
 
+    def kill(self) -> None:
+        """It hangs up on what runs in it, as a window does that is closed."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+
 
 @contextmanager
 def terminal() -> Iterator[Terminal]:
@@ -69,7 +73,7 @@ def terminal() -> Iterator[Terminal]:
     try:
         yield window
     finally:
-        subprocess.run([*window._tmux, "kill-server"], capture_output=True, check=False)
+        window.kill()
 
 
 def ui(session: Path, call: str = "run_ui(path, who='lead')") -> str:
