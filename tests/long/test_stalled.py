@@ -1,4 +1,4 @@
-"""Screens not read for a minute, closed, killed: the engine's lag and samples stay as they were; read again, a screen is current."""
+"""Screens not read for a minute, closed, killed: the engine's lag and samples stay as they were. Read again, they are current."""
 
 from __future__ import annotations
 
