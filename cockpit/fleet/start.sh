@@ -13,13 +13,16 @@ ck_stale_in() {
     return 1
 }
 
-# One file for each epoch, made once and never written: there is no moment at which it could be read half.
+# One file for each epoch, made once and never written: there is no moment at which it could be read half. Only that: it may be
+# left after the session's records were taken away, when an engine comes back to a night that is over.
 ck_serve() {
     ck_f=$ck_base/epochs/$ck_ses/$ck_epo
-    [ -e "$ck_f" ] && [ -d "$ck_base/jobs/$ck_ses" ] && return 0
-    mkdir -p "$ck_base/jobs/$ck_ses" "${ck_f%/*}"
+    [ -e "$ck_f" ] && return 0
+    mkdir -p "${ck_f%/*}"
     printf '' > "$ck_f" && sync "$ck_f" "${ck_f%/*}"
 }
+
+ck_room() { [ -d "$ck_base/jobs/$ck_ses" ] || mkdir -p "$ck_base/jobs/$ck_ses"; }
 
 ck_epoch() {
     ck_n=$1
@@ -58,7 +61,7 @@ ck_begin() {
     if ck_stale; then ck_no stale-epoch "$ck_newer"; return; fi
     if [ "$ck_pip" = ck_mask ] && ! { command -v od && command -v awk; } > /dev/null; then ck_no tools "od or awk"; return; fi
     if ! ck_choose; then ck_no record "no directory for job records can be written"; return; fi
-    if ! ck_serve; then ck_no record "no job can be recorded in $ck_base"; return; fi
+    if ! ck_serve || ! ck_room; then ck_no record "no job can be recorded in $ck_base"; return; fi
     if ! ck_whole; then ck_no program "its disk may be full"; return; fi
     [ -n "$ck_d" ] || ck_d=$ck_base/jobs/$ck_ses/$ck_id
     if ck_lock; then

@@ -32,6 +32,15 @@ def test_a_night_that_is_done_takes_its_records_away(cockpit: Cockpit, hosts: Ho
     assert cockpit.output("work@fs01") == b"hello\n"
 
 
+def test_an_engine_that_comes_back_only_to_end_the_night_leaves_no_more(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
+    """It ends at its first look, while its servers are still being told that it is the newer one."""
+    both = hosts("fs01", user="root"), hosts("web01", shell="csh", sudo="nopasswd")
+    steps = '\n[[steps]]\nid = "work"\non = "all"\nrun = "echo hello"\n'
+    cockpit("run", str(write_plan(place, both, steps)), "--headless", COCKPIT_CRASH="before NightEnded", code=3)
+    cockpit("resume", "--headless")
+    assert [left for host in both for left in host.root.glob("**/.cockpit/jobs/[!.]*")] == []
+
+
 def test_one_that_failed_leaves_them_to_be_looked_at(cockpit: Cockpit, hosts: Hosts, place: Path) -> None:
     one = hosts("fs01", user="root")
     steps = '\n[[steps]]\nid = "work"\non = "fs01"\nrun = "exit 3"\non_failure = "continue"\n'
