@@ -15,6 +15,8 @@ from tests.hosts.fixtures import hosts, seven
 
 __all__ = ["hosts", "seven"]
 
+pytest.register_assert_rewrite("tests.night")  # also where a night is judged: an assert there says what it saw
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

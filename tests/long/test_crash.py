@@ -1,7 +1,9 @@
-"""The engine killed before and after every named commit and effect of two nights, one that goes as planned and one that does
-not, each time resumed. Prints what was hit. And one night killed at one point after the other.
+"""The engine killed before and after every named commit and effect of three nights, one that goes as planned, one that does
+not, and one of seven servers, each time resumed. Prints what was hit. And one night killed at one point after the other.
 
-    python -m pytest tests/long/test_crash.py -s            (COCKPIT_POINTS="copy|claim": only points that match)
+    python -m pytest tests/long/test_crash.py -s            (COCKPIT_POINTS="copy|claim": all points that match, and only these)
+
+Seven servers pass nine hundred points: they are killed at two of each name (COCKPIT_POINTS=. is every one: hours).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
@@ -20,6 +23,7 @@ import pytest
 from tests.hosts import Hosts
 from tests.night import test_crash as crash
 from tests.night.crashes import Ground, Night, points
+from tests.night.seven import Seven, on_seven
 from tests.night.turns import Turns, turned
 
 AT_ONCE = 2
@@ -39,47 +43,86 @@ def test_killed_again_and_again(hosts: Hosts, place: Path, points: tuple[str, ..
     crash.test_killed_there_nothing_is_lost_or_done_twice(hosts, place, points)
 
 
+def every(passed: list[str]) -> list[str]:
+    return passed
+
+
+def two_of_each(passed: list[str]) -> list[str]:
+    """Of each name the first time that it was passed, and one in the middle."""
+    times = Counter(map(name_of, passed))
+    chosen = {f"{name}#{number}" for name, count in times.items() for number in (1, count // 2 + 1)}
+    return [point for point in passed if point in chosen]
+
+
+NIGHTS: dict[str, tuple[type[Night], Callable[[Hosts, Path], Ground], Callable[[list[str]], list[str]]]] = {
+    "as-planned": (Night, Ground.make, every),
+    "with-turns": (Turns, turned, every),
+    "of-seven": (Seven, on_seven, two_of_each),
+}
+
+
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("sort", "make"), [(Night, Ground.make), (Turns, turned)], ids=["as-planned", "with-turns"])
-def test_killed_at_every_point(hosts: Hosts, place: Path, sort: type[Night], make: Callable[[Hosts, Path], Ground]) -> None:
+@pytest.mark.parametrize(("sort", "make", "chosen"), NIGHTS.values(), ids=NIGHTS)
+def test_killed_at_every_point(
+    hosts: Hosts, place: Path, sort: type[Night], make: Callable[[Hosts, Path], Ground],
+    chosen: Callable[[list[str]], list[str]],
+) -> None:
     grounds: Queue[Ground] = Queue()
     for number in range(AT_ONCE):
         grounds.put(make(hosts, place / str(number)))
-    first = grounds.get()
-    wanted = [p for p in points(first, sort) if re.search(os.environ.get("COCKPIT_POINTS", ""), p)]
+    first, asked = grounds.get(), os.environ.get("COCKPIT_POINTS")
+    passed = points(first, sort)
+    wanted = [p for p in passed if re.search(asked, p)] if asked else chosen(passed)
     grounds.put(first)
     begun = time.monotonic()
 
-    def killed(point: str) -> tuple[str, int, str]:
+    def killed(point: str) -> Killed:
         ground = grounds.get()
-        night = sort(ground, (point,))
+        night, problem = sort(ground, (point,)), ""
         try:
             night.run().check()
-            return point, night.kills, ""
-        except Exception as problem:
+        except Exception as wrong:
+            problem = str(wrong)
             print(f"\n{point}: {problem}", flush=True)
             night.end()
             ground = make(hosts, place / f"after-{point.replace(' ', '-')}")
-            return point, 0, str(problem)
-        finally:
-            grounds.put(ground)
+        grounds.put(ground)
+        return Killed(point, point in night.passed(), night.middle, problem)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(killed, wanted))
-    report(results, time.monotonic() - begun)
-    bad = [(point, problem) for point, _, problem in results if problem]
+    report(passed, results, time.monotonic() - begun)
+    bad = [(result.point, result.problem) for result in results if result.problem]
     assert not bad, "\n\n".join(f"{point}: {problem}" for point, problem in bad[:3])
+    assert {name_of(result.point) for result in results if result.hit} == set(map(name_of, wanted))
+    broken = {what for result in results for what in result.middle}
+    assert asked or broken >= set(sort.LONG), f"never killed in the middle of {set(sort.LONG) - broken}"
 
 
-def report(results: list[tuple[str, int, str]], seconds: float) -> None:
-    """One row for each name: how many times it was passed, killed at, and came out right."""
-    passed, hit, good = Counter[str](), Counter[str](), Counter[str]()
-    for point, kills, problem in results:
-        name = point.partition("#")[0]
-        passed[name] += 1
-        hit[name] += kills > 0
-        good[name] += not problem
+@dataclass(frozen=True)
+class Killed:
+    """At a point, if the night came to it; in the middle of what; and what then was wrong."""
+
+    point: str
+    hit: bool
+    middle: Counter[str]
+    problem: str
+
+
+def name_of(point: str) -> str:
+    return point.partition("#")[0]
+
+
+def report(passed: list[str], results: list[Killed], seconds: float) -> None:
+    """One row for each name: how many times a night passes it, was killed there, and came out right."""
+    names = {name_of(result.point) for result in results}
+    passes = Counter(name for name in map(name_of, passed) if name in names)
+    hit = Counter(name_of(result.point) for result in results if result.hit)
+    good = Counter(name_of(result.point) for result in results if not result.problem)
+    middle = Counter(what for result in results for what in result.middle)
     print(f"\n{'point':32} {'passed':>6} {'killed':>6} {'right':>6}")
-    for name in passed:
-        print(f"{name:32} {passed[name]:6} {hit[name]:6} {good[name]:6}")
-    print(f"{'in all':32} {passed.total():6} {hit.total():6} {good.total():6}   {seconds:.0f} s")
+    for name in passes:
+        print(f"{name:32} {passes[name]:6} {hit[name]:6} {good[name]:6}")
+    print(f"{'in all':32} {passes.total():6} {hit.total():6} {good.total():6}   {seconds:.0f} s")
+    for what, count in middle.items():
+        print(f"{'in the middle of ' + what:39} {count:6}")

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -154,23 +155,29 @@ class Night:
     """One night on a ground, its engines killed one after the other at these points (or not), resumed until it ends."""
 
     EXIT: ClassVar[int] = 0
+    LONG: ClassVar[tuple[str, ...]] = ()  # what a sweep must have broken into
 
     ground: Ground
     points: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     kills: int = 0
+    middle: Counter[str] = field(default_factory=Counter)  # LONG things that the kills broke into
 
     def __post_init__(self) -> None:
         self.ground.nights += 1
         self.on_host = f"/srv/n{self.ground.nights}"
         self.place = self.ground.place / f"n{self.ground.nights}"
+        self.plan = self.write()
+        self.state_home = self.place / "state"
+
+    def write(self) -> Path:
+        """Its plan, and what that reads."""
         (self.place / "files").mkdir(parents=True)
         (self.place / "files/secret.sh").write_text(SCRIPT)
-        more: dict[str, Mapping[str, Any]] = {n: {"vars": {"place": self.on_host}} for n in self.ground.hosts}
         head, paper = self.paper()
-        self.plan = write_plan(self.place, self.ground.hosts.values(), paper, name="crash", head=head, **more)
-        self.state_home = self.place / "state"
+        more: dict[str, Mapping[str, Any]] = {n: {"vars": {"place": self.on_host}} for n in self.ground.hosts}
+        return write_plan(self.place, self.ground.hosts.values(), paper, name="crash", head=head, **more)
 
     def paper(self) -> tuple[str, str]:
         """Of its plan: what comes before the servers, and the steps."""
@@ -184,9 +191,18 @@ class Night:
         while code in (3, -signal.SIGKILL):
             self.kills += 1
             assert self.kills <= len(self.points), f"it does not come up again\n{self.story()}"
+            self.middle.update(self.broken_into())
             code = self._follow(["resume", "--headless", "--wait"], deadline)
         assert code == self.EXIT, f"exit {code}\n{self.story()}"
         return self
+
+    def passed(self) -> list[str]:
+        """Every point that its engines came to, in order."""
+        return (self.place / "passed").read_text().split("\n")[:-1]
+
+    def broken_into(self) -> list[str]:
+        """Of what is LONG, what its engine has just been killed in the middle of."""
+        return []
 
     def end(self) -> None:
         """SIGKILL what still runs of it."""
@@ -197,7 +213,8 @@ class Night:
     def _follow(self, arguments: list[str], deadline: float) -> int:
         point = {"COCKPIT_CRASH": self.points[self.kills]} if self.kills < len(self.points) else {}
         secret = {"COCKPIT_SECRET_SUDO_PASSWORD": "opensesame"}
-        environment = {**os.environ, "XDG_STATE_HOME": str(self.state_home), **secret, **self.env, **point}
+        kept = {"XDG_STATE_HOME": str(self.state_home), "COCKPIT_CRASH_LOG": str(self.place / "passed")}
+        environment = {**os.environ, **kept, **secret, **self.env, **point}
         command = [sys.executable, "-m", "cockpit", *arguments]
         with (
             (self.place / "said").open("ab") as log,
@@ -230,6 +247,8 @@ class Night:
                     self.ask(verb="go", target=prompt.task, **{"as": who})
             elif prompt.kind == "secret":
                 self.ask(verb="answer", target=prompt.id, value=PASSWORD)
+            elif prompt.kind == "input":
+                self.ask(verb="answer", target=prompt.id, value="CHG-77")
             else:
                 raise AssertionError(f"nobody should be asked this: {prompt}\n{self.story()}")
 
@@ -264,13 +283,17 @@ class Night:
             raise AssertionError(f"{problem}\n{self.story()}") from None
 
     def judge(self, state: State) -> None:
-        assert state.outcome == "done"
-        assert {t.id: t.state for t in state.tasks.values() if t.state != "done"} == {}
-        assert {t.id: len(t.attempts) for t in state.tasks.values() if len(t.attempts) != 1} == {}
+        self.judge_tasks(state)
         ran = {f"{step}@{name}": self.ran(name, step) for name, begun in STARTED.items() for step in begun}
         assert {task: times for task, times in ran.items() if times != 1} == {}
         self._check_output()
         self._check_copy()
+
+    def judge_tasks(self, state: State) -> None:
+        """Each of them done, in one attempt."""
+        assert state.outcome == "done"
+        assert {t.id: t.state for t in state.tasks.values() if t.state != "done"} == {}
+        assert {t.id: len(t.attempts) for t in state.tasks.values() if len(t.attempts) != 1} == {}
 
     def ran(self, server: str, step: str) -> int:
         """How often it did."""
@@ -314,10 +337,10 @@ class Night:
         assert digest(half) == whole == digest(self.state())
 
     def leftovers(self) -> list[str]:
-        """Keys, routes, locks and secrets that the night should have taken away with it."""
+        """Records of jobs, keys, routes, locks and secrets that the night should have taken away with it."""
         found: list[str] = []
         for host in self.ground.hosts.values():
-            found += [str(p) for p in host.root.glob("**/.cockpit/routes/*")]
+            found += [str(p) for p in (*host.root.glob("**/.cockpit/routes/*"), *host.root.glob("**/.cockpit/jobs/[!.]*"))]
             found += [str(p) for p in (*host.root.glob("**/.cockpit/claim"), *host.root.glob("var/tmp/cockpit-night~*"))]
             found += [str(p) for p in host.root.glob("**/authorized_keys") if "cockpit-route" in p.read_text()]
         for path in self.session().path.rglob("*"):
@@ -328,9 +351,6 @@ class Night:
 
 def points(ground: Ground, sort: type[Night] = Night) -> list[str]:
     """Every point that an undisturbed night passes, in order."""
-    log = ground.place / "points"
-    night = sort(ground, env={"COCKPIT_CRASH_LOG": str(log)}).run()
+    night = sort(ground).run()
     night.check()
-    return log.read_text().split("\n")[:-1]
-
-
+    return night.passed()
