@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from cockpit.cli.asking import TerminalAsk
-from cockpit.cli.errors import FAILED, GOOD, document, plainly
+from cockpit.cli.errors import FAILED, GOOD, INTERRUPTED, document, plainly, stop
 from cockpit.cli.errors import run as wait_for
 from cockpit.cli.night import secrets_for
 from cockpit.cli.trusting import Trusting
@@ -76,7 +76,10 @@ def preflight(plan_path: Path, as_json: bool) -> None:
 
     Exit 1 when something would fail tonight; warnings alone are 0."""
     plan = load(plan_path)
-    found: Preflight = wait_for(_told_to_end(_preflight(plan)))
+    try:
+        found: Preflight = wait_for(_told_to_end(_preflight(plan)))
+    except asyncio.CancelledError:
+        stop(INTERRUPTED, "interrupted; what it had made on the servers was taken away again")
     if as_json:
         document(found.json())
     else:
@@ -85,16 +88,14 @@ def preflight(plan_path: Path, as_json: bool) -> None:
 
 
 async def _told_to_end(work: Coroutine[Any, Any, Preflight]) -> Preflight:
-    """SIGTERM and SIGHUP (a terminal that was closed) end it as Ctrl+C does: what it made on servers is taken away first."""
+    """Ctrl+C, SIGTERM and SIGHUP (a terminal that was closed) end it, and said twice they end it no sooner: what it made on
+    servers is taken away first."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    for sign in (signal.SIGTERM, signal.SIGHUP):
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(sign) is not signal.SIG_IGN:  # nohup
             loop.add_signal_handler(sign, task.cancel)
-    try:
-        return await work
-    except asyncio.CancelledError as told:
-        raise KeyboardInterrupt from told
+    return await work
 
 
 async def _preflight(plan: Plan) -> Preflight:

@@ -22,7 +22,7 @@ from cockpit.fleet.survey.fits import needed as more_bytes
 from cockpit.fleet.survey.fits import needed_inodes as more_inodes
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
-from cockpit.fleet.trial import Trial, Tried, trial
+from cockpit.fleet.trial import Allowance, Trial, Tried, trial
 from cockpit.plan.model import LOCAL, Copy, Place, Plan, Step, task_id
 from cockpit.plan.templates import TemplateProblem, render, scope
 from cockpit.plan.times import hours
@@ -194,12 +194,14 @@ async def _converter(trip: Trip, target: Remote) -> Finding:
 async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], None]) -> None:
     """One trial for all copies between the same two servers in the same way."""
     tried: dict[tuple[Any, ...], Trial | FleetError] = {}
+    beside = Allowance()
     for trip in found:
         how = (trip.action.method == "sftp", trip.action.route, trip.action.pipe is None)
         pair = (trip.source.server, trip.target.server, trip.source.become, trip.target.become, *how)
         if pair not in tried:
             say(f"measuring {trip.source.server} to {trip.target.server}")
-            tried[pair] = await _tried(trip, fleet)
+            tried[pair] = await _tried(trip, fleet, beside)
+            trip.findings += _left(tried[pair])
         came = tried[pair]
         if isinstance(came, FleetError):
             instead = "find out who answers there" if isinstance(came, WrongHostKey) else "see what is said of the server above"
@@ -208,13 +210,18 @@ async def _measure(found: Sequence[Trip], fleet: Fleet, say: Callable[[str], Non
             trip.route, trip.measured, trip.ways = came.route, came.measured, came.ways
 
 
-async def _tried(trip: Trip, fleet: Fleet) -> Trial | FleetError:
+def _left(came: Trial | FleetError) -> Iterator[Finding]:
+    for words in dict.fromkeys(kept for way in came.ways for kept in way.kept) if isinstance(came, Trial) else ():
+        yield warn("key", f"what was made for a trial stays there: {words}", "its key is good for two days at most")
+
+
+async def _tried(trip: Trip, fleet: Fleet, beside: Allowance) -> Trial | FleetError:
     source, target = trip.source, trip.target
     try:
         return await trial(
             fleet.remote(source.server), fleet.remote(target.server), source.path, target.path,
             become=(source.become, target.become), sftp="sftp" in (trip.action.method, trip.action.route),
-            here=fleet.remote(LOCAL), pin=trip.action.route, rsync=trip.action.pipe is None,
+            here=fleet.remote(LOCAL), pin=trip.action.route, rsync=trip.action.pipe is None, beside=beside,
         )  # fmt: skip
     except FleetError as problem:
         return problem

@@ -17,7 +17,9 @@ def faster(ways: Sequence[Tried], limit: float) -> Iterator[Finding]:
     own = next((way for way in ways if way.taken), None)
     others = [way for way in ways if way.works and not way.taken]
     best = max(others, key=lambda way: way.measured.least, default=None)
-    if own is None or best is None or not min(best.measured.least, limit) > CLEARLY * min(own.measured.most, limit):
+    if own is None or best is None or own.measured.rate is None:
+        return
+    if min(best.measured.least, limit) <= CLEARLY * min(own.measured.most, limit):
         return
     slow = f"{own.way}, which the copy takes, {_rate(own)}"
     yield warn("faster", f"{best.way}: {_rate(best)}; {slow}", f'write route = "{best.way}" in the copy to have it go that way')

@@ -98,7 +98,7 @@ async def test_what_would_be_lost_is_asked_about_and_then_left_behind(hosts: Hos
         refused = Context(fleet, plan, step, "src", answer="cancel")
         outcome = await copy.run(refused)
         assert outcome.result == "failed" and "nothing has moved" in (outcome.error or ""), outcome
-        assert refused.asked[0][0] == "loss" and "2 names share 1 files" in refused.asked[0][1]
+        assert refused.asked[0][0] == "loss" and "2 names share 1 file " in refused.asked[0][1]
         assert not any(path.is_file() for path in stick.rglob("*"))
         ctx = Context(fleet, plan, step, "src", n=2)
         outcome = await copy.run(ctx)

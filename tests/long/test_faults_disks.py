@@ -23,11 +23,13 @@ PLACE = "/mnt/to"
 
 
 def full(host: Host) -> None:
-    assert b"No space" in host.run(f"dd if=/dev/zero of={PLACE}/filler bs=1M").stderr
+    """At once: while zeros are written the image may be through."""
+    host.run(f"fallocate -l $(df --output=avail -B1 {PLACE} | tail -n 1) {PLACE}/filler")
+    assert b"No space" in host.run(f"dd if=/dev/zero of={PLACE}/filler2 bs=1M").stderr
 
 
 def not_full(host: Host) -> None:
-    host.run(f"rm {PLACE}/filler")
+    host.run(f"rm -f {PLACE}/filler {PLACE}/filler2")
 
 
 def read_only(host: Host) -> None:

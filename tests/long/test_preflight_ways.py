@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cockpit.fleet import trial
+from cockpit.preflight import copies
 from tests.cli.test_preflight import COPY, PINNED, asked, data
 from tests.copy import trees
 from tests.hosts import Host, Hosts, require
@@ -128,8 +129,19 @@ def test_a_way_that_hangs_is_given_up_where_another_works(
     assert fs01.run("ps ax | grep '[s]sh -F'").stdout == b""
 
 
+def test_the_time_for_ways_that_no_copy_takes_is_bounded(
+    cockpit: Cockpit, hosts: Hosts, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be hundreds of pairs: the copy's own way is always tried."""
+    monkeypatch.setattr(copies, "Allowance", lambda: trial.Allowance(0.0))
+    found = ways(asked(cockpit, write_plan(place, two(hosts), COPY % ""), 0)["copies"][0])
+    assert found["pull"]["taken"] and found["pull"]["rate"]
+    assert "not tried" in found["push"]["problem"] and "not tried" in found["tunnel"]["problem"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_cut_off_in_the_middle_it_leaves_nothing(told: signal.Signals, hosts: Hosts, place: Path) -> None:
+def test_cut_off_in_the_middle_it_leaves_nothing(told: signal.Signals, times: int, hosts: Hosts, place: Path) -> None:
     fs01, nas01 = two(hosts)
     plan = write_plan(place, [fs01, nas01], COPY % "")
     lines = [host.path("/root/.ssh/authorized_keys").read_text() for host in (fs01, nas01)]
@@ -138,8 +150,14 @@ def test_cut_off_in_the_middle_it_leaves_nothing(told: signal.Signals, hosts: Ho
         while not reached():
             assert process.poll() is None, process.communicate()
         process.send_signal(told)
+        if times == 2:  # whoever is impatient, while what was made is being taken away
+            held = key(fs01), key(nas01), holders("ssh ")
+            while process.poll() is None and (key(fs01), key(nas01), holders("ssh ")) == held:
+                pass
+            process.send_signal(told)
         said = process.communicate(timeout=30)[1]
-        assert process.returncode == 130 and "interrupted" in said, said
+        assert process.returncode in (130, -told if times == 2 else 130), "the second may come when all is done"
+        assert "interrupted" in said and "taken away" in said, said
         assert trees.left_behind(fs01, nas01) == []
         assert [key(host) for host in (fs01, nas01)] == lines
         asyncio.run(nothing_held())

@@ -121,7 +121,7 @@ async def test_single_files_and_links_to_places(kind: str, hosts: Hosts, tmp_pat
     two.seen("/srv/data/g").write_bytes(b"not the sbme")
     async with bench([one, two], tmp_path) as b:
         told = await b.compare("/srv/data/-f", "two:/srv/data/-f")
-        assert told.result == "pass" and "1 files" in told.evidence
+        assert told.result == "pass" and "1 file," in told.evidence
         told = await b.compare("/srv/data/g", "two:/srv/data/g")
         assert told.result == "fail" and "DIFFER . at two:/srv/data/g" in told.evidence
         told = await b.compare("/srv/file", "two:/srv/data/-f")
@@ -156,7 +156,7 @@ async def test_nothing_held_against_nothing_can_be_seen(kind: str, hosts: Hosts,
     async with bench([one, two], tmp_path) as b:
         told = await b.compare("/srv/empty", "two:/srv/empty")
         assert told.result == "pass"
-        assert told.evidence == "2 places agree: 0 files, 1 directories, 0 B; there was no content to compare"
+        assert told.evidence == "2 places agree: 0 files, 1 directory, 0 B; there was no content to compare"
         for missing in (("/srv/none", "two:/srv/empty"), ("/srv/empty", "two:/srv/none"), ("/srv/none", "two:/srv/none")):
             told = await b.compare(*missing)
             assert told.result == "fail" and told.evidence.startswith("MISSING: "), told

@@ -238,7 +238,7 @@ async def test_a_sample_says_what_it_bounds(hosts: Hosts, tmp_path: Path) -> Non
         assert told.result == "pass"
         assert "size of all and sha256 of 20 files (at most 15.0% of files differ, with 95 % confidence)" in told.evidence
         told = await b.compare(*places, sample=0.0001)
-        assert "sha256 of 1 files (at most 100.0%" in told.evidence, "never of none"
+        assert "sha256 of 1 file (at most 100.0%" in told.evidence, "never of none"
         told = await b.compare(*places, sample=1.0)
         assert "sha256 of every byte" in told.evidence
         for name in content:

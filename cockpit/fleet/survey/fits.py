@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from cockpit.fleet.survey.able import Able
 from cockpit.fleet.survey.model import Surveyed, shown
-from cockpit.units import format_size
+from cockpit.units import format_size, plural
 
 Grave = Literal["refuse", "ask", "say"]
 
@@ -118,7 +118,8 @@ def _lost(source: Surveyed, able: Able) -> Iterator[Problem]:
         text = f"{_least(source, source.xattrs)} entries have extended attributes, which can't be set there"
         yield ask("attributes", text + _as(source, "xattrs"))
     if able.hard_links is False and source.link_groups:
-        text = f"{source.link_names} names share {source.link_groups} files by hard links; there each becomes a file of its own"
+        shared = plural(source.link_groups, "file")
+        text = f"{source.link_names} names share {shared} by hard links; there each becomes a file of its own"
         yield ask("hard links", f"{text}, {format_size(source.link_saved)} more")
     if able.symlinks is False and (n := source.kinds.get("link", 0)):
         yield ask("symlinks", f"{n} symbolic links can't be made there")

@@ -16,6 +16,7 @@ from cockpit.steps.copy.leftovers import RELAYED
 from cockpit.steps.copy.ondisk import not_all, synced
 from cockpit.steps.copy.places import End
 from cockpit.steps.copy.told import scan, tell
+from cockpit.units import plural
 
 SHOWN = 5  # names in a message
 
@@ -106,10 +107,10 @@ def _outcome(ctx: StepContext, done: Relayed) -> Outcome:
         text = f"{len(done.missing)} entries are not at the target as in the source: {_names(done.missing)}"
         return Outcome("failed", error=text, transient=True, detail=detail)
     if done.changed and action.pass_ != "initial":
-        text = f"{len(done.changed)} files changed while they were read: {_names(done.changed)}"
+        text = f"{plural(len(done.changed), 'file')} changed while they were read: {_names(done.changed)}"
         return Outcome("failed", error=text, transient=True, detail=detail)
     if done.restless:
-        text = f"the final pass still found {done.restless} changes: the source is not at rest"
+        text = f"the final pass still found {plural(done.restless, 'change')}: the source is not at rest"
         return Outcome("failed", error=text, detail=detail)
     return Outcome("done", detail=detail)
 

@@ -10,6 +10,7 @@ from cockpit.fleet.rsync import ended, exec_line, job
 from cockpit.steps.api import Outcome
 from cockpit.steps.copy.parts import Work
 from cockpit.steps.copy.rsynced import Rsynced, said
+from cockpit.units import plural
 
 
 @dataclass(kw_only=True)
@@ -35,6 +36,6 @@ class Settle(Rsynced[Counter]):
         if not end.done:
             return Outcome("failed", exit, said(end.text, errors), end.transient)
         if self.pass_ == "final" and self.count.changed:
-            text = f"the final pass still found {self.count.changed} changes: the source is not at rest"
+            text = f"the final pass still found {plural(self.count.changed, 'change')}: the source is not at rest"
             return Outcome("failed", exit, text)
         return None

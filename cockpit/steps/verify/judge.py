@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from cockpit.plan.model import Check
 from cockpit.steps.verify.manifest import VANISHED, Entry, Kind, Listing, Read
 from cockpit.steps.verify.verdict import Finding, judged
-from cockpit.units import format_size
+from cockpit.units import format_size, plural
 
 SHOWN = 5  # differences that are named
 KINDS: tuple[tuple[Kind, str], ...] = (
@@ -147,7 +147,7 @@ def not_tested(check: Check, seen: Sequence[Seen]) -> str:
 def agreement(check: Check, seen: Sequence[Seen], hashed: Collection[bytes]) -> str:
     """What was compared and how much of it there was: a comparison of nothing can be seen to be one."""
     kinds, source = _kinds(seen[0].listing), seen[0].listing.entries
-    counts = ", ".join(f"{kinds[kind]:,} {word}" for kind, word in KINDS if kinds[kind] or kind == "file")
+    counts = ", ".join(plural(kinds[kind], kind, word) for kind, word in KINDS if kinds[kind] or kind == "file")
     text = f"{len(seen)} places agree: {counts}"
     if check.by != "count":
         text += ", " + format_size(sum(entry.size for entry in source.values()))
@@ -167,7 +167,7 @@ def _depth(check: Check, total: int, looked: int) -> str:
     if looked == total:
         return "sha256 of every byte"
     bound = min(1.0, 3 / looked) if looked else 1.0  # the rule of three
-    return f"size of all and sha256 of {looked:,} files (at most {bound:.1%} of files differ, with 95 % confidence)"
+    return f"size of all and sha256 of {plural(looked, 'file')} (at most {bound:.1%} of files differ, with 95 % confidence)"
 
 
 def shown(path: bytes) -> str:
