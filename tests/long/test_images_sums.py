@@ -80,16 +80,28 @@ OTHER = f"read -r _; echo x; exec {shutil.which('md5sum')}"  # of another versio
     ({"md5sum": SLOW, "b2sum": ""}, {"md5sum": "", "b2sum": ""}, "b2"),
     ({"md5sum": SLOW, "b2sum": ""}, {"md5sum": "", "sha1sum": ""}, "md5"),
     ({"openssl": "", "md5sum": SLOW}, {"sha256sum": "", "md5sum": ""}, "sha256"),
+    ({"openssl": "exit 1 #", "sha256sum": "", "md5sum": SLOW}, {"sha256sum": "", "md5sum": ""}, "sha256"),
     ({"xxhsum": f"exec {shutil.which('md5sum')} #", "md5sum": SLOW}, {"xxhsum": OTHER, "md5sum": ""}, "md5"),
     ({"b3sum": "echo forbidden >&2; exit 1 #", "md5sum": SLOW, "cksum": ""}, {"b3sum": "", "md5sum": SLOW, "cksum": ""}, "md5"),
     ({"md5sum": "", "cksum": ""}, {"sha1sum": "", "cksum": ""}, "ck"),
-], ids=["target-slow", "source-slow", "one-has", "two-tools", "versions", "strong-first", "last-resort"])  # fmt: skip
+], ids=["target-slow", "source-slow", "one-has", "two-tools", "broken-openssl", "versions", "strong-first", "last-resort"])  # fmt: skip
 def test_what_both_have_and_is_fastest_where_it_is_slowest(
     source: dict[str, str], target: dict[str, str], taken: str, ends: Ends
 ) -> None:
     ends.equip("source", **source)
     ends.equip("target", **target)
     assert ends.move() == ([taken], SIZE)
+
+
+def test_what_was_begun_by_the_last_resort_is_compared_by_a_better_one(ends: Ends) -> None:
+    for end in ("source", "target"):
+        ends.equip(end, cksum="")
+    assert ends.move() == (["ck"], SIZE)
+    (receipts,) = ends.place.glob(".cockpit/images/*.sums")
+    receipts.write_text("".join(receipts.read_text().splitlines(True)[:2]))
+    for end in ("source", "target"):
+        ends.equip(end, cksum="", md5sum="")
+    assert ends.move() == (["md5"], 0)
 
 
 def test_no_hash_in_common(ends: Ends) -> None:

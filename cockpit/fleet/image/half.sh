@@ -131,7 +131,10 @@ begin() { # I SIZE WHO SUM…: the best one first; what was begun by another of 
     fi
     [ -b "$path" ] || mark=$(stat -L -c %i "$path")
     [ -f "$receipts" ] && read -r head < "$receipts"
-    for each do case $head in "head $4 $each $mark "*) sum=$each ;; esac; done
+    for each do
+        [ "$each" = "$5" ] || [ "$each" != ck ] || continue # where there is a better one, what lies there is compared by that
+        case $head in "head $4 $each $mark "*) sum=$each ;; esac
+    done
     case $head in
         "head $4 $sum $mark "*) # a target that was emptied or rewritten since: it was given its size before its first receipt
             if [ ! -b "$path" ] && [ "$(bytes)" != "$3" ] && { [ -s "$path" ] || grep -q '^chunk ' "$receipts"; }; then head=''

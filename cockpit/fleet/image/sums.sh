@@ -17,7 +17,7 @@ by_tool() {
     case $1 in
         xxh128) xxhsum -H2 ;;
         b3) b3sum ;;
-        sha256) if command -v openssl > /dev/null; then openssl dgst -sha256 -r; else sha256sum; fi ;;
+        sha256) if : | openssl dgst -sha256 -r > /dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; fi ;;
         ck) cksum ;;
         *) "${1}sum" ;;
     esac
