@@ -152,6 +152,18 @@ def test_connections_that_go_on_breaking_are_told_as_that(tmp_path: Path) -> Non
     assert done.returncode == 75 and f'fault ["broken", "{words}"]' in done.stdout, (done.stdout, done.stderr)
 
 
+def test_half_an_answer_does_not_stand_before_the_next_one(tmp_path: Path) -> None:
+    here, there, shell = dense(tmp_path / "here", 3 * MIB), tmp_path / "there", tmp_path / "ssh"
+    half = posix.half("source", [str(here)], become=False)
+    broken = f"if [ ! -e {tmp_path}/broke ]; then : > {tmp_path}/broke; printf 9; exit 255; fi"
+    shell.write_text(f"shift\ncase $* in look*) {broken} ;; esac\nSSH_ORIGINAL_COMMAND=$*\n{half}\n")
+    job = posix.job("pull", [str(here)], [str(there)], [3 * MIB], shell=str(shell), streams=1, live=False)
+    path = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", job], env=path, capture_output=True, text=True, timeout=60, check=False)
+    assert (tmp_path / "broke").exists() and done.returncode == 0, (done.stdout, done.stderr)
+    assert same(here, there)
+
+
 def command_line(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -84,7 +84,9 @@ OTHER = f"read -r _; echo x; exec {shutil.which('md5sum')}"  # of another versio
     ({"xxhsum": f"exec {shutil.which('md5sum')} #", "md5sum": SLOW}, {"xxhsum": OTHER, "md5sum": ""}, "md5"),
     ({"b3sum": "echo forbidden >&2; exit 1 #", "md5sum": SLOW, "cksum": ""}, {"b3sum": "", "md5sum": SLOW, "cksum": ""}, "md5"),
     ({"md5sum": "", "cksum": ""}, {"sha1sum": "", "cksum": ""}, "ck"),
-], ids=["target-slow", "source-slow", "one-has", "two-tools", "broken-openssl", "versions", "strong-first", "last-resort"])  # fmt: skip
+], ids=[
+    "target-slow", "source-slow", "one-has", "two-tools", "broken-openssl", "versions", "strong-first", "last-resort",
+])  # fmt: skip
 def test_what_both_have_and_is_fastest_where_it_is_slowest(
     source: dict[str, str], target: dict[str, str], taken: str, ends: Ends
 ) -> None:

@@ -52,10 +52,10 @@ ask() {
     err=$1
     shift
     for pause in 1 2 4 8 15 0; do
-        "$@" 2> "$err"
+        "$@" > "$err.said" 2> "$err" # first into a file: half an answer must not stand before the next one
         code=$?
         case $(kind "$err") in broken*) ;; *) return 1 ;; esac
-        [ "$code" = 0 ] && return 0
+        [ "$code" = 0 ] && { cat "$err.said"; return; }
         [ "$pause" = 0 ] || sleep "$pause"
     done
     return 1
