@@ -25,7 +25,14 @@ class Before:
         return task in self._bits
 
     def comes(self, earlier: str, later: str) -> bool:
-        return bool(self._bits.get(earlier, 0) & self._before.get(later, 0))
+        return self.holds(self.sum_of(later), earlier)
+
+    def sum_of(self, later: str) -> int:
+        """All that comes before it, as one number: those of several tasks are put together by `|`, and asked by `holds`."""
+        return self._before.get(later, 0)
+
+    def holds(self, sums: int, earlier: str) -> bool:
+        return bool(self._bits.get(earlier, 0) & sums)
 
     def _union(self, groups: Sequence[Group], of_group: dict[int, int]) -> int:
         """Bits flow along the needs, a whole group at a time."""
