@@ -141,7 +141,7 @@ def status_of(session: SessionDir) -> dict[str, Any]:
     with closing(Reader.open(session.journal_path)) as reader:
         tail = Tail(reader)
         tail.seek()
-        return status(NightBuilder(tail, reader, LiveClock()).night(Engine(False)))
+        return status(NightBuilder(tail, reader, LiveClock(since=reader.newest())).night(Engine(False)))
 
 
 def _stop_engine(session: SessionDir) -> None:

@@ -76,7 +76,7 @@ def status(session: str | None, as_json: bool) -> None:
     with closing(Reader.open(found.journal_path)) as reader:
         tail = Tail(reader)
         tail.seek()
-        night = NightBuilder(tail, reader, LiveClock()).night(_engine(found, tail.state.outcome))
+        night = NightBuilder(tail, reader, LiveClock(since=reader.newest())).night(_engine(found, tail.state.outcome))
         if as_json:
             document(status_of(night))
             return

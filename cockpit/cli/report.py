@@ -51,7 +51,7 @@ def report(session: str | None, output: Path | None) -> None:
 def read_report(session: SessionDir) -> Report:
     """From the journal alone, as it is now. JournalProblem."""
     with closing(Reader.open(session.journal_path)) as reader:
-        night = NightBuilder(Tail(reader), reader, LiveClock()).night()
+        night = NightBuilder(Tail(reader), reader, LiveClock(since=reader.newest())).night()
         series = [foretold.NIGHT, *(f"{foretold.NIGHT}/{t.id}" for t in night.state.tasks.values() if t.kind == "copy")]
         return report_of(night, Lanes(reader).facts(), {name: reader.samples(name, 0.0, night.now) for name in series})
 

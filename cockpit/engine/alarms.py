@@ -7,7 +7,6 @@ acknowledges them. Refuses to know what a screen makes of it.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ class Alarms:
         """For as long as the engine lives."""
         while True:
             await asyncio.sleep(LOOK)
-            await self.look(time.time())
+            await self.look(self._engine.writer.now())
 
     async def look(self, now: float) -> None:
         ended = [*self._moves_again(now), *self._in_time_again(now)]

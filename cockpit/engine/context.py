@@ -6,7 +6,6 @@ Secrets are masked here once more on their way into the journal. How an attempt 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -90,7 +89,7 @@ class Context:
         if data:
             crash.point("before output")
             self.engine.offsets[self.task, self.n, stream] = offset + len(data)
-            await self.engine.writer.output(Output(time.time(), self.task, self.n, stream, offset, data))
+            await self.engine.writer.output(Output(self.engine.writer.now(), self.task, self.n, stream, offset, data))
             crash.point("after output")
 
     def offsets(self) -> tuple[int, int]:
@@ -101,7 +100,7 @@ class Context:
     def say(self, text: str) -> None:
         data = self.engine.vault.masked(text).encode("utf-8", "surrogateescape") + b"\n"
         offset, self._note_offset = self._note_offset, self._note_offset + len(data)
-        output = Output(time.time(), self.task, self.n, "note", offset, data)
+        output = Output(self.engine.writer.now(), self.task, self.n, "note", offset, data)
         self.engine.background(self.engine.writer.output(output))
 
     async def note(self, **detail: Any) -> None:
@@ -119,7 +118,7 @@ class Context:
             **{name: value for name, value in more.items() if value is not None},
         }
         self._reached = Reached(bytes_done, bytes_total, files_done, files_total)
-        sample = Sample(time.time(), f"transfer/{self.task}", values)
+        sample = Sample(self.engine.writer.now(), f"transfer/{self.task}", values)
         self.engine.writer.sample(sample)
         self.engine.forecasts.heard(self.task, sample)
         crash.point("progress")
@@ -127,7 +126,7 @@ class Context:
     def reached(self) -> Reached:
         if self._reached is None:
             series = f"transfer/{self.task}"
-            newest = self.engine.reader.latest(series, time.time()).get(series)
+            newest = self.engine.reader.latest(series, self.engine.writer.now()).get(series)
             undone = max((a.started for a in self._task.attempts if a.purpose == "undo"), default=0.0)
             values = newest.values if newest is not None and newest.at > undone else {}
             self._reached = Reached(int(values.get("bytes_done") or 0), *(

@@ -79,7 +79,7 @@ class Engine:
         self.lag = LoopLag()
         self.forecasts = Recorder(self)
         self.alarms = Alarms(self)
-        self._heard: dict[str, float] = {}
+        self._heard: dict[str, tuple[float, float]] = {}  # server -> when, by the wall's clock and by the journal's
         self._reader: Reader | None = None
         self._aside: set[asyncio.Task[Any]] = set()
         self._early: dict[int, Fact] = {}
@@ -262,13 +262,20 @@ class Engine:
         """The engine's own pulse in the journal: its lag, and when each server was last heard of."""
         while True:
             lag = self.lag.p99()
-            self.writer.sample(Sample(time.time(), "engine", {"lag_p99": lag}))
+            self.writer.sample(Sample(self.writer.now(), "engine", {"lag_p99": lag}))
             for name in self.plan.servers:
-                heard = self.fleet.heard(name)
-                if heard is not None and heard != self._heard.get(name):
-                    self._heard[name] = heard
-                    self.writer.sample(Sample(heard, f"latency/{name}", {"s": self.fleet.latency(name)}))
+                self._sample_contact(name)
             await asyncio.sleep(PULSE)
+
+    def _sample_contact(self, name: str) -> None:
+        """At the moment by the journal's clock that lies as long ago as it was heard of."""
+        heard, (before, newest) = self.fleet.heard(name), self._heard.get(name, (None, 0.0))
+        if heard is None or heard == before:
+            return
+        at = self.writer.now() - max(0.0, time.time() - heard)
+        if at > newest:  # a clock that was just set back may not have come so far yet
+            self._heard[name] = heard, at
+            self.writer.sample(Sample(at, f"latency/{name}", {"s": self.fleet.latency(name)}))
 
     def background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Something that nobody need wait for; kept, since the loop holds tasks only weakly."""

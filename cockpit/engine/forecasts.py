@@ -58,7 +58,7 @@ class Recorder:
         """For as long as the engine lives."""
         while True:
             await asyncio.sleep(LOOK)
-            self.look(time.time())
+            self.look(self._engine.writer.now())
 
     def look(self, now: float) -> None:
         """Record what is due. Does next to nothing while nothing is."""

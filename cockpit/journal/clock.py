@@ -26,12 +26,12 @@ class LiveClock:
     """The wall clock, which never runs backwards: set back, it runs at half speed until the wall has caught up.
 
     So order and durations stay true in the journal while the machine's clock is being mended. Set forward, it follows
-    at once.
+    at once. `since`: how far the journal has come, if by the clock of another process.
     """
 
-    def __init__(self, wall: Ticks = time.time, ticks: Ticks = _boottime) -> None:
+    def __init__(self, wall: Ticks = time.time, ticks: Ticks = _boottime, *, since: float = 0.0) -> None:
         self._wall, self._ticks = wall, ticks
-        self._at, self._tick = wall(), ticks()
+        self._at, self._tick = max(since, wall()), ticks()
 
     def now(self) -> float:
         wall, tick = self._wall(), self._ticks()

@@ -15,7 +15,7 @@ from cockpit.journal.events import Fact
 from cockpit.journal.log import LogFilter, LogView
 from cockpit.journal.records import LogLine, Output, Sample
 from cockpit.journal.rows import Rows
-from cockpit.journal.schema import JournalProblem
+from cockpit.journal.schema import NEWEST, JournalProblem
 
 __all__ = ["JournalProblem", "LogFilter", "LogLine", "LogView", "Output", "Reader", "Sample"]
 
@@ -34,6 +34,10 @@ class Reader:
 
     def close(self) -> None:
         self._rows.close()
+
+    def newest(self) -> float:
+        """The time of the newest of all that it holds; 0 while it is empty. A clock that goes on from there sees it all."""
+        return float(self._rows.one(NEWEST))
 
     # --- facts
 

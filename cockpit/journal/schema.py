@@ -31,6 +31,12 @@ CREATE TABLE bytes(id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE blocks(block INTEGER NOT NULL, stream INTEGER NOT NULL, starts INTEGER NOT NULL,
     PRIMARY KEY(block, stream)) WITHOUT ROWID;
 """
+
+NEWEST = """
+SELECT max(coalesce((SELECT at FROM facts ORDER BY seq DESC LIMIT 1), 0.0),
+    coalesce((SELECT at FROM chunks ORDER BY id DESC LIMIT 1), 0.0),
+    coalesce((SELECT max((SELECT max(at) FROM samples WHERE series = id)) FROM series), 0.0))
+"""  # times of all lanes; of the samples one look into their index for each series
 # chunks: one piece of a stream. starts: how many lines begin in it; fresh: its first byte begins one. The data stands
 # in `bytes`, so that counting lines reads no text. blocks: lines that begin in BLOCK chunks, from block * BLOCK on.
 

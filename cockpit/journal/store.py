@@ -44,7 +44,8 @@ class _Stream:
 
 
 class Store:
-    """`seq` and `at`: of the newest fact; `epoch`: of this claim. Errors of SQLite leave it as before the call."""
+    """`seq` and `at`: of the newest fact; `epoch`: of this claim; `newest`: the time up to which the journal had come
+    when it was claimed. Errors of SQLite leave it as before the call."""
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path, self._db = path, db
@@ -52,6 +53,7 @@ class Store:
         self.epoch = self._claim()
         self.seq, self.at = _newest(db, "SELECT seq, at FROM facts ORDER BY seq DESC LIMIT 1")
         self._chunk, self._chunk_at = _newest(db, "SELECT id, at FROM chunks ORDER BY id DESC LIMIT 1")
+        self.newest = float(db.execute(schema.NEWEST).fetchone()[0])
         self.at_first = self.at  # the newest time before the last batch
         self._streams: dict[tuple[str, int, str], _Stream] = {}
         self._series: dict[str, int] = {}

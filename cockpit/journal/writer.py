@@ -65,7 +65,13 @@ class Writer:
     @classmethod
     def open(cls, path: Path, clock: Clock | None = None) -> Writer:
         """Claims the journal at `path`, made when there is none. JournalProblem when it can't be used."""
-        return cls(Store.open(Path(path)), clock or LiveClock())
+        store = Store.open(Path(path))
+        return cls(store, clock or LiveClock(since=store.newest))
+
+    def now(self) -> float:
+        """By the journal's clock. What is put into it has its time of it: by the wall's, which may be set back, a sample would
+        come before those that a reader has seen, and before the attempt that it is of."""
+        return self._clock.now()
 
     async def append(
         self, *events: Event, who: str | None = None, why: str | None = None, peer: dict[str, Any] | None = None,
@@ -73,7 +79,7 @@ class Writer:
     ) -> list[Fact]:
         """Durable, together and in order, when it returns; a cancelled call may still be written.
         The facts are as a reader will see them. Raises JournalProblem when this writer can never write again."""
-        moment = self._clock.now() if at is None else at
+        moment = self.now() if at is None else at
         rest = (_text(who), _text(why), json.dumps(peer) if peer else None)
         rows: list[FactRow] = []
         for event in events:

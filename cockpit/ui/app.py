@@ -188,7 +188,8 @@ def run_ui(session_dir: Path, *, who: str, read_only: bool = False) -> int:
         commander = Commander(session.socket_path, who)
         reader = Reader.open(session.journal_path)
         acting = None if read_only else commander
-        return Source(reader, LiveClock(), acting, Pulse(commander), who="" if read_only else who, session=session.id)
+        clock = LiveClock(since=reader.newest())
+        return Source(reader, clock, acting, Pulse(commander), who="" if read_only else who, session=session.id)
 
     return _run(source, Memory(session.path, who))
 
