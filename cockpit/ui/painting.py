@@ -5,6 +5,7 @@ Knows widths and tones; refuses to know what the lines say. Every pane of the sc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -14,8 +15,7 @@ from textual.widget import Widget
 
 from cockpit.ui.tones import style
 from cockpit.views.model import Cell
-from cockpit.views.words import width as columns
-from cockpit.views.words import within
+from cockpit.views.words import text_of, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,21 @@ class Drawn:
 
 
 EMPTY = Drawn(())
+ONE_COLUMN = re.compile("[ -~À-ɏ…≤─-▟]*")  # what every terminal gives one column: ASCII, Latin letters, cockpit's own signs
 
 
 def changes(old: Drawn, new: Drawn, width: int) -> list[tuple[int, int]]:
     """What of the new line to draw over the old one: (first column, columns). A clock and seven ages tick in lines that stand
-    still otherwise: drawn whole, they are some thousand bytes a second, on which a slow terminal falls behind."""
-    if old.under != new.under:
-        return [(0, width)]
+    still otherwise: drawn whole, they are some thousand bytes a second, on which a slow terminal falls behind. A line with a
+    character that the terminal may see wider or narrower than rich is drawn whole: nobody knows where its cells stand."""
     before, after = within(old.cells, width), within(new.cells, width)
+    if old.under != new.under or not ONE_COLUMN.fullmatch(text_of(before + after)):
+        return [(0, width)]
     found: list[tuple[int, int]] = []
     x = 0
     for a, b in zip(before, after, strict=False):
-        size = columns(b.text)
-        if columns(a.text) != size:
+        size = len(b.text)
+        if len(a.text) != size:
             break
         if a != b and size:
             found.append((x, size))
