@@ -14,14 +14,34 @@ Pieces = list[tuple[int, int, Strip | None]]  # first column, the one after the 
 
 
 def spare(update: Any) -> None:
-    """Cut an update's lines also where what changed begins."""
-    if not all(hasattr(update, part) for part in ("spans", "chops", "chop_ends")):
-        return
-    for y, first, end in update.spans:
-        pieces = [(x, to, strip) for to, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=True)]
-        cut = [part for piece in pieces for part in _cut(*piece, (first, end))]
-        update.chops[y] = {x: strip for x, _, strip in cut}
-        update.chop_ends[y] = [to for _, to, _ in cut]
+    """Cut an update's lines also where what changed begins. An exception here would end the screen, so every part is looked at
+    before it is touched."""
+    match update:
+        case object(spans=list(spans), chops=list(chops), chop_ends=list(ends)):
+            for span in spans:
+                match span:
+                    case (int(y), int(first), int(end)) if first < end and 0 <= y < min(len(chops), len(ends)):
+                        chops[y], ends[y] = _line(chops[y], ends[y], (first, end))
+
+
+def _line(line: Any, ends: Any, at: tuple[int, int]) -> tuple[Any, Any]:
+    """The line's pieces and where they end, cut at these columns too; what has another shape as it was."""
+    match line, ends:
+        case dict(), list() if len(line) == len(ends):
+            pieces = [(x, to, strip) for to, (x, strip) in zip(ends, line.items(), strict=True)]
+            if all(_fits(*piece) for piece in pieces):
+                cut = [part for piece in pieces for part in _cut(*piece, at)]
+                return {x: strip for x, _, strip in cut}, [to for _, to, _ in cut]
+    return line, ends
+
+
+def _fits(x: Any, end: Any, strip: Any) -> bool:
+    match x, end, strip:
+        case int(), int(), None:
+            return True
+        case int(), int(), Strip(cell_length=size):
+            return bool(size == end - x)
+    return False
 
 
 def _cut(x: int, end: int, strip: Strip | None, at: tuple[int, int]) -> Pieces:
