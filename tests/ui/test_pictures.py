@@ -11,11 +11,11 @@ from tests.ui.terminal import ROOT, terminal
 # What stands there (in tmux 3.3a wider or narrower than in rich), and what is drawn over it.
 PAIRS = [
     (["👍🏽 done"], ["is gone"]),
-    (["⚠\ufe0f low disk", " |12s"], ["fine and ok", " |"]),
+    (["⚠\ufe0f low disk", " |12s"], ["fine and ok", " |12s"]),
     (["❤\ufe0f ", "80s"], ["yes", "80s"]),
-    (["1\ufe0f\u20e3 ", "of two"], ["two ", "of two"]),
-    (["नि ", "8s"], ["no ", "9s"]),
-    (["🫠🫠 ", "8s"], ["dried", "8s"]),
+    (["1\ufe0f\u20e3 ", "of two"], ["one", "of two"]),
+    (["नि ", "8s"], ["no", "8s"]),
+    (["\U0001fae9 ", "8s"], ["dry", "8s"]),
     (["e", "\u0301"], ["e", "\u0300"]),
     (["a", "\u0301"], ["a", ""]),
 ]
