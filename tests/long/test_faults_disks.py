@@ -55,7 +55,7 @@ def test_a_disk_that_fails_in_the_middle(fault: str, cockpit: Cockpit, hosts: Ho
     pair = Pair.make(cockpit, hosts, to=PLACE)
     disks.mount(pair.dst, PLACE, "ext4", "420M")
     begin, end, image, tree = FAULTS[fault]
-    pair.start(place, copies(PLACE, limit="10MB/s"))
+    pair.start(place, copies(PLACE, limit="10MB/s"), pace="40MB/s")  # the image is long at it when the tree is in its middle
     pair.to_the_middle()
     since = time.monotonic()
     begin(pair.dst)

@@ -33,7 +33,7 @@ __all__ = ["cockpit", "place"]
 
 
 SAID = {  # what a person reads of it: of the image, of the tree
-    "sender": ("the stream ended; trying again", "connection unexpectedly closed"),
+    "sender": ("the stream (ended|broke.*); trying again", "connection unexpectedly closed"),
     "receiver": ("the images' job was killed", "connection unexpectedly closed|[Kk]illed"),
 }
 
