@@ -141,6 +141,7 @@ async def _to_the_end(removal: Coroutine[Any, Any, list[str]]) -> list[str]:
             await asyncio.wait([going])
         except asyncio.CancelledError:
             told = True
+    kept = going.result()  # what failed is said first: nobody may hear that all was taken away
     if told:
         raise asyncio.CancelledError
-    return going.result()
+    return kept

@@ -16,18 +16,14 @@ from cockpit.state.fresh import Freshness
 from cockpit.state.model import RUNNING, State
 from tests.hosts import Host, Hosts
 from tests.hosts.fixtures import make_seven
+from tests.night.crashes import HEAD as SECRET
 from tests.night.crashes import PASSWORD, Ground, Night, steps
 from tests.night.sessions import lines, write_plan
 
-HEAD = """
+HEAD = f"""
 [inputs.ticket]
 prompt = "Change ticket"
-
-[inputs.db_password]
-prompt = "the database"
-secret = true
-
-"""
+{SECRET}"""
 
 STEPS = """
 [[steps]]
