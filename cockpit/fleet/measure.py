@@ -17,7 +17,7 @@ from typing import Any
 import asyncssh
 
 from cockpit.fleet.api import FleetError, Remote
-from cockpit.fleet.routes import OpenRoute
+from cockpit.fleet.openroute import OpenRoute
 from cockpit.fleet.rsync import REMOTE
 from cockpit.units import format_size
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from cockpit.fleet.api import FleetError, Lost, Remote
 from cockpit.fleet.measure import Measured, between, relayed
-from cockpit.fleet.routes import Pin, Route, find_route, remove, route_tag
+from cockpit.fleet.openroute import remove
+from cockpit.fleet.routes import Pin, Route, find_route, route_tag
 from cockpit.fleet.sides import Side, look
 
 WAYS: tuple[Pin, ...] = ("pull", "push", "tunnel")  # in `find_route`'s order

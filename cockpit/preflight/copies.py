@@ -14,8 +14,9 @@ from typing import Any
 from cockpit.fleet.api import FleetError, Remote
 from cockpit.fleet.fleet import Fleet
 from cockpit.fleet.measure import Measured
+from cockpit.fleet.openroute import WrongHostKey
 from cockpit.fleet.room import Room, room
-from cockpit.fleet.routes import Route, WrongHostKey
+from cockpit.fleet.routes import Route
 from cockpit.fleet.survey.able import Able, able, over_sftp
 from cockpit.fleet.survey.fits import Problem, fits
 from cockpit.fleet.survey.fits import needed as more_bytes

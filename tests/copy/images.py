@@ -17,7 +17,8 @@ import pytest
 
 from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.fleet.fleet import Fleet
-from cockpit.fleet.routes import OpenRoute, open_route
+from cockpit.fleet.openroute import OpenRoute
+from cockpit.fleet.routes import open_route
 from cockpit.fleet.sides import look
 from cockpit.steps.api import Outcome
 from cockpit.steps.copy.images import Images, Large

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.fleet.routes import probe_route
 from cockpit.steps import copy
 from cockpit.steps.copy import trees as parts_of_trees
 from tests.copy import trees
@@ -203,15 +202,6 @@ async def test_a_final_pass_ends_at_rest(hosts: Hosts, tmp_path: Path) -> None:
         ctx.check_progress()
     assert (dst.path("/srv/d/sub/f000")).read_text() == "changed in between"
     assert not dst.path("/srv/d/sub/f003").exists()
-
-
-async def test_probing_a_route_leaves_nothing(hosts: Hosts, tmp_path: Path) -> None:
-    src, dst, box = hosts("src"), hosts("dst"), hosts("box", sftp_only=True)
-    async with fleet_of([src, dst, box], tmp_path) as fleet:
-        route = await probe_route(fleet.remote("src"), fleet.remote("dst"))
-        assert (route.way, route.job) == ("pull", "dst")
-        assert (await probe_route(fleet.remote("src"), fleet.remote("box"))).way == "relay"
-    assert trees.left_behind(src, dst) == []
 
 
 async def test_attributes_links_and_what_shares_them(hosts: Hosts, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.fleet import routes
+from cockpit.fleet import openroute, routes
 from cockpit.fleet.routes import Route
 from cockpit.fleet.sides import look
 from cockpit.steps import copy
@@ -75,13 +75,13 @@ async def test_a_way_is_tried_once_more_where_the_address_it_is_seen_by_may_chan
     hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool, times: int
 ) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
-    real, tried = routes.OpenRoute.prove, []
+    real, tried = openroute.OpenRoute.prove, []
 
-    async def prove(route: routes.OpenRoute, address: str, port: int) -> str:
+    async def prove(route: openroute.OpenRoute, address: str, port: int) -> str:
         tried.append(route.seen_from)
         return await real(route, address, port)
 
-    monkeypatch.setattr(routes.OpenRoute, "prove", prove)
+    monkeypatch.setattr(openroute.OpenRoute, "prove", prove)
     async with fleet_of([src, dst], tmp_path) as fleet:
         theirs, ours = [await look(fleet.remote(name), False) for name in ("src", "dst")]
         ours = ours if own else replace(ours, own=frozenset({"192.0.2.9"}))

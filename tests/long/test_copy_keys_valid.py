@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.fleet import routes
+from cockpit.fleet import openroute
 from cockpit.fleet.api import Remote
 from cockpit.steps.copy import keys
 from tests.copy import trees
@@ -103,9 +103,9 @@ async def test_a_line_is_extended_as_it_is_and_a_removed_one_stays_away(hosts: H
     before = file.read_text()
     file.write_text(f"{before}{LINE}\n")
     async with fleet_of([src], tmp_path) as fleet:
-        await routes.renew("cockpit-route-x", fleet.remote("src"))
+        await openroute.renew("cockpit-route-x", fleet.remote("src"))
         others, _, new = file.read_text().rstrip().rpartition("\n")
         assert others.strip() == before.strip() and re.sub(r"20\d{10}", "202001010000", new) == LINE != new, new
         file.write_text(before)
-        await routes.renew("cockpit-route-x", fleet.remote("src"))
+        await openroute.renew("cockpit-route-x", fleet.remote("src"))
     assert file.read_text() == before

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from cockpit.fleet.routes import find_route, remove, route_tag
+from cockpit.fleet.openroute import remove
+from cockpit.fleet.routes import find_route, route_tag
 from cockpit.fleet.sides import look
 from cockpit.fleet.tunnel import revive
 from cockpit.fleet.way import Tap

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, Lost
-from cockpit.fleet.routes import OpenRoute, Route, WrongHostKey
+from cockpit.fleet.openroute import OpenRoute, WrongHostKey
+from cockpit.fleet.routes import Route
 from cockpit.fleet.sides import Side, look
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy

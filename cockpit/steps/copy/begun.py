@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.fleet.counting import Survey
-from cockpit.fleet.routes import OpenRoute, Route
+from cockpit.fleet.openroute import OpenRoute
+from cockpit.fleet.routes import Route
 from cockpit.steps.api import StepContext
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End

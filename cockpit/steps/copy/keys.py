@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cockpit.fleet.api import FleetError
-from cockpit.fleet.routes import remove, renew, route_tag
+from cockpit.fleet.openroute import remove, renew
+from cockpit.fleet.routes import route_tag
 from cockpit.fleet.sides import HERE, Side
 from cockpit.fleet.tunnel import revive
 from cockpit.steps.api import StepContext

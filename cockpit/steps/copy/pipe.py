@@ -14,8 +14,9 @@ from typing import Any
 
 from cockpit import crash
 from cockpit.fleet.api import FleetError, JobReport, JobSpec, Lost
+from cockpit.fleet.openroute import OpenRoute
 from cockpit.fleet.piping import CONSUMER, GIVEN, PRODUCER, Heard, given, guarded, here, job, plainly
-from cockpit.fleet.routes import OpenRoute, Route, find_route
+from cockpit.fleet.routes import Route, find_route
 from cockpit.fleet.rsync import REMOTE
 from cockpit.fleet.sides import HERE, look
 from cockpit.plan.model import Copy

@@ -16,7 +16,8 @@ from shlex import quote
 from cockpit.fleet.image import bundle
 from cockpit.fleet.image.receipts import name_of
 from cockpit.fleet.jobs_words import file_name
-from cockpit.fleet.routes import OpenRoute, Route
+from cockpit.fleet.openroute import OpenRoute
+from cockpit.fleet.routes import Route
 from cockpit.fleet.rsync import Options, choose, paced_half, server_line, show_command
 from cockpit.fleet.shards import (
     LARGE,

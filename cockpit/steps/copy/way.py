@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 
-from cockpit.fleet.routes import OpenRoute, Route, find_route
+from cockpit.fleet.openroute import OpenRoute
+from cockpit.fleet.routes import Route, find_route
 from cockpit.fleet.sides import HERE, Side
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
