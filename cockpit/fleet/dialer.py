@@ -5,9 +5,9 @@ one before them until a session runs, which the other side's kernel delays by 40
 once, and for as long as a login takes it acknowledges at once. Says of a failure what ssh says. Knows nothing of what is sent.
 """
 
-import array
 import os
 import socket
+import struct
 import sys
 import time
 
@@ -30,7 +30,7 @@ def connected(address: str, port: str) -> "socket.socket":
 
 def hand_over(made: "socket.socket") -> None:
     with socket.socket(fileno=os.dup(1)) as ssh:
-        ssh.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [made.fileno()]))])
+        ssh.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", made.fileno()))])
 
 
 def acknowledge(made: "socket.socket") -> None:

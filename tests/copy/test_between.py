@@ -22,18 +22,8 @@ from cockpit.fleet.sides import look
 from cockpit.steps import copy
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
-from tests.hosts import Host
-from tests.hosts.factory import Hosts
-
-OWN_TOOLS = "SetEnv PATH=/srv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def own_tool(host: Host, name: str, script: str) -> None:
-    """Before the server's own, with OWN_TOOLS."""
-    tool = host.path(f"/srv/bin/{name}")
-    tool.parent.mkdir(exist_ok=True)
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
+from tests.hosts import Hosts
+from tests.hosts.own import OWN_TOOLS, own_tool
 
 
 @contextmanager

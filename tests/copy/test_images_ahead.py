@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.fleet.image.blocks import BLOCK, CHUNK
-from cockpit.fleet.image.ends import There, serve
+from cockpit.fleet.image.ends import FarSource, serve
 from cockpit.fleet.image.faults import Broken, Fault
 from cockpit.fleet.image.source import Source
 from cockpit.fleet.image.wire import Wire
@@ -20,7 +20,7 @@ HASH = "sha256"
 
 
 @contextmanager
-def source(path: Path) -> Iterator[There]:
+def source(path: Path) -> Iterator[FarSource]:
     """The file at the other end of two pipes, as it is behind an ssh."""
     (there, ours), (here, theirs) = os.pipe(), os.pipe()
 
@@ -30,7 +30,7 @@ def source(path: Path) -> Iterator[There]:
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
-    far = There(Wire(here, ours))
+    far = FarSource(Wire(here, ours))
     try:
         yield far
     finally:
@@ -46,7 +46,7 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def read(far: There, at: int, length: int, *, then: int | None = None) -> bytes:
+def read(far: FarSource, at: int, length: int, *, then: int | None = None) -> bytes:
     """The bytes of a chunk. then: where the next one begins, which is asked for meanwhile."""
     found, blocks = bytearray(length), far.read(0, at, length, HASH, None)
     if then is not None:

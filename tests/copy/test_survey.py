@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.counting import Survey, parse_survey, survey_command
+from cockpit.fleet.survey.able import able
+from cockpit.fleet.survey.command import listing_command
 from cockpit.fleet.survey.look import survey
 from tests.copy import trees
 from tests.copy.context import fleet_of
 from tests.hosts import Host, Hosts
+from tests.hosts.own import OWN_TOOLS, own_tool
 from tests.hosts.tools import require
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -80,6 +83,22 @@ async def test_all_is_counted_whatever_the_server_has(way: str, hosts: Hosts, tm
         assert {"acls", "xattrs", "non_utf8", "unicode_twins"} <= set(found.unknown), "what is not known is not nought"
     assert dict(found.odd) == odd
     json.dumps(found.json()).encode()
+
+
+@pytest.mark.parametrize(
+    "python", ["echo 'Unknown option: -I' >&2; exit 2", "exit 69", "exit 127"], ids=["no -I", "before 3.6", "does not begin"]
+)
+async def test_a_python_that_is_too_old_or_broken_is_passed_over(python: str, hosts: Hosts, tmp_path: Path) -> None:
+    host = hosts("src", user="root", sshd_config=OWN_TOOLS)
+    own_tool(host, "python3", python)
+    trees.make(host, "/srv/d", files=20)
+    async with fleet_of([host], tmp_path) as fleet:
+        seen = await survey(fleet.remote("src"), "/srv/d/", become=False)
+        there = await able(fleet.remote("src"), "/srv/d", False)
+        listed = await fleet.remote("src").run(listing_command("/srv/d/"))
+    assert (seen.way, there.way, listed.exit) == ("find", "sh", 0)
+    assert seen.counted == counted_by_rsync(host.path("/srv/d"))
+    assert listed.stdout.count(b"\0") == seen.kinds["reg"] and there.writable
 
 
 async def test_what_a_single_file_has_is_seen_too(hosts: Hosts, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from cockpit.fleet.image import posix
 from tests.copy.images import MIB, Way, allocated, change, dense, mover, same, sparse, writing
 from tests.hosts.factory import Hosts
 from tests.hosts.host import Host
+from tests.hosts.own import OWN_TOOLS
 
 NOTHING = {"without": ("python3",)}
 BUSYBOX = {"without": ("python3",), "sh": "busybox", "shell": "busybox", "userland": "busybox"}
@@ -124,7 +125,7 @@ async def test_connections_that_break_one_after_another_are_no_faulty_disk(
     way: Way, live: bool, meanwhile: str, hosts: Hosts, tmp_path: Path
 ) -> None:
     """A server that has too many logins, a link that flaps. What had come by then is written over, by zeros too."""
-    own = NOTHING | {"user": "root", "sshd_config": "SetEnv PATH=/srv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    own = NOTHING | {"user": "root", "sshd_config": OWN_TOOLS}
     src, dst = hosts("src", **own), hosts("dst", **own)
     here = dense(src.path("/srv/big"), 36 * MIB)
     far = src if way == "pull" else dst

@@ -16,7 +16,7 @@ BLOCK = 1 << 20
 SECTOR = 4096  # what O_DIRECT is aligned to; a multiple of every disk's own
 DIGEST = 16  # bytes
 ZERO = bytes(DIGEST)
-TRIAL = 0.002  # seconds for each hash
+TRIAL, TRIED = 0.0005, 1 << 18  # seconds for each hash, and bytes at a time: a copy waits for it
 TRIES = 2
 STRONG = ("sha256", "blake2b", "sha512")
 XXH = "xxh3-128"
@@ -76,7 +76,7 @@ Found = Iterator[Tuple[int, Any, Any]]
 
 
 def hashes() -> "dict[str, float]":
-    """Each hash that this Python has -> how fast it is here, in bytes per second, tried for a few milliseconds."""
+    """Each hash that this Python has -> how fast it is here, in bytes per second, tried for a moment."""
     found = {}  # type: Dict[str, float]
     buffer = Buffer()
     for name in (XXH,) + STRONG:
@@ -87,8 +87,8 @@ def hashes() -> "dict[str, float]":
         began, best, count = time.perf_counter(), 0.0, 0
         while time.perf_counter() - began < TRIAL or count < TRIES:
             at = time.perf_counter()
-            one(buffer, BLOCK)
-            best = max(best, BLOCK / (time.perf_counter() - at))  # the best: others use the processor too
+            one(buffer, TRIED)
+            best = max(best, TRIED / (time.perf_counter() - at))  # the best: others use the processor too
             count += 1
         found[name] = best
     return found

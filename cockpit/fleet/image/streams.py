@@ -11,7 +11,7 @@ import threading
 from typing import Any, Callable, Deque, Tuple
 
 from cockpit.fleet.image.blocks import Facts
-from cockpit.fleet.image.ends import Here, There
+from cockpit.fleet.image.ends import FarSource, FarTarget, Here
 from cockpit.fleet.image.faults import Broken
 from cockpit.fleet.image.source import Source
 from cockpit.fleet.image.target import Target
@@ -41,8 +41,8 @@ class Stream:
         self.opened = False
         self.ahead = _nothing  # type: Callable[[], None]
         self._child = None  # type: subprocess.Popen[bytes] | None
-        self.source = Here(Source(self.sources))  # type: Here | There
-        self.target = Here(Target(self.targets))  # type: Here | There
+        self.source = Here(Source(self.sources))  # type: Here | FarSource
+        self.target = Here(Target(self.targets))  # type: Here | FarTarget
 
     def open(self) -> None:
         """Broken, when there is no way; Fault."""
@@ -51,20 +51,24 @@ class Stream:
             command = ["sh", self.shell, "cockpit", "x"]
             self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             assert self._child.stdin and self._child.stdout
-            far = There(Wire(os.dup(self._child.stdout.fileno()), os.dup(self._child.stdin.fileno())))
+            wire = Wire(os.dup(self._child.stdout.fileno()), os.dup(self._child.stdin.fileno()))
             self._child.stdin.close()
             self._child.stdout.close()
             if self.push:
-                self.target = far
+                self.target = FarTarget(wire)
             else:
-                self.source = far
+                self.source = FarSource(wire)
         self.opened = True
         self.target.call("job", self.number)
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Nothing more will be asked: what is at the other end ends too."""
         for end in (self.source, self.target):
             end.close()
         self.opened = False
+
+    def close(self) -> None:
+        self.leave()
         if self._child is not None:
             try:
                 self._child.wait(2)
@@ -75,7 +79,7 @@ class Stream:
 
     def both(self, ours: Question, theirs: Question) -> "tuple[Any, Any]":
         """The answers of source and target: the remote one works while the one here does."""
-        if isinstance(self.source, There):
+        if isinstance(self.source, FarSource):
             later = self.source.later(*ours)
             there = self.target.call(*theirs)
             return later(), there
@@ -98,6 +102,8 @@ class Streams:
 
     def close(self) -> None:
         self.stop.set()
+        for stream in self.all:  # before any is waited for
+            stream.leave()
         for stream in self.all:
             stream.close()
 

@@ -13,7 +13,7 @@ from typing import Any
 import asyncssh
 
 from cockpit.fleet.api import FleetError, Remote
-from cockpit.fleet.survey.command import HAS_PYTHON, HERE
+from cockpit.fleet.survey.command import HERE, program, python_or
 
 PATIENCE = 60.0  # seconds for a trial: it makes some thirty small files
 
@@ -93,9 +93,8 @@ async def able(remote: Remote, path: str, become: bool) -> Able:
 
 
 def trial_command(path: str) -> str:
-    python, shell = (HERE / "trial.py").read_text(), (HERE / "trial.sh").read_text()
-    text = "\n".join(line for line in shell.splitlines() if not line.startswith("#"))
-    return f"if {HAS_PYTHON}; then python3 -I -S -c {quote(python)} {quote(path)}; else sh -c {quote(text)} sh {quote(path)}; fi"
+    text = "\n".join(line for line in (HERE / "trial.sh").read_text().splitlines() if not line.startswith("#"))
+    return python_or(program("trial.py", path), f"sh -c {quote(text)} sh {quote(path)}")
 
 
 def parse(text: str) -> Able | None:

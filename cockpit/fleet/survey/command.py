@@ -18,7 +18,9 @@ from cockpit.fleet.survey.rules import plain, prefix_of, rules
 HERE = files("cockpit.fleet.survey")
 NO_WAY = 69  # EX_UNAVAILABLE of sysexits.h: neither python3 nor GNU find is there, or only rsync can read the patterns
 
-HAS_PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))' >/dev/null 2>&1"
+_BEGIN = f"""import sys
+if sys.version_info < (3, 6): sys.exit({NO_WAY})
+exec(compile(sys.argv.pop(1), "cockpit", "exec"))"""  # asked and answered by one start of it: that takes most of the time
 _HAS_FIND = "find . -maxdepth 0 -printf '' >/dev/null 2>&1"
 _NOWHERE = "/nonexistent-cockpit/survey/"
 
@@ -33,7 +35,7 @@ def listing_command(path: str, exclude: Sequence[str] = ()) -> str:
     """
     gnu = f"{_enter(path)} && LC_ALL=C find {join(_find(path, exclude))} -type f -printf '%s %n %D:%i %b %P\\0'"
     python = _python("list", path, exclude)
-    return f"if {HAS_PYTHON}; then {python}\nelif {_gnu_can(exclude)}; then {gnu}\nelse exit {NO_WAY}; fi"
+    return python_or(python, f"if {_gnu_can(exclude)}; then {gnu}\nelse exit {NO_WAY}; fi")
 
 
 def count_command(path: str, exclude: Sequence[str] = ()) -> str:
@@ -45,9 +47,9 @@ def count_command(path: str, exclude: Sequence[str] = ()) -> str:
     bare = f"find {start} -exec stat -c '%f %s %h %d:%i %b %u:%g' {{}} +; find {start} -print0 | {lines} | sed 's/^/= /'"
     unfiltered = "echo unfiltered; " * bool(exclude)
     asked = f"elif command -v rsync >/dev/null 2>&1; then {survey_command(path, exclude)}\n" * bool(exclude)
-    return (
-        f"if {HAS_PYTHON}; then {_python('count', path, exclude)}\n"
-        f"elif {_gnu_can(exclude)}; then echo find; LC_ALL=C; export LC_ALL; {_enter(path)} && {gnu}\n{asked}"
+    return python_or(
+        _python("count", path, exclude),
+        f"if {_gnu_can(exclude)}; then echo find; LC_ALL=C; export LC_ALL; {_enter(path)} && {gnu}\n{asked}"
         f"else echo stat; LC_ALL=C; export LC_ALL; {unfiltered}{_enter(path)} && {{ {bare}; }} | awk -v map=hex {awk}; fi"
     )
 
@@ -58,7 +60,20 @@ def _python(what: str, path: str, exclude: Sequence[str]) -> str:
         "path": path, "prefix": prefix_of(path), "rules": rules(exclude) if known else [],
         "ask": "" if known else naming_command(path, exclude),
     }  # fmt: skip
-    return f"python3 -I -S -c {quote((HERE / 'scan.py').read_text())} {what} {quote(json.dumps(told))}"
+    return program("scan.py", what, json.dumps(told))
+
+
+def program(name: str, *words: str) -> str:
+    """A program of this package, as `python_or` takes it."""
+    return join(["python3", "-I", "-S", "-c", _BEGIN, (HERE / name).read_text(), *words])
+
+
+def python_or(python: str, otherwise: str) -> str:
+    """otherwise: where there is no python3, one that does not begin, or one before 3.6."""
+    return f"""ck_x={NO_WAY}; if command -v python3 >/dev/null 2>&1; then {python}
+ck_x=$?; fi
+case $ck_x in 2 | {NO_WAY} | 126 | 127) {otherwise}
+;; *) (exit $ck_x) ;; esac"""
 
 
 def naming_command(path: str, exclude: Sequence[str]) -> str:

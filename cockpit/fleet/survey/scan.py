@@ -11,10 +11,8 @@ lstat tells, never content. What can't be looked at is counted as `unread`. Two 
 import gc
 import json
 import os
-import pickle
 import re
 import stat
-import subprocess
 import sys
 import unicodedata
 from bisect import bisect_left
@@ -267,6 +265,8 @@ class Walk:
 
 def asked(command: str, top: bytes, prefix: bytes, inside: Inside, names: Names) -> int:
     """The same for what rsync names: it alone knows what some patterns hide. Its names are escaped as rsync(1) says."""
+    import subprocess  # only here: most surveys do without, and a copy waits for them
+
     child = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE)
     folders = {}  # type: Dict[bytes, List[bytes]]
     for line in child.stdout or ():
@@ -288,6 +288,8 @@ def asked(command: str, top: bytes, prefix: bytes, inside: Inside, names: Names)
 
 def shared(walk: Walk, counts: Counts) -> None:
     """The rest of a walk, half of it by a second process. What that one saw comes through a pipe."""
+    import pickle
+
     mine, other = walk.todo[::2], walk.todo[1::2]
     reading, writing = os.pipe()
     child = os.fork()

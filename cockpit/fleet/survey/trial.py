@@ -13,7 +13,6 @@ import signal
 import stat
 import struct
 import sys
-import tempfile
 from typing import Any, Dict
 
 NAME = "cockpit-trial"
@@ -184,7 +183,8 @@ def main(path: str) -> None:
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, lambda *_: sys.exit(1))  # so that what was made is removed
     try:
-        top = tempfile.mkdtemp(prefix="." + NAME + "-", dir=place)
+        top = os.path.join(place, ".%s-%s" % (NAME, os.urandom(8).hex()))
+        os.mkdir(top, 0o700)
     except OSError as error:
         found.update(writable=False, why=error.strerror)
     else:

@@ -27,6 +27,7 @@ from cockpit.steps.copy.ondisk import refuse_lost
 from cockpit.steps.copy.parts import Part
 from cockpit.steps.copy.places import (
     End,
+    Kind,
     Refused,
     Source,
     Target,
@@ -34,6 +35,7 @@ from cockpit.steps.copy.places import (
     as_file,
     device_size,
     ends,
+    kind_of,
     look_at_source,
     look_at_target,
 )
@@ -116,21 +118,33 @@ async def _prepared(ctx: StepContext, source: End, target: End) -> Ready | Outco
 
 async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source, Target, Tried]:
     """What is to be moved, where it comes to lie, and what can be kept there. Refused; FleetError; Lost."""
-    action = ctx.step.action
-    assert isinstance(action, Copy)
-    counted, _ = await both(_counted(ctx, source), refuse_lost(ctx, target))  # what is tried at the target comes after that
-    image = action.method == "image" and action.convert is None
-    place = await look_at_target(target, source.path, counted.kind, image=image)
-    return counted, place, Tried() if place.device else await tried(target, place.landing, empty=place.empty)
+    kind, _ = await both(_kind(ctx, source), refuse_lost(ctx, target))  # nothing is tried where all is to be emptied
+    counted, (place, there) = await both(_counted(ctx, source, kind), _place(ctx, source, target, kind))
+    return counted, place, there
 
 
-async def _counted(ctx: StepContext, source: End) -> Source:
+async def _kind(ctx: StepContext, source: End) -> Kind | int:
+    """An int is the size of a block device."""
     action = ctx.step.action
     assert isinstance(action, Copy)
     device = await device_size(source) if action.method != "rsync" else None
-    counted = await look_at_source(source, action.exclude) if device is None else as_file(device)
+    return await kind_of(source) if device is None else device
+
+
+async def _counted(ctx: StepContext, source: End, kind: Kind | int) -> Source:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    counted = as_file(kind) if isinstance(kind, int) else await look_at_source(source, kind, action.exclude)
     scan(ctx, counted.survey.size, counted.survey.files)
     return counted
+
+
+async def _place(ctx: StepContext, source: End, target: End, kind: Kind | int) -> tuple[Target, Tried]:
+    action = ctx.step.action
+    assert isinstance(action, Copy)
+    image = action.method == "image" and action.convert is None
+    place = await look_at_target(target, source.path, "file" if isinstance(kind, int) else kind, image=image)
+    return place, Tried() if place.device else await tried(target, place.landing, empty=place.empty)
 
 
 async def _ready(

@@ -110,24 +110,28 @@ _NOTHING_TO_MOVE = {
 }  # fmt: skip
 
 
-async def look_at_source(end: End, exclude: Sequence[str]) -> Source:
-    """What is to be moved, counted on its server by one command. Refused when there is nothing to move."""
+async def kind_of(end: End) -> Kind:
+    """What is to be moved. Refused when there is nothing to move."""
     path = quote(end.path)
     bare = quote(end.path.rstrip("/") or "/")
     script = f"""if [ -d {path} ] && [ {path} != {bare} ]; then echo contents
 elif [ {path} != {bare} ]; then echo missing
 elif [ -L {path} ]; then echo link; elif [ -d {path} ]; then echo dir; elif [ -f {path} ]; then echo file
-elif [ -b {path} ]; then echo device; elif [ -e {path} ]; then echo other; else echo missing; fi
-{count_command(end.path, exclude)}"""
-    done = await end.remote.run(script, become=end.become, limit=LIMIT)
-    kind, _, counted = done.stdout.decode(errors="replace").partition("\n")
+elif [ -b {path} ]; then echo device; elif [ -e {path} ]; then echo other; else echo missing; fi"""
+    kind = (await end.remote.errand(script, become=end.become)).stdout.decode().strip()
     if kind in _NOTHING_TO_MOVE:
         raise Refused(f"{end.server}:{end.path} {_NOTHING_TO_MOVE[kind]}")
-    seen = parse(counted)
+    return kind  # type: ignore[return-value]
+
+
+async def look_at_source(end: End, kind: Kind, exclude: Sequence[str]) -> Source:
+    """What is to be moved, counted on its server by one command. Refused where it can't be read."""
+    done = await end.remote.run(count_command(end.path, exclude), become=end.become, limit=LIMIT)
+    seen = parse(done.stdout.decode(errors="replace"))
     if seen is None:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise Refused(f"{end.server}:{end.path} can't be read: {said[-1] if said else f'exit {done.exit}'}")
-    return Source(kind, seen.counted, seen)  # type: ignore[arg-type]
+    return Source(kind, seen.counted, seen)
 
 
 async def device_size(end: End) -> int | None:

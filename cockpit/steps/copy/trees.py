@@ -221,7 +221,7 @@ async def _make(target: End, places: Sequence[str], then: str = ":", stdin: byte
         [f"[ ! -L {quote(path)} ] || rm -f -- {quote(path)} || exit" for path in links]
         + [f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places)]
     )
-    made = await target.remote.run(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
+    made = await target.remote.errand(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
     if made.exit:
         raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
 
