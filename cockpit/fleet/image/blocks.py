@@ -39,7 +39,7 @@ def _library(name: str, function: str) -> Any:
         return None
 
 
-_memcmp = ctypes.CDLL(None).memcmp
+_memcmp = ctypes.PyDLL(None).memcmp  # it is over at the first byte of most blocks: no turn for another thread
 _memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 _madvise = ctypes.CDLL(None).madvise
 _madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -49,9 +49,11 @@ if _xxh is not None:
 
 
 class Buffer:
-    """One block of memory, aligned for O_DIRECT, and in one piece where the system has one."""
+    """One block of memory, aligned for O_DIRECT, and in one piece where the system has one. digest: of what has come into it,
+    where that is known already."""
 
     def __init__(self) -> None:
+        self.digest = None  # type: bytes | None
         memory = mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         begin = -address % HUGE

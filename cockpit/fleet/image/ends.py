@@ -10,7 +10,7 @@ import struct
 import threading
 from typing import Any, Callable
 
-from cockpit.fleet.image.blocks import BLOCK, CHUNK, STRONG, XXH, Buffer, Found
+from cockpit.fleet.image.blocks import BLOCK, CHUNK, STRONG, XXH, Buffer, Found, Hasher, blocks, digest, hasher
 from cockpit.fleet.image.faults import Broken, Fault
 from cockpit.fleet.image.wire import Wire
 
@@ -21,6 +21,7 @@ VERBS = {
     "target": {"hello", "job", "prepare", "map", "take", "receipt", "digest", "flush", "settle", "finish"},
 }
 LARGEST = 1 << 50  # bytes of an image: a map has a byte of memory for each of its chunks
+Queue = getattr(queue, "SimpleQueue", queue.Queue)  # from 3.7 on; in the other each block has a dozen turns of two threads
 AHEAD = 8  # blocks of a stream that have come and are not yet written
 BYTES = "hex:"  # how bytes stand in JSON
 
@@ -48,7 +49,7 @@ def send_blocks(wire: Wire, found: Found) -> None:
             wire.send(b"E", buffer)
             return
         head = HEAD.pack(n, len(held)) + b"".join(PIECE.pack(*piece) for piece in held)
-        wire.send(b"B", head, *[buffer.view[start : start + length] for start, length in held])
+        wire.lend(b"B", head, *[buffer.view[start : start + length] for start, length in held])
 
 
 class Arrivals:
@@ -59,16 +60,17 @@ class Arrivals:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._asked = queue.Queue()  # type: queue.Queue[bool]
-        self._free, self._come = queue.Queue(), queue.Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
+        self._asked = Queue()  # type: queue.Queue[tuple[int, str] | None]
+        self._free, self._come = Queue(), Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
         thread = threading.Thread(target=self._fetch)
         thread.daemon = True
         thread.start()
 
-    def expect(self) -> None:
-        """One more chunk was asked for. Until all that was has come, nothing else may be read from the wire."""
+    def expect(self, length: int, name: str) -> None:
+        """One more chunk was asked for, so long and hashed by that. Until all that was has come, nothing else may be read from
+        the wire."""
         self._wire.taken += 1
-        self._asked.put(True)
+        self._asked.put((length, name))
 
     def blocks(self) -> Found:
         """Of the chunk that was expected first. Broken, Fault."""
@@ -84,7 +86,7 @@ class Arrivals:
             self._free.put(one[2])
 
     def close(self) -> None:
-        self._asked.put(False)
+        self._asked.put(None)
         self._free.put(None)  # where what came is wanted no more
 
     def _fetch(self) -> None:
@@ -93,13 +95,14 @@ class Arrivals:
                 buffer = Buffer()
                 buffer.clear()
                 self._free.put(buffer)
-            while self._asked.get():
-                while self._one():
+            for length, name in iter(self._asked.get, None):
+                one, sizes = hasher(name), [size for _, size in blocks(length)]
+                while self._one(one, sizes):
                     pass
         except Exception as problem:  # whoever waits for blocks must hear of it
             self._come.put(problem)
 
-    def _one(self) -> bool:
+    def _one(self, one: Hasher, sizes: "list[int]") -> bool:
         """Whether more of this chunk comes."""
         letter, length = self._wire.head()
         if letter == b"E":
@@ -111,20 +114,22 @@ class Arrivals:
         buffer = self._free.get()
         if buffer is None:
             raise Broken("the stream was closed")
-        self._come.put(self._block(buffer))
+        n, held = self._block(buffer, len(sizes))
+        buffer.digest = digest(one, buffer, sizes[n])  # while the processor has it at hand
+        self._come.put((n, held, buffer))
         return True
 
-    def _block(self, buffer: Buffer) -> "tuple[int, Any, Buffer]":
+    def _block(self, buffer: Buffer, many: int) -> "tuple[int, list[tuple[int, int]]]":
         n, count = HEAD.unpack(self._wire.take(HEAD.size))
         packed = self._wire.take(PIECE.size * count)
         held = [PIECE.unpack_from(packed, PIECE.size * each) for each in range(count)]
-        if any(start + long > BLOCK for start, long in held) or n * BLOCK >= CHUNK:
+        if any(start + long > BLOCK for start, long in held) or n >= many:
             raise Broken("a block came that is larger than a block")
         if held != [(0, BLOCK)]:
             buffer.clear()
         for start, long in held:
             self._wire.fill(buffer.view[start : start + long])
-        return n, held, buffer
+        return n, held
 
 
 def _answer(letter: bytes, payload: bytes) -> Any:
@@ -203,13 +208,13 @@ class FarSource(There):
         takes it; any other question throws it away first."""
         if self._ahead is None:
             There._ask(self, "read", args)
-            self._arrivals.expect()
+            self._arrivals.expect(*args[2:4])
             self._ahead = args
 
     def read(self, *args: Any) -> Any:
         if self._ahead != args:
             self._ask("read", args)
-            self._arrivals.expect()
+            self._arrivals.expect(*args[2:4])
         self._ahead = None
         return self._arrivals.blocks()
 
@@ -243,7 +248,7 @@ def serve(wire: Wire, end: Any, role: str, files: int) -> None:
                 send_blocks(wire, end.read(*args))
                 continue
             if verb == "take" and arrivals is not None:
-                arrivals.expect()
+                arrivals.expect(*args[2:4])
                 args = args + [arrivals.blocks()]
             answer = getattr(end, verb)(*args)
         except Fault as fault:

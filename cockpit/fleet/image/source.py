@@ -5,10 +5,12 @@ Reads data extents only, and tells what the file is now, so that a source that c
 
 import os
 import stat
+from collections import deque
 
 from cockpit.fleet.image.blocks import BLOCK, ZERO, Buffer, Facts, Found, Hasher, between, blocks, digest, hasher, hashes, pieces
 from cockpit.fleet.image.disk import LABEL, Disk, held
 from cockpit.fleet.image.faults import Fault, of
+from cockpit.fleet.image.wire import LENDS
 
 OPEN = 8  # files at once
 
@@ -18,8 +20,12 @@ class Source:
 
     def __init__(self, paths: "list[bytes]") -> None:
         self.paths = paths
-        self._buffer = Buffer()
+        self._buffers = deque(Buffer() for _ in range(LENDS + 1))  # the first is loaded; the others may be lent
         self._disks = {}  # type: dict[int, Disk]
+
+    @property
+    def _buffer(self) -> Buffer:
+        return self._buffers[0]
 
     def hello(self) -> "dict[str, float]":
         return hashes()
@@ -44,6 +50,7 @@ class Source:
 
     def read(self, i: int, offset: int, length: int, name: str, wanted: "bytes | None" = None) -> Found:
         """Yields (block, pieces, buffer) for each block that holds anything but zeros; at last (-1, [], the digests of all).
+        A buffer stays as it is until LENDS more have been yielded.
         wanted: a byte for each block, 0 for one that is passed over. Fault."""
         one, found = hasher(name), []
         runs = self._disk(i).data(offset, offset + length)
@@ -52,6 +59,7 @@ class Source:
             found.append(self._digest(one, i, offset + start, size) if there else ZERO)
             if found[n] != ZERO:
                 yield n, self._all(there, size), self._buffer
+                self._buffers.rotate()
         yield -1, [], b"".join(found)
 
     def digest(self, i: int, offset: int, length: int, name: str) -> bytes:

@@ -94,7 +94,7 @@ class Target:
                 if n < 0:
                     sent = buffer
                     break
-                came[n] = digest(one, buffer, size[n][1])
+                came[n] = buffer.digest or digest(one, buffer, size[n][1])
                 if self._late and self._owed + moved + BLOCK > CHUNK:
                     self.flush()
                 moved += _put(disk, buffer, held, offset + size[n][0], size[n][1], clean)

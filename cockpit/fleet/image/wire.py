@@ -5,11 +5,16 @@ been silent for a while, whatever its main thread does; each end gives the other
 Knows no meaning of a frame.
 """
 
+import ctypes
+import errno
+import fcntl
 import os
 import select
 import struct
+import sys
 import threading
 import time
+from collections import deque
 
 from cockpit.fleet.image.faults import Broken
 
@@ -20,12 +25,21 @@ BEAT_FRAME = HEAD.pack(b".", 0)
 LARGEST = 1 << 26  # of one frame
 PIPE = 1 << 20
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ is 3.10's
+FIONREAD = 0x541B
+LENDS = 2  # frames that are lent at once: whoever lends needs one piece of memory more than that
+LENT = 1 << 16  # bytes from which on it costs less to lend them than to copy them
+TURN = 0.001  # seconds between two looks at what has been taken
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def widen(fd: int) -> None:
     """Fewer turns for the same bytes, where fd is a pipe and the system allows it."""
-    import fcntl
-
     try:
         fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE)
     except OSError:
@@ -41,6 +55,9 @@ class Wire:
         self.moved = 0  # bytes of payload written and read
         self.taken = 0  # chunks that another thread reads, from which no byte may be taken
         self._rest = b""
+        self._sent = 0  # bytes put into `out`
+        self._lends = hasattr(_libc, "vmsplice")
+        self._lent = deque()  # type: deque[int]
         self._heard = self._wrote = time.monotonic()
         self._writing = threading.Lock()
         self._closed = threading.Event()
@@ -66,6 +83,48 @@ class Wire:
             for part in parts:
                 self._write(part)
         self.moved += length
+
+    def lend(self, letter: bytes, head: bytes, *parts: memoryview) -> None:
+        """As `send`, without a copy where `out` is a pipe: the parts must stay as they are until LENDS more have been lent.
+        Raises Broken."""
+        length, until = len(head) + sum(len(part) for part in parts), 0
+        with self._writing:
+            self._write(HEAD.pack(letter, length) + head)
+            for part in parts:
+                if len(part) < LENT or not self._give(part):
+                    self._write(part)
+                else:
+                    until = self._sent
+        self.moved += length
+        self._lent.append(until)
+        if len(self._lent) > LENDS:
+            self._until_taken(self._lent.popleft())
+
+    def _give(self, part: memoryview) -> bool:
+        """The pipe holds the memory itself (vmsplice(2)). False: nothing of it went, and nothing ever will."""
+        at, length, where = 0, len(part), ctypes.addressof(ctypes.c_char.from_buffer(part))
+        while self._lends and at < length:
+            memory = _Memory(where + at, length - at)
+            count = _libc.vmsplice(self.out, ctypes.byref(memory), ctypes.c_size_t(1), 2)  # SPLICE_F_NONBLOCK
+            if count > 0:
+                at, self._sent, self._wrote = at + count, self._sent + count, time.monotonic()
+            elif ctypes.get_errno() in (errno.EAGAIN, errno.EINTR):
+                self._until_writable()
+            elif at or ctypes.get_errno() == errno.EPIPE:
+                raise Broken("the stream broke: %s" % os.strerror(ctypes.get_errno()))
+            else:
+                self._lends = False  # a socket
+        return at == length
+
+    def _until_taken(self, position: int) -> None:
+        """Until whoever reads the pipe has all that was put into it before that."""
+        began = time.monotonic()
+        while position and position > self._sent - self._untaken():
+            if self._turn(0, began, TURN):
+                raise Broken("the stream broke: nobody reads it")
+
+    def _untaken(self) -> int:
+        return int.from_bytes(fcntl.ioctl(self.out, FIONREAD, bytes(4)), sys.byteorder)
 
     def head(self) -> "tuple[bytes, int]":
         """The next frame's letter and length; its payload must be taken next. Raises Broken."""
@@ -114,29 +173,36 @@ class Wire:
         view = memoryview(part)
         while view:
             try:
-                view = view[os.write(self.out, view) :]
-                self._wrote = time.monotonic()
+                count = os.write(self.out, view)
+                view, self._sent, self._wrote = view[count:], self._sent + count, time.monotonic()
             except BlockingIOError:
                 self._until_writable()
             except OSError as error:
                 raise Broken("the stream broke: %s" % error.strerror) from None
 
     def _until_writable(self) -> None:
-        """The other end may be long at its disk: as long as its beats come it is waited for. They are kept for the reader."""
         began = time.monotonic()
-        watched = [self.into] if len(self._rest) < 1 << 16 and not self.taken else []
-        while True:
-            readable, writable, _ = select.select(watched, [self.out], [], BEAT)
-            if writable:
-                return
-            if readable:
-                more = os.read(self.into, 4096)
-                if not more:
-                    raise Broken("the stream ended")
-                self._rest += more
-                self._heard = time.monotonic()
-            if time.monotonic() - max(self._heard, began) > PATIENCE:
-                raise Broken("nothing was taken for %d s" % PATIENCE)
+        while not self._turn(select.POLLOUT, began, BEAT):
+            pass
+
+    def _turn(self, wanted: int, began: float, pause: float) -> bool:
+        """Whether that can be done to `out` by then, or it is broken. The other end may be long at its disk: as long as its beats
+        come it is waited for. They are kept for the reader."""
+        poll, listens = select.poll(), len(self._rest) < 1 << 16 and not self.taken
+        for fd in {self.out, self.into} if listens else {self.out}:
+            poll.register(fd, wanted * (fd == self.out) | select.POLLIN * (fd == self.into))
+        events = dict(poll.poll(pause * 1000))
+        if events.get(self.out, 0) & ~select.POLLIN:
+            return True
+        if listens and self.into in events:
+            more = os.read(self.into, 4096)
+            if not more:
+                raise Broken("the stream ended")
+            self._rest += more
+            self._heard = time.monotonic()
+        if time.monotonic() - max(self._heard, began) > PATIENCE:
+            raise Broken("nothing was taken for %d s" % PATIENCE)
+        return False
 
     def _beat(self) -> None:
         while not self._closed.wait(BEAT):
@@ -144,7 +210,7 @@ class Wire:
                 continue  # a frame is being written: the other end hears that
             try:
                 if self.out >= 0:
-                    os.write(self.out, BEAT_FRAME)  # whole or not at all: fewer bytes than PIPE_BUF
+                    self._sent += os.write(self.out, BEAT_FRAME)  # whole or not at all: fewer bytes than PIPE_BUF
             except OSError:
                 pass  # full or broken: the main thread will see
             finally:
