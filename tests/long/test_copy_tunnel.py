@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import threading
@@ -223,7 +224,7 @@ async def test_a_dead_holder_is_replaced(hosts: Hosts, tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             while holders("ssh "):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
-        port = int(next(row for row in b.path(opened.shell).read_text().split() if row.isdigit() and 20000 <= int(row) < 32000))
+        port = int(re.search(r"^ck_port=(\d+)$", b.path(opened.shell).read_text(), re.MULTILINE)[1])
         await revive(here, tag)
         async with asyncio.timeout(20):
             while await opened.prove("127.0.0.1", port):  # noqa: ASYNC110 - each try is a login of its own

@@ -20,7 +20,9 @@ from typing import Any, Literal
 PROGRAMS = {
     "source": ("faults", "wire", "blocks", "disk", "source", "ends", "start"),
     "target": ("faults", "wire", "blocks", "disk", "receipts", "target", "ends", "start"),
-    "job": ("faults", "wire", "blocks", "disk", "receipts", "source", "target", "ends", "telling", "streams", "job", "start"),
+    "job": (
+        "calls", "faults", "wire", "blocks", "disk", "receipts", "source", "target", "ends", "telling", "streams", "job", "start",
+    ),
 }
 PACKAGE = "cockpit.fleet.image"
 PIECE = 60_000  # characters: Linux takes no single argument of 128 KiB
@@ -28,9 +30,10 @@ PIECE = 60_000  # characters: Linux takes no single argument of 128 KiB
 _BOOT = (
     "import base64,json,sys,types,zlib;"
     "r=lambda a:json.loads(zlib.decompress(base64.b64decode(''.join(a))).decode())\n"
-    "k=1+int(sys.argv[1])\n"
-    "for n,t in r(sys.argv[2:1+k]):\n m=sys.modules[n]=types.ModuleType(n);exec(compile(t,n,'exec'),m.__dict__)\n"
-    "sys.exit(m.start(r(sys.argv[1+k:])))"
+    "k=1+int(sys.argv[1]);s=r(sys.argv[1+k:])\n"
+    "for n,t in r(sys.argv[2:1+k]):\n"
+    " m=sys.modules[n]=types.ModuleType(n);exec(compile(t,n,'exec'),m.__dict__);getattr(m,'early',id)(s)\n"
+    "sys.exit(m.start(s))"
 )
 
 Role = Literal["source", "target"]

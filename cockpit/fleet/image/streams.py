@@ -5,12 +5,12 @@ Runs on the servers (Python 3.6). Shares out tasks; knows not what a task does.
 
 import functools
 import os
-import subprocess
 import sys
 import threading
 from typing import Any, Callable, Deque, Tuple
 
 from cockpit.fleet.image.blocks import Facts
+from cockpit.fleet.image.calls import call
 from cockpit.fleet.image.ends import FarSource, FarTarget, Here
 from cockpit.fleet.image.faults import Broken
 from cockpit.fleet.image.source import Source
@@ -18,6 +18,7 @@ from cockpit.fleet.image.target import Target
 from cockpit.fleet.image.telling import Stopped
 from cockpit.fleet.image.wire import Wire
 
+LEAVING = 2  # seconds for an ssh to end by itself
 AGAIN = (0.5, 1, 2, 4, 8, 15)  # seconds before a broken stream is made again; a task that is done starts this anew
 
 
@@ -40,7 +41,7 @@ class Stream:
         self.number = number
         self.opened = False
         self.ahead = _nothing  # type: Callable[[], None]
-        self._child = None  # type: subprocess.Popen[bytes] | None
+        self._child = None  # type: Any
         self.source = Here(Source(self.sources))  # type: Here | FarSource
         self.target = Here(Target(self.targets))  # type: Here | FarTarget
 
@@ -48,8 +49,7 @@ class Stream:
         """Broken, when there is no way; Fault."""
         self.close()
         if self.shell is not None:
-            command = ["sh", self.shell, "cockpit", "x"]
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            self._child = call(self.shell)
             assert self._child.stdin and self._child.stdout
             wire = Wire(os.dup(self._child.stdout.fileno()), os.dup(self._child.stdin.fileno()))
             self._child.stdin.close()
@@ -70,11 +70,10 @@ class Stream:
     def close(self) -> None:
         self.leave()
         if self._child is not None:
-            try:
-                self._child.wait(2)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
+            late = threading.Timer(LEAVING, self._child.kill)
+            late.start()
+            self._child.wait()  # with a time of its own it would look for the end now and then, and often come late
+            late.cancel()
             self._child = None
 
     def both(self, ours: Question, theirs: Question) -> "tuple[Any, Any]":

@@ -21,7 +21,7 @@ from cockpit.fleet.api import JobReport, JobSpec
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
 from cockpit.steps.copy.clock import left_to_a_job
-from cockpit.steps.copy.onejob import pace_of, to_its_end
+from cockpit.steps.copy.onejob import pace_of, started, to_its_end
 from cockpit.steps.copy.places import End, Refused, look_at_target
 from cockpit.steps.job import HOW
 
@@ -166,10 +166,14 @@ async def run(ctx: StepContext, source: End, target: End, copied: Mapping[str, A
                 return Outcome("failed", transient=True, error=text)
             if report.phase == "gone":  # what its leader left behind still writes
                 await target.remote.cancel_job(before.job, become=target.become)
-        before = await _begin(ctx, source, target, before, copied)
+        before, report = await _begin(ctx, source, target, before, copied)
+        if report.phase == "ended" and report.how and report.exit is None:
+            return _judged(ctx, target, before, report)
 
 
-async def _begin(ctx: StepContext, source: End, target: End, before: Begun | None, copied: Mapping[str, Any]) -> Begun:
+async def _begin(
+    ctx: StepContext, source: End, target: End, before: Begun | None, copied: Mapping[str, Any],
+) -> tuple[Begun, JobReport]:  # fmt: skip
     to = _wanted(ctx)
     if before is None:
         landing = (await look_at_target(target, source.path, "file")).landing
@@ -179,13 +183,11 @@ async def _begin(ctx: StepContext, source: End, target: End, before: Begun | Non
     await ctx.note(convert=asdict(now))
     crash.point("copy.convert-noted")
     text = _fill(_JOB, now.image, now.out, to)
-    await target.remote.start_job(
-        JobSpec(
-            now.job, ctx.session, ctx.epoch, text, become=target.become, timeout=left_to_a_job(ctx), lock=now.out,
-            told=pace_of(ctx).told,
-        )
-    )
-    return now
+    spec = JobSpec(
+        now.job, ctx.session, ctx.epoch, text, become=target.become, timeout=left_to_a_job(ctx), lock=now.out,
+        told=pace_of(ctx).told,
+    )  # fmt: skip
+    return now, await started(ctx, target.server, spec)
 
 
 async def _followed(ctx: StepContext, target: End, noted: Begun, *, heard: int) -> Outcome:

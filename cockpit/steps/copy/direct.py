@@ -4,7 +4,6 @@ again after any crash, judged. Knows no part's inside: what rsync or chunks are 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -23,7 +22,7 @@ from cockpit.steps.copy.files import Files
 from cockpit.steps.copy.images import Images
 from cockpit.steps.copy.keys import cleanup, keep_valid
 from cockpit.steps.copy.ondisk import not_all, synced
-from cockpit.steps.copy.onejob import pace_of, pacing
+from cockpit.steps.copy.onejob import pace_of, pacing, started
 from cockpit.steps.copy.parts import Part, added
 from cockpit.steps.copy.places import End, recount
 from cockpit.steps.copy.settle import Settle
@@ -33,7 +32,6 @@ from cockpit.steps.copy.trees import forget
 
 STARTS = 5  # of one attempt, after losses of its jobs; then it is a failure that may be tried again
 ERRORS_KEPT = 4096
-LOCK_WAIT = 6.0  # seconds: what the last part's processes hold is free again when the last of them has gone
 
 REVIVED: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "files": Files.revived, "images": Images.revived, "settle": Settle.revived,
@@ -95,11 +93,7 @@ async def _start(ctx: StepContext, begun: Begun, part: Part, ready: Ready) -> Ou
         timeout=left_to_a_job(ctx), lock=f"{ready.route.target}:{lock}" if ready.route.way == "push" else lock,
         told=pace_of(ctx).told,
     )  # fmt: skip
-    report = await ctx.remote(begun.on).start_job(spec)
-    until = time.monotonic() + LOCK_WAIT
-    while report.how == "locked" and time.monotonic() < until:
-        await asyncio.sleep(0.5)
-        report = await ctx.remote(begun.on).start_job(spec)
+    report = await started(ctx, begun.on, spec)
     crash.point("copy.job-started")
     return _not_run(ctx, begun, report) if report.phase == "ended" and report.how and report.exit is None else None
 

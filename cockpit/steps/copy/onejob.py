@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from cockpit.fleet.api import FleetError, JobReport, Lost
+from cockpit.fleet.api import FleetError, JobReport, JobSpec, Lost
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Pace, StepContext
 
 TELL_AGAIN = 3.0  # seconds until a job that could not be told its pace is told again
+LOCK_WAIT = 6.0  # seconds: what the last job's processes hold is free again when the last of them has gone
 
 
 def pace_of(ctx: StepContext) -> Pace:
@@ -19,6 +21,16 @@ def pace_of(ctx: StepContext) -> Pace:
     action, pace = ctx.step.action, ctx.pace()
     assert isinstance(action, Copy)
     return replace(pace, rate=min((rate for rate in (action.limit, pace.rate) if rate), default=None))
+
+
+async def started(ctx: StepContext, on: str, spec: JobSpec) -> JobReport:
+    """As `start_job`, once what the last job's processes hold is free. One with a `how` and no exit code says that it was not
+    run."""
+    report, until = await ctx.remote(on).start_job(spec), time.monotonic() + LOCK_WAIT
+    while report.how == "locked" and time.monotonic() < until:
+        await asyncio.sleep(0.5)
+        report = await ctx.remote(on).start_job(spec)
+    return report
 
 
 async def to_its_end(
