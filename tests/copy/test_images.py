@@ -48,3 +48,18 @@ async def test_dense_sparse_odd_and_empty_files_in_one_job(way: Way, hosts: Host
     assert 83 * MIB < detail["moved"] < 85 * MIB, "holes cost nothing"
     assert len(detail["digests"]) == len(names) and detail["seconds_copy"] > 0
     assert sorted(os.listdir(dst.path("/srv/in"))) == sorted(names), "nothing else lies beside them"
+
+
+async def test_another_stream_is_called_where_that_pays(hosts: Hosts, tmp_path: Path) -> None:
+    """A login costs the two servers as much as some chunks; of little there is to do, one stream brings all as soon."""
+    src, dst = hosts("src", user="root"), hosts("dst", user="root")
+    dense(src.path("/srv/little"), 16 * MIB)
+    dense(src.path("/srv/much"), 128 * MIB)
+    async with mover(src, dst, "pull", tmp_path) as moving:
+        little = await moving.move(("/srv/little", "/srv/little"))
+        assert little.part.detail()["streams"] == 1
+        much = await moving.move(("/srv/much", "/srv/much"), told=b"%d" % (40 * MIB))
+    detail = much.part.detail()
+    assert detail["streams"] == 2
+    assert 0.8 * 128 / 40 < detail["seconds_copy"] < 2 * 128 / 40, "whatever their number, they share what they may use"
+    assert same(src.path("/srv/much"), dst.path("/srv/much"))

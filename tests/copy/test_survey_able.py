@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.survey.able import Able, able
-from cockpit.fleet.survey.fits import fits
+from cockpit.fleet.survey.fits import fits, fits_beside
 from cockpit.fleet.survey.model import Surveyed
 from cockpit.steps import copy
 from tests.copy import disks, trees
@@ -135,3 +135,11 @@ def test_what_could_never_be_done_is_refused() -> None:
     lying = Surveyed("python3", files=3, size=2 << 30, allocated=2 << 30, kinds={"reg": 3})
     assert not [p for p in fits(source, full, lying) if p.grave == "refuse"], "what lies there is not needed again"
     assert fits(source, Able()) == fits(source, Able())[-1:], "what could not be tried is no problem"
+
+
+def test_what_lies_there_need_not_be_counted_where_all_fits_beside_it() -> None:
+    source = Surveyed("python3", files=3, size=6 << 30, kinds={"reg": 3})
+    assert fits_beside(source, Able("python3", "/x", free=7 << 30, inodes=3))
+    assert not fits_beside(source, Able("python3", "/x", free=6 << 30, inodes=3)), "each file takes half a block more"
+    assert not fits_beside(source, Able("python3", "/x", free=7 << 30, inodes=2))
+    assert fits_beside(source, Able("python3", "/x")), "what nobody knows stops nothing"

@@ -14,7 +14,7 @@ import pytest
 from cockpit import crash
 from cockpit.fleet.api import FleetError, JobSpec, Lost
 from cockpit.steps import copy
-from cockpit.steps.copy import direct
+from cockpit.steps.copy import onejob
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
 from tests.hosts.factory import Hosts
@@ -174,7 +174,7 @@ async def test_a_crash_right_after_a_note_leaves_no_key(
 
 
 async def test_a_target_that_another_job_writes_to(hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "LOCK_WAIT", 0.0)
+    monkeypatch.setattr(onejob, "LOCK_WAIT", 0.0)
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
     src.path("/srv/d").mkdir()
     step = copying("/srv/d/", "dst:/srv/d/")

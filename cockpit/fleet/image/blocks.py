@@ -48,19 +48,33 @@ if _xxh is not None:
     _xxh.restype, _xxh.argtypes = _Two, [ctypes.c_void_p, ctypes.c_size_t]
 
 
+_halves = []  # type: list[tuple[mmap.mmap, int]]
+"""Of pages of which one block is taken: the next one takes the other."""
+
+
+def _page() -> "tuple[mmap.mmap, int]":
+    """Memory, and where in it a page of HUGE bytes begins."""
+    memory = mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    begin = -address % HUGE
+    _madvise(address + begin, HUGE, MADV_HUGEPAGE)  # refused: the same memory in small pieces
+    # A stream that is made again forks: of memory that both have, the disk could read into the wrong one (open(2), O_DIRECT).
+    _madvise(address + begin, HUGE, MADV_DONTFORK)
+    return memory, begin
+
+
 class Buffer:
     """One block of memory, aligned for O_DIRECT, and in one piece where the system has one. digest: of what has come into it,
     where that is known already."""
 
     def __init__(self) -> None:
         self.digest = None  # type: bytes | None
-        memory = mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
-        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        begin = -address % HUGE
-        self.address = address + begin
-        _madvise(self.address, HUGE, MADV_HUGEPAGE)  # refused: the same memory in small pieces
-        # A stream that is made again forks: of memory that both have, the disk could read into the wrong one (open(2), O_DIRECT).
-        _madvise(self.address, HUGE, MADV_DONTFORK)
+        try:
+            memory, begin = _halves.pop()
+        except IndexError:
+            memory, begin = _page()
+            _halves.append((memory, begin + BLOCK))
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + begin
         self.view = memoryview(memory)[begin : begin + BLOCK]
 
     def zeros(self, length: int, start: int = 0) -> bool:

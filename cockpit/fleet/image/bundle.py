@@ -28,12 +28,12 @@ PACKAGE = "cockpit.fleet.image"
 PIECE = 60_000  # characters: Linux takes no single argument of 128 KiB
 
 _BOOT = (
-    "import base64,json,sys,types,zlib;"
+    "import base64,json,os,sys,types,zlib;"
     "r=lambda a:json.loads(zlib.decompress(base64.b64decode(''.join(a))).decode())\n"
     "k=1+int(sys.argv[1]);s=r(sys.argv[1+k:])\n"
     "for n,t in r(sys.argv[2:1+k]):\n"
     " m=sys.modules[n]=types.ModuleType(n);exec(compile(t,n,'exec'),m.__dict__);getattr(m,'early',id)(s)\n"
-    "sys.exit(m.start(s))"
+    "x=m.start(s);sys.stdout.flush();sys.stderr.flush();os._exit(x)"  # all else that a Python does at its end is waited for
 )
 
 Role = Literal["source", "target"]

@@ -1,5 +1,5 @@
-"""The ssh to the other end of a stream. A job's first ones are begun before the rest of its program is even read: their logins
-take ten times as long as that. Runs on the servers (Python 3.6). Knows nothing of what is said over them.
+"""The ssh to the other end of a stream. A job's first one is begun before the rest of its program is even read: its login takes
+several times as long as that. Runs on the servers (Python 3.6). Knows nothing of what is said over them.
 """
 
 import subprocess
@@ -9,9 +9,9 @@ _begun = []  # type: list[subprocess.Popen[bytes]]
 
 
 def early(spec: "dict[str, Any]") -> None:
-    """What was loaded first is told what the program is to do. A push has to wait for each one's answer, and calls later."""
-    if spec["way"] == "pull":
-        _begun.extend(_call(spec["shell"]) for _ in range(spec["streams"]))
+    """What was loaded first is told what the program is to do."""
+    if spec["shell"] is not None:
+        _begun.append(_call(spec["shell"]))
 
 
 def call(shell: str) -> "subprocess.Popen[bytes]":

@@ -60,7 +60,7 @@ class Job:
         self.targets = [os.fsdecode(bytes.fromhex(path)) for path in spec["targets"]]
         self.streams = Streams(spec)
         self.telling = Telling(spec["sizes"])
-        self.pace = Pace(len(self.streams.all))
+        self.pace = Pace(lambda: self.streams.running)
         self.images = []  # type: list[Image]
         self.names = []  # type: list[str]
         self.bad = set()  # type: set[tuple[int, int]]
@@ -73,7 +73,8 @@ class Job:
         self._phase("verify", self._prove)
         fact("report", {
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()}, "moved": self.telling.moved,
-            "streams": len(self.streams.all), "unchanged": sum(not self._touched(image) for image in self.images),
+            "streams": sum(stream.opened for stream in self.streams.all),
+            "unchanged": sum(not self._touched(image) for image in self.images),
             "hashes": sorted({image.name for image in self.images}), "again": len(self.bad),
             "images": [[image.size, image.whole()] for image in self.images],
         })  # fmt: skip
@@ -87,8 +88,8 @@ class Job:
     # --- copy
 
     def _copy(self) -> None:
-        self.streams.begin()
         self.streams.one(self._begin)
+        self.streams.answered()
         todo = deque()  # type: deque[Chunk]
         for i in range(len(self.sources)):
             self.streams.one(self._look, i, todo)

@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 import threading
+import time
 from typing import Any, Callable, Deque, Tuple
 
 from cockpit.fleet.image.blocks import Facts
@@ -18,6 +19,7 @@ from cockpit.fleet.image.target import Target
 from cockpit.fleet.image.telling import Stopped
 from cockpit.fleet.image.wire import Wire
 
+PAYS = 4  # times a login: what is left for all streams that run, before another is called
 LEAVING = 2  # seconds for an ssh to end by itself
 AGAIN = (0.5, 1, 2, 4, 8, 15)  # seconds before a broken stream is made again; a task that is done starts this anew
 
@@ -96,7 +98,10 @@ class Streams:
     def __init__(self, spec: Facts) -> None:
         number = int.from_bytes(os.urandom(7), "big")
         self.all = [Stream(spec, number) for _ in range(spec["streams"])]
+        self.running = 1
         self.stop = threading.Event()
+        self._began, self._login = time.monotonic(), 0.0
+        self._calling = threading.Lock()
         self._problem = None  # type: Exception | None
 
     def close(self) -> None:
@@ -106,11 +111,9 @@ class Streams:
         for stream in self.all:
             stream.close()
 
-    def begin(self) -> None:
-        """Log in over all of them at once: it takes longer than to look at a file. A push has to wait for each one's answer."""
-        for stream in self.all:
-            if not stream.push:
-                stream.open()
+    def answered(self) -> None:
+        """The first stream's other end has spoken: so long a login takes."""
+        self._login = time.monotonic() - self._began
 
     def one(self, work: "Callable[..., Any]", *args: Any) -> Any:
         """work(stream, *args), over the first stream alone."""
@@ -118,12 +121,24 @@ class Streams:
 
     def share(self, todo: "Deque[Task]", work: "Callable[..., Any]", ahead: "Callable[..., Any] | None" = None) -> None:
         """work(stream, *task): each stream takes what is next, until nothing is left. ahead(stream, *task): what `Stream.ahead`
-        does, with the stream's next task."""
-        threads = [threading.Thread(target=self._turns, args=(stream, todo, work, ahead)) for stream in self.all]
-        for thread in threads:
-            thread.daemon = True
-            thread.start()
-        for thread in threads:
+        does, with the stream's next task. Streams that are not open yet are, one after another, as soon as a task has shown that
+        what is left takes longer than their logins: of those the servers have more than enough work."""
+        threads = []  # type: list[threading.Thread]
+
+        def more(took: float) -> bool:
+            with self._calling:
+                n = len(threads)
+                if n == len(self.all) or not (n == 0 or self.all[n].opened or len(todo) * took > n * PAYS * self._login):
+                    return False
+                threads.append(threading.Thread(target=self._turns, args=(self.all[n], todo, work, ahead, more)))
+                threads[n].daemon = True
+                threads[n].start()
+                self.running = n + 1
+            return True
+
+        while more(0.0):
+            pass
+        for thread in threads:  # each is there before the one ends that has started it
             thread.join()
         if self._problem is not None:
             raise self._problem
@@ -138,14 +153,16 @@ class Streams:
                 stream.close()
 
     def _turns(
-        self, stream: Stream, todo: "Deque[Task]", work: "Callable[..., Any]", ahead: "Callable[..., Any] | None"
-    ) -> None:
+        self, stream: Stream, todo: "Deque[Task]", work: "Callable[..., Any]", ahead: "Callable[..., Any] | None",
+        more: "Callable[[float], bool]",
+    ) -> None:  # fmt: skip
         try:
             task = _next(todo)
             while task is not None and not self.stop.is_set():
-                after = _next(todo) if ahead else None
+                after, began = _next(todo) if ahead else None, time.monotonic()
                 stream.ahead = functools.partial(ahead, stream, *after) if ahead and after else _nothing
                 self._kept(stream, work, task)
+                more(time.monotonic() - began)
                 task = after or _next(todo)
         except Stopped:
             pass

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
 SAY = 0.3  # seconds between two lines
 LOOK = 0.5  # seconds between two looks at what was told
@@ -19,9 +19,9 @@ class Stopped(Exception):
 
 
 class Pace:
-    """The rate that the job was told, shared evenly by its streams. Nothing told: no limit. 0: paused."""
+    """The rate that the job was told, shared evenly by the streams that run. Nothing told: no limit. 0: paused."""
 
-    def __init__(self, streams: int) -> None:
+    def __init__(self, streams: "Callable[[], int]") -> None:
         place = os.environ.get("COCKPIT_JOB", "")
         self._path = os.path.join(place, "told") if place else ""
         self._streams = streams
@@ -49,9 +49,10 @@ class Pace:
                 raise Stopped()
             if rate is None or (left <= 0 and rate > 0):
                 return
-            turn = LOOK if rate <= 0 else min(LOOK, left * self._streams / rate)
+            streams = self._streams()
+            turn = LOOK if rate <= 0 else min(LOOK, left * streams / rate)
             stop.wait(turn)
-            left -= turn * rate / self._streams
+            left -= turn * rate / streams
 
 
 class Telling:

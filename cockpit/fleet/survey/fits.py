@@ -45,6 +45,12 @@ def needed_inodes(source: Surveyed, able: Able, lying: Surveyed | None = None) -
     return max(0, (source.entries if able.hard_links is False else source.inodes) - (lying.inodes if lying else 0))
 
 
+def fits_beside(source: Surveyed, able: Able) -> bool:
+    """Whether there is room for all of it whatever lies there, which then need not be counted."""
+    room = able.free is None or needed(source, able) <= able.free
+    return room and (able.inodes is None or needed_inodes(source, able) <= able.inodes)
+
+
 def fits(source: Surveyed, able: Able, lying: Surveyed | None = None) -> list[Problem]:
     """lying: what is at the destination already, counted. The gravest first."""
     return [*_refused(source, able, lying), *_lost(source, able), *_noted(source, able), *_hoped(source, able, lying)]

@@ -13,6 +13,7 @@ from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.openroute import OpenRoute, WrongHostKey
 from cockpit.fleet.routes import Route
 from cockpit.fleet.sides import Side, look
+from cockpit.fleet.survey.able import Able, able
 from cockpit.fleet.survey.look import survey
 from cockpit.plan.model import Copy
 from cockpit.steps.api import Outcome, StepContext
@@ -22,7 +23,7 @@ from cockpit.steps.copy.begun import Ready
 from cockpit.steps.copy.clock import within
 from cockpit.steps.copy.images import Large
 from cockpit.steps.copy.keys import cleanup, hold_route, note_route
-from cockpit.steps.copy.losses import Tried, agreed, tried
+from cockpit.steps.copy.losses import agreed
 from cockpit.steps.copy.ondisk import refuse_lost
 from cockpit.steps.copy.parts import Part
 from cockpit.steps.copy.places import (
@@ -116,7 +117,7 @@ async def _prepared(ctx: StepContext, source: End, target: End) -> Ready | Outco
         raise
 
 
-async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source, Target, Tried]:
+async def _looked_at(ctx: StepContext, source: End, target: End) -> tuple[Source, Target, Able]:
     """What is to be moved, where it comes to lie, and what can be kept there. Refused; FleetError; Lost."""
     kind, _ = await both(_kind(ctx, source), refuse_lost(ctx, target))  # nothing is tried where all is to be emptied
     counted, (place, there) = await both(_counted(ctx, source, kind), _place(ctx, source, target, kind))
@@ -139,27 +140,29 @@ async def _counted(ctx: StepContext, source: End, kind: Kind | int) -> Source:
     return counted
 
 
-async def _place(ctx: StepContext, source: End, target: End, kind: Kind | int) -> tuple[Target, Tried]:
+async def _place(ctx: StepContext, source: End, target: End, kind: Kind | int) -> tuple[Target, Able]:
     action = ctx.step.action
     assert isinstance(action, Copy)
     image = action.method == "image" and action.convert is None
     place = await look_at_target(target, source.path, "file" if isinstance(kind, int) else kind, image=image)
-    return place, Tried() if place.device else await tried(target, place.landing, empty=place.empty)
+    return place, Able() if place.device else await able(target.remote, place.landing, target.become)
 
 
 async def _ready(
     ctx: StepContext, source: End, target: End, route: Route, opened: OpenRoute | None, sides: tuple[Side, Side],
-    looked: tuple[Source, Target, Tried],
+    looked: tuple[Source, Target, Able],
 ) -> Ready:  # fmt: skip
     """What will not fit or not survive is said, refused or asked about; then the copy's parts. Refused."""
     action = ctx.step.action
     assert isinstance(action, Copy) and route.way != "relay"
     counted, place, there = looked
-    without = frozenset[str]() if place.device else await agreed(ctx, counted.seen, target, place.landing, there)
+    without = frozenset[str]()
+    if not place.device:
+        without = await agreed(ctx, counted.seen, target, place.landing, there, empty=place.empty)
     counted = replace(counted, survey=counted.seen.less(without))
     scan(ctx, counted.survey.size, counted.survey.files)
     device = counted.device or place.device
-    ground = trees.Ground(route, opened, *sides, counted, place, without, there.able)
+    ground = trees.Ground(route, opened, *sides, counted, place, without, there)
     if device:
         large = [Large(source.path, place.landing, counted.survey.size)]
         parts: list[Part] = [await trees.images(ctx, source, target, ground, large)]
@@ -190,5 +193,5 @@ async def _relay_ready(ctx: StepContext, source: End, target: End) -> frozenset[
     assert isinstance(action, Copy)
     await refuse_lost(ctx, target)
     seen = await survey(source.remote, source.path, become=source.become, exclude=action.exclude)
-    there = await tried(target, target.path, empty=False)
+    there = await able(target.remote, target.path, target.become)
     return await agreed(ctx, seen, target, target.path, there, relayed=True)

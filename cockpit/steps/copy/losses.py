@@ -6,48 +6,31 @@ Knows no way and no rsync: what a person agreed to do without is a set of `fits.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from cockpit.fleet.api import FleetError, Lost
 from cockpit.fleet.rsync import COARSE
-from cockpit.fleet.survey.able import Able, able, over_sftp
-from cockpit.fleet.survey.fits import Problem, fits
+from cockpit.fleet.survey.able import Able, over_sftp
+from cockpit.fleet.survey.fits import Problem, fits, fits_beside
 from cockpit.fleet.survey.look import survey
 from cockpit.fleet.survey.model import Surveyed
 from cockpit.steps.api import StepContext
 from cockpit.steps.copy.places import End, Refused
-from cockpit.steps.copy.together import both
 
 KIND = "loss"
 CHOICES = ["without", "cancel"]
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What the target can keep, and what lies there; None: it is empty, or can't be counted (then all of the copy must fit
-    beside it)."""
-
-    able: Able = field(default_factory=Able)
-    lying: Surveyed | None = None
-
-
-async def tried(target: End, landing: str, *, empty: bool) -> Tried:
-    """landing: where the copy comes to lie. FleetError; Lost."""
-    tries = able(target.remote, landing, target.become)
-    return Tried(await tries) if empty else Tried(*await both(tries, _lying(target, landing)))
-
-
 async def agreed(
-    ctx: StepContext, seen: Surveyed, target: End, landing: str, there: Tried, *, relayed: bool = False,
+    ctx: StepContext, seen: Surveyed, target: End, landing: str, there: Able, *, empty: bool = False, relayed: bool = False,
 ) -> frozenset[str]:  # fmt: skip
     """What this copy leaves behind, as a person agreed: words of `fits.Problem.what`; and COARSE, for which
-    nobody is asked. landing: where it comes to lie. relayed: it goes over SFTP, which carries no links between names, no
-    attributes and no special files. Refused; FleetError; Lost.
+    nobody is asked. landing: where it comes to lie; empty: nothing lies there. relayed: it goes over SFTP, which carries no links
+    between names, no attributes and no special files. Refused; FleetError; Lost.
 
     An agreement is noted with the attempt, and holds for later attempts of the task: nobody is asked twice for the same.
     """
-    can = over_sftp(there.able) if relayed else there.able
-    problems = fits(seen, can, there.lying)
+    can = over_sftp(there) if relayed else there
+    problems = fits(seen, can, None if empty or fits_beside(seen, can) else await _lying(target, landing))
     if hard := [p for p in problems if p.grave == "refuse"]:
         raise Refused(f"{target.server}:{landing}: " + "; ".join(f"{p.text}: {p.instead}" for p in hard))
     for problem in problems:
@@ -78,8 +61,7 @@ def _and(words: list[str]) -> str:
 
 
 async def _lying(target: End, landing: str) -> Surveyed | None:
-    """With the few small files that the trial makes there meanwhile: to leave them out, a server that has neither python3 nor GNU
-    find would count by rsync, which knows nothing of holes."""
+    """What is there, counted; None: it can't be (then all of the copy must fit beside it)."""
     try:
         return await survey(target.remote, landing, become=target.become)
     except Lost:

@@ -66,7 +66,7 @@ async def synced(ctx: StepContext, target: End, landing: str) -> str:
         return ""
     there = landing.rstrip("/") or "/"
     script = _SYNC.replace("__THERE__", quote(there)).replace("__ABOVE__", quote(dirname(there)))
-    done = await target.remote.run(_marks(ctx, target) + script, become=target.become)
+    done = await target.remote.errand(_marks(ctx, target) + script, become=target.become)
     said = done.stderr.decode(errors="replace").strip().splitlines()
     return (said[-1] if said else f"exit {done.exit}") if done.exit else ""
 
