@@ -1,8 +1,8 @@
 """What servers printed, made fit to be shown: the one sanitiser through which all remote output passes.
 
-Plain text comes out: colours are dropped, every other control, bidirectional or invisible character is written out
-(`^G`, `<202e>`), so that nothing printed can move the cursor, hide text or break columns. Bytes in the journal stay
-as they were; `cockpit log --output` has them.
+Plain text comes out: colours, and what changes an emoji's look, are dropped; every other control, bidirectional or invisible
+character is written out (`^G`, `<202e>`), so that nothing printed can move the cursor, hide text or break columns. Bytes in the
+journal stay as they were; `cockpit log --output` has them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from cockpit.views.words import width, width_of
 LONGEST = 4000  # characters of one line that are shown
 TAB = 8
 
+_LOOKS = re.compile("[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
+"""What only says how the character before it is to look (in colour, as a key, of which skin). Terminals disagree on how wide
+both are together, and a pane beside them would be torn: without these a warning sign is a warning sign, and one cell wide."""
 _SGR = re.compile(r"\x1b\[[0-9;:]*m|\x9b[0-9;:]*m")
 
 
@@ -42,7 +45,7 @@ def clean(data: bytes) -> str:
     Of a line that was overwritten with carriage returns (a progress bar) the last state is shown, with their
     number."""
     beyond = max(0, len(data) - 4 * LONGEST)
-    text = data[: 4 * LONGEST].decode("utf-8", errors="replace").rstrip("\r\n")
+    text = _LOOKS.sub("", data[: 4 * LONGEST].decode("utf-8", errors="replace").rstrip("\r\n"))
     if not text.isprintable():
         text = _harmless(_SGR.sub("", text))
     if len(text) <= LONGEST and not beyond:

@@ -39,6 +39,8 @@ from cockpit.views.words import text_of
         ("no\u00a0break".encode(), "no break"),
         ("Grüße, 漢字".encode(), "Grüße, 漢字"),
         (b"[bold]markup[/bold] stays", "[bold]markup[/bold] stays"),
+        ("\u26a0\ufe0f disk 1\ufe0f\u20e3 of 2".encode(), "\u26a0 disk 1 of 2"),
+        ("\U0001f44d\U0001f3fd done".encode(), "\U0001f44d done"),
     ],
 )
 def test_what_is_shown(raw: bytes, shown: str) -> None:
