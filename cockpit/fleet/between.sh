@@ -12,10 +12,13 @@ else
 fi
 [ -z "$COCKPIT_PROBE" ] || c="$c -o KexAlgorithms=$ck_kex"
 set -- -p "$ck_port" -l "$ck_user" -- "$ck_address" "$@"
-if [ -s "$d/dialer" ] && command -v python3 > /dev/null 2>&1; then # ssh hands the command to $SHELL, which may be anybody's
-    SHELL=/bin/sh
-    export SHELL
-    set -- -o ProxyUseFdpass=yes -o ProxyCommand="python3 -I -S \"$d/dialer\" %h %p" "$@"
+if [ -s "$d/dialer" ] && command -v python3 > /dev/null 2>&1; then
+    # ssh hands the command to $SHELL, which may be anybody's. The address is what another server says of itself: as a %h it would be
+    # shell text, and run here.
+    SHELL=/bin/sh ck_dialer=$d/dialer
+    export SHELL ck_dialer ck_address ck_port ck_timeout
+    set -- -o ProxyUseFdpass=yes \
+        -o ProxyCommand='python3 -I -S "$ck_dialer" "$ck_address" "$ck_port" "$ck_timeout"' "$@"
 fi
 exec ssh $c -F /dev/null -T -a -x -o StrictHostKeyChecking=yes -o BatchMode=yes -o IdentitiesOnly=yes \
     -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile="\"$d/known_hosts\"" -o HostKeyAlias=cockpit-other \

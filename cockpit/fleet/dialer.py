@@ -1,7 +1,7 @@
 """The connection under an ssh between two servers, made for it and passed to it (ssh_config(5), ProxyUseFdpass).
 
-Runs on the servers (Python 3.3), as `dialer.py ADDRESS PORT`. OpenSSH lets small packets wait for the acknowledgment of the
-one before them until a session runs, which the other side's kernel delays by 40 ms: twice in each login. So this end sends at
+Runs on the servers (Python 3.4), as `dialer.py ADDRESS PORT SECONDS`. OpenSSH lets small packets wait for the acknowledgment of
+the one before until a session runs, which the other side's kernel delays by 40 ms: twice in each login. So this end sends at
 once, and for as long as a login takes it acknowledges at once. Says of a failure what ssh says. Knows nothing of what is sent.
 """
 
@@ -11,13 +11,12 @@ import struct
 import sys
 import time
 
-PATIENCE = 8.0  # seconds, as ssh's own ConnectTimeout
 LOGIN, TURN = 0.5, 0.002  # seconds: the kernel forgets that it is to acknowledge at once after each answer
 
 
-def connected(address: str, port: str) -> "socket.socket":
+def connected(address: str, port: str, patience: str) -> "socket.socket":
     try:
-        made = socket.create_connection((address, int(port)), PATIENCE)
+        made = socket.create_connection((address, int(port)), float(patience))
     except OSError as problem:
         why = "Connection timed out" if isinstance(problem, socket.timeout) else problem.strerror
         sys.stderr.write("ssh: connect to host %s port %s: %s\n" % (address, port, why))
@@ -34,7 +33,8 @@ def hand_over(made: "socket.socket") -> None:
 
 
 def acknowledge(made: "socket.socket") -> None:
-    """In a process of its own, which holds nothing else that anybody waits for to be closed."""
+    """In a process of its own, which holds nothing else that anybody waits for to be closed. For so long the connection of an ssh
+    that was killed stands, too."""
     if not hasattr(socket, "TCP_QUICKACK") or os.fork():
         return
     os.closerange(0, made.fileno())

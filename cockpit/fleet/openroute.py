@@ -23,7 +23,7 @@ from cockpit.fleet import keydir
 from cockpit.fleet.api import Completed, FleetError, Lost, Remote
 from cockpit.fleet.authorized import authorization, extend_line, plain, set_line
 from cockpit.fleet.rsync import REMOTE
-from cockpit.fleet.sides import HERE, Side, clock_of
+from cockpit.fleet.sides import HERE, HOLDS, Side, clock_of
 from cockpit.fleet.tunnel import fill
 
 Way = Literal["local", "pull", "push", "relay"]
@@ -34,7 +34,6 @@ CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@opens
 PROBE_KEX = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256"
 """For the login that only asks who called, which nobody will want to read in twenty years: what withstands quantum computers
 takes OpenSSH before 9.9 a fifth of a second of a processor. What carries data has the exchange that its ends agree on."""
-HOLDS = 60.0  # seconds for which a proof is believed, as that a server has its tools (`sides`)
 VALID = timedelta(hours=48)  # written without a zone, since sshd before 9.1 takes none: up to 14 h more or less
 ECHO = "cockpit-route"
 SEEN = re.compile(rf"{ECHO} (\S+) \d+ \S+ \d+")
@@ -130,7 +129,9 @@ class OpenRoute:
         proof = _proofs.get(self.job.remote, {}).pop(self._ends, None)
         if proof is None or time.monotonic() - proof.at > HOLDS:
             return False
-        await self._written(proof.address, proof.port, ":" if proof.dialed else f"rm -f {quote(self.dialer)}")
+        done = await self._written(proof.address, proof.port, ":" if proof.dialed else f"rm -f {quote(self.dialer)}")
+        if done.exit:
+            return False
         self.seen_from, self.believed = proof.seen_from, True
         return True
 

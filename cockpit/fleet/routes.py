@@ -50,9 +50,11 @@ class Route:
         return "tunnel" if self.tunnel else self.way
 
 
-async def open_route(tag: str, way: Way, job: Side, other: Side, here: Side | None = None) -> OpenRoute | str:
+async def open_route(
+    tag: str, way: Way, job: Side, other: Side, here: Side | None = None, *, believe: bool = False,
+) -> OpenRoute | str:  # fmt: skip
     """Make it and try it, to learn from where `job` is seen; then with `from=`, where that may change. A string says why not
-    (and nothing is left behind). here: through a tunnel of this machine. WrongHostKey, Lost."""
+    (and nothing is left behind). here: through a tunnel of this machine; believe: as `find_route` has it. WrongHostKey, Lost."""
     if unfit := _unfit(job, other) or (here and no_tunnel(here, job, other)):
         return unfit
     key = other.remote.host_key
@@ -65,7 +67,7 @@ async def open_route(tag: str, way: Way, job: Side, other: Side, here: Side | No
         return str(problem)
     route = OpenRoute(tag, way, job, other, directory, public, here=here)
     try:
-        why = await (_try_tunnel(route, here) if here else _try_addresses(route))
+        why = await (_try_tunnel(route, here) if here else _try_addresses(route, believe))
     except Lost:
         raise
     except (FleetError, TimeoutError) as problem:
@@ -90,8 +92,8 @@ def _unfit(job: Side, other: Side) -> str:
     return ""
 
 
-async def _try_addresses(route: OpenRoute) -> str:
-    if await route.believe():
+async def _try_addresses(route: OpenRoute, believe: bool) -> str:
+    if believe and await route.believe():
         return ""
     await route.permit(f"echo {ECHO} $SSH_CONNECTION", anywhere=True)
     whys = []
@@ -121,19 +123,22 @@ async def _try_tunnel(route: OpenRoute, here: Side) -> str:
 
 
 async def find_route(
-    tag: str, source: Side, target: Side, *, here: Remote | None = None, pin: Pin | None = None,
+    tag: str, source: Side, target: Side, *, here: Remote | None = None, pin: Pin | None = None, believe: bool = False,
 ) -> tuple[Route, OpenRoute | None]:  # fmt: skip
     """The destination pulls, else the source pushes, else one of these through a tunnel of this machine (`here`), else it goes
-    through the cockpit; with the route made where direct. pin: this way or none ("relay" with the reason). Lost, WrongHostKey."""
+    through the cockpit; with the route made where direct. pin: this way or none ("relay" with the reason). believe: a way that
+    was gone a moment ago need not be tried, for whatever fails on it is tried again by itself. Lost, WrongHostKey."""
     if source.name == target.name:
         why = source.problem
         return Route("relay" if why else "local", why or "both ends are one server", source.name, target.name), None
     whys: list[str] = []
     async for way, job, other, dug in _ways(source, target, here, pin):
-        made = await open_route(tag, way, job, other, dug)
+        made = await open_route(tag, way, job, other, dug, believe=believe)
         if isinstance(made, OpenRoute):
-            through = "through a tunnel of this machine" if dug else "as it did a moment ago" if made.believed else ""
-            why = "; ".join(dict.fromkeys([*whys, f"{job.name} reaches {other.name} {through}".rstrip()]))
+            why = f"{job.name} reaches {other.name}" + " through a tunnel of this machine" * bool(dug)
+            if made.believed:
+                why = f"{job.name} reached {other.name} a moment ago, and it is not tried again"
+            why = "; ".join(dict.fromkeys([*whys, why]))
             return Route(way, why, source.name, target.name, dug is not None), made
         whys.append(made)
     return Route("relay", "; ".join(dict.fromkeys(whys)), source.name, target.name), None

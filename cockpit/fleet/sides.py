@@ -12,7 +12,7 @@ from cockpit.fleet.api import Remote
 from cockpit.fleet.rsync import NANOSECONDS, OLDEST, Rsync, parse_version
 
 HERE = "local"  # the name of this machine, to which no server can log in
-HOLDS = 60.0  # seconds for which a server that has all is not looked at again: its tools don't go between two copies
+HOLDS = 60.0  # seconds for which a server that has all is not looked at again, nor a way tried: they don't go between two copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Side:
         return list(dict.fromkeys([(target.host, target.port or self.port), (self.address, self.port)]))
 
 
+_ADDRESS = re.compile(r"[0-9A-Za-z:.%_-]+")  # or a port; what a server says of itself is put before others
 _LOOK = """LC_ALL=C; export LC_ALL
 echo "user $(id -un)"
 echo "conn $SSH_CONNECTION"
@@ -93,7 +94,7 @@ def _has_all(side: Side) -> bool:
 def read_side(side: Side, seen: str) -> Side:
     """Pure: what `look`'s script printed."""
     found = dict(line.split(" ", 1) for line in seen.splitlines() if line.startswith(("user ", "conn ", "now ", "own ")))
-    conn = found.get("conn", "").split()
+    conn = [word for word in found.get("conn", "").split() if _ADDRESS.fullmatch(word)]
     rsync = parse_version(seen)
     problem = "" if rsync and rsync.version >= OLDEST else f"{side.name} has no rsync 3.1 or newer"
     reached = len(conn) == 4 and side.name != HERE

@@ -86,7 +86,8 @@ async def test_all_is_counted_whatever_the_server_has(way: str, hosts: Hosts, tm
 
 
 @pytest.mark.parametrize(
-    "python", ["echo 'Unknown option: -I' >&2; exit 2", "exit 69", "exit 127"], ids=["no -I", "before 3.6", "does not begin"]
+    "python", ["echo 'Unknown option: -I' >&2; exit 2", "exit 69", "exit 127", "echo Fatal >&2; exit 1", "kill -ABRT $$"],
+    ids=["no -I", "before 3.6", "no interpreter", "no library", "no locale"],
 )
 async def test_a_python_that_is_too_old_or_broken_is_passed_over(python: str, hosts: Hosts, tmp_path: Path) -> None:
     host = hosts("src", user="root", sshd_config=OWN_TOOLS)

@@ -12,6 +12,7 @@ import os
 import select
 import struct
 import sys
+import termios
 import threading
 import time
 from collections import deque
@@ -25,10 +26,9 @@ BEAT_FRAME = HEAD.pack(b".", 0)
 LARGEST = 1 << 26  # of one frame
 PIPE = 1 << 20
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ is 3.10's
-FIONREAD = 0x541B
 LENDS = 2  # frames that are lent at once: whoever lends needs one piece of memory more than that
 LENT = 1 << 16  # bytes from which on it costs less to lend them than to copy them
-TURN = 0.001  # seconds between two looks at what has been taken
+TURN, LONG = 0.001, 0.05  # seconds between two looks at what has been taken, at first and where that takes its time
 
 
 class _Memory(ctypes.Structure):
@@ -118,13 +118,14 @@ class Wire:
 
     def _until_taken(self, position: int) -> None:
         """Until whoever reads the pipe has all that was put into it before that."""
-        began = time.monotonic()
+        began, pause = time.monotonic(), TURN
         while position and position > self._sent - self._untaken():
-            if self._turn(0, began, TURN):
+            if self._turn(0, began, pause):
                 raise Broken("the stream broke: nobody reads it")
+            pause = min(2 * pause, LONG)
 
     def _untaken(self) -> int:
-        return int.from_bytes(fcntl.ioctl(self.out, FIONREAD, bytes(4)), sys.byteorder)
+        return int.from_bytes(fcntl.ioctl(self.out, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def head(self) -> "tuple[bytes, int]":
         """The next frame's letter and length; its payload must be taken next. Raises Broken."""

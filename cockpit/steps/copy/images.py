@@ -123,10 +123,11 @@ class Images:
         """None: every image is there, proven. Else why not."""
         if exit == 0 and self._report:
             return None
+        words = [line for line in errors.strip().splitlines() if line]
         if self._fault:
             kind, text = self._fault
-            return Outcome("failed", exit, text, kind in TRANSIENT)
-        words = [line for line in errors.strip().splitlines() if line]
+            said = [line for line in words if kind == "broken" and not line.startswith("image: ")]  # ssh knows why
+            return Outcome("failed", exit, f"{text}: {said[-1]}" if said else text, kind in TRANSIENT)
         if exit in (126, 127):
             return Outcome("failed", exit, f"the images' job can't run: {words[-1] if words else f'exit {exit}'}")
         text = "the images' job was killed" if exit in (137, 143) else f"the images' job ended with exit {exit}"

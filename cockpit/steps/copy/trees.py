@@ -49,6 +49,7 @@ from cockpit.units import plural
 SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before several would have begun; for each transfer that runs,
 # since several share the processors, and a login takes a fifth of a second of one
 STREAMS = 2
+LONG = 1 << 16  # bytes of stdin; what an errand is given, its shell reads one by one
 LISTING = 256 << 20  # bytes of a compressed listing that are read: some ten million files
 PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))'"
 
@@ -221,7 +222,8 @@ async def _make(target: End, places: Sequence[str], then: str = ":", stdin: byte
         [f"[ ! -L {quote(path)} ] || rm -f -- {quote(path)} || exit" for path in links]
         + [f"mkdir -p -- {quote(place)} || exit" for place in dict.fromkeys(places)]
     )
-    made = await target.remote.errand(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
+    ask = target.remote.errand if len(stdin) < LONG else target.remote.run  # whose stdin takes no turn for each byte
+    made = await ask(f"umask 077\n{lines}\n({then})\n:", become=target.become, stdin=stdin)
     if made.exit:
         raise Refused(f"{target.server}: {made.stderr.decode(errors='replace').strip()[-200:]}")
 

@@ -4,6 +4,7 @@ it another way, to begin anew. Knows no rsync and no chunks."""
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from cockpit.fleet.openroute import OpenRoute
 from cockpit.fleet.routes import Route, find_route
@@ -25,16 +26,17 @@ def begun_by(ctx: StepContext) -> str | None:
 
 async def find(ctx: StepContext, tag: str, ours: Side, theirs: Side) -> tuple[Route, OpenRoute | None]:
     """As `find_route`, but the way by which it began is waited for. Lost, WrongHostKey."""
-    action, here = ctx.step.action, ctx.remote(HERE)
+    action, here, believe = ctx.step.action, ctx.remote(HERE), not ctx.step.once
     assert isinstance(action, Copy)
     before = begun_by(ctx)
     for pause in PAUSES if before else ():
-        route, opened = await find_route(tag, ours, theirs, here=here, pin=action.route or before)  # type: ignore[arg-type]
+        pin: Any = action.route or before
+        route, opened = await find_route(tag, ours, theirs, here=here, pin=pin, believe=believe)
         if route.way != "relay":
             return route, opened
         ctx.say(f"{before}, by which this copy began, can't be gone now: {route.why}; it is tried again in {pause:.0f} s")
         await asyncio.sleep(pause)
-    return await find_route(tag, ours, theirs, here=here, pin=action.route)
+    return await find_route(tag, ours, theirs, here=here, pin=action.route, believe=believe)
 
 
 def pinned(ctx: StepContext, why: str) -> Outcome | None:
