@@ -96,9 +96,9 @@ class Part(Protocol):
 
 
 def added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Details of several parts as one: numbers are summed, of anything else the later one stands."""
+    """Details of several parts as one: numbers are summed (of streams the most count), of anything else the later one stands."""
     both = {**one, **other}
-    for name in one.keys() & other.keys() - {"streams"}:
+    for name in one.keys() & other.keys():
         if isinstance(one[name], (int, float)) and isinstance(other[name], (int, float)):
-            both[name] = one[name] + other[name]
+            both[name] = max(one[name], other[name]) if name == "streams" else one[name] + other[name]
     return both
