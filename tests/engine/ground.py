@@ -80,10 +80,11 @@ class Night:
 @asynccontextmanager
 async def night(session: SessionDir, secrets: dict[str, str] | None = None) -> AsyncIterator[Night]:
     """The engine runs while this is open; it is stopped as `cockpit stop` does."""
-    running = asyncio.create_task(run_engine(session, secrets or {}))
     there = Night(session)
+    before = there.state.epoch if session.journal_path.exists() else 0
+    running = asyncio.create_task(run_engine(session, secrets or {}))
     try:
-        await there.until(lambda s: s.engine_running)
+        await there.until(lambda s: s.epoch > before)  # a short night is over before anybody sees its engine running
         yield there
     finally:
         # A night that has ended closes its socket, and is not yet done; who connects at that very moment is never answered.
