@@ -68,33 +68,24 @@ def test_what_a_dialer_can_t_reach_it_says_as_ssh_does(where: str, why: str) -> 
     assert re.fullmatch(f"ssh: connect to host {where} port {port}: {why}\n", done.stderr), done.stderr
 
 
-async def copied(hosts: Hosts, tmp_path: Path, **dst: Any) -> tuple[Context, dict[str, Any]]:
-    ours, theirs = hosts("dst", user="root", **dst), hosts("src", user="root")
-    trees.make(theirs, "/srv/d", files=5)
+async def pulled(src: Host, dst: Host, tmp_path: Path) -> None:
+    trees.make(src, "/srv/d", files=5)
     step = copying("/srv/d/", "dst:/srv/d/")
-    async with fleet_of([theirs, ours], tmp_path) as fleet:
-        ctx = Context(fleet, plan_of(fleet, [theirs, ours], step), step, "src")
-        outcome = await copy.run(ctx)
-    assert outcome.result == "done", (outcome, ctx.said)
-    assert trees.left_behind(ours, theirs) == []
-    return ctx, dict(outcome.detail)
+    async with fleet_of([src, dst], tmp_path) as fleet:
+        outcome = await copy.run(ctx := Context(fleet, plan_of(fleet, [src, dst], step), step, "src"))
+    assert (outcome.result, outcome.detail["way"]) == ("done", "pull"), (outcome, ctx.said)
+    assert trees.left_behind(src, dst) == []
 
 
 async def test_a_server_without_python_is_logged_in_from_by_ssh_alone(hosts: Hosts, tmp_path: Path) -> None:
-    _, detail = await copied(hosts, tmp_path, without=("python3",))
-    assert detail["way"] == "pull"
+    await pulled(hosts("src", user="root"), hosts("dst", user="root", without=("python3",)), tmp_path)
 
 
 @pytest.mark.parametrize("broken", ["exit 1", "echo no module named socket >&2; exit 1", "exec sleep 0.1"])
 async def test_a_python_that_can_t_dial_is_left_out(hosts: Hosts, tmp_path: Path, broken: str) -> None:
-    dst, src = hosts("dst", user="root", sshd_config=OWN_TOOLS), hosts("src", user="root")
+    dst = hosts("dst", user="root", sshd_config=OWN_TOOLS)
     own_tool(dst, "python3", f"case $* in *dialer*) {broken};; esac\nexec /usr/bin/python3 \"$@\"")
-    trees.make(src, "/srv/d", files=5)
-    step = copying("/srv/d/", "dst:/srv/d/")
-    async with fleet_of([src, dst], tmp_path) as fleet:
-        ctx = Context(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        outcome = await copy.run(ctx)
-    assert (outcome.result, outcome.detail["way"]) == ("done", "pull"), (outcome, ctx.said)
+    await pulled(hosts("src", user="root"), dst, tmp_path)
 
 
 async def routes_of(fleet: Any, times: int, **of_ours: Any) -> list[tuple[str, bool]]:

@@ -18,7 +18,7 @@ from cockpit.fleet.survey.rules import plain, prefix_of, rules
 HERE = files("cockpit.fleet.survey")
 NO_WAY = 69  # EX_UNAVAILABLE of sysexits.h: neither python3 nor GNU find is there, or only rsync can read the patterns
 
-_OLD = "import sys; sys.exit(sys.version_info < (3, 6))"
+HAS_PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))'"
 _BEGIN = f"""import sys
 if sys.version_info < (3, 6): sys.exit({NO_WAY})
 exec(compile(sys.argv.pop(1), "cockpit", "exec"))"""  # asked and answered by one start of it: that takes most of the time
@@ -73,7 +73,7 @@ def python_or(python: str, otherwise: str) -> str:
     """otherwise: where there is no python3, one that does not begin, or one before 3.6."""
     return f"""ck_x=1; if command -v python3 >/dev/null 2>&1; then {python}
 ck_x=$?; fi
-if [ "$ck_x" = 0 ] || python3 -I -S -c {quote(_OLD)} >/dev/null 2>&1; then (exit "$ck_x"); else {otherwise}
+if [ "$ck_x" = 0 ] || {HAS_PYTHON} >/dev/null 2>&1; then (exit "$ck_x"); else {otherwise}
 fi"""
 
 

@@ -33,7 +33,7 @@ from cockpit.fleet.shards import (
 )
 from cockpit.fleet.sides import Side
 from cockpit.fleet.survey.able import Able
-from cockpit.fleet.survey.command import listing_command
+from cockpit.fleet.survey.command import HAS_PYTHON, listing_command
 from cockpit.fleet.survey.model import Surveyed
 from cockpit.plan.model import Copy
 from cockpit.steps.api import StepContext
@@ -51,7 +51,6 @@ SMALL = 64 << 20  # of `shards.cost`: below it one rsync is through before sever
 STREAMS = 2
 LONG = 1 << 16  # bytes of stdin; what an errand is given, its shell reads one by one
 LISTING = 256 << 20  # bytes of a compressed listing that are read: some ten million files
-PYTHON = "python3 -I -S -c 'import sys; sys.exit(sys.version_info < (3, 6))'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ async def images(ctx: StepContext, source: End, target: End, ground: Ground, lar
 
 async def _has_python(end: End, way: str) -> bool:
     """way: how it was surveyed or tried, which is by Python wherever there is one; a device is neither."""
-    return way == "python3" if way not in ("", DEVICE) else not (await end.remote.errand(PYTHON, become=end.become)).exit
+    return way == "python3" if way not in ("", DEVICE) else not (await end.remote.errand(HAS_PYTHON, become=end.become)).exit
 
 
 async def _make(target: End, places: Sequence[str], then: str = ":", stdin: bytes = b"", within: str = "/") -> None:
