@@ -22,7 +22,7 @@ VERBS = {
 }
 LARGEST = 1 << 50  # bytes of an image: a map has a byte of memory for each of its chunks
 Queue = getattr(queue, "SimpleQueue", queue.Queue)  # from 3.7 on; in the other each block has a dozen turns of two threads
-AHEAD = 8  # blocks of a stream that have come and are not yet written
+AHEAD = 4  # blocks of a stream that have come and are not yet written
 BYTES = "hex:"  # how bytes stand in JSON
 
 
@@ -61,7 +61,8 @@ class Arrivals:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._asked = Queue()  # type: queue.Queue[tuple[int, str] | None]
-        self._free, self._come = Queue(), Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
+        # The block that was written last is filled next: the processor has it still at hand.
+        self._free, self._come = queue.LifoQueue(), Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
         thread = threading.Thread(target=self._fetch)
         thread.daemon = True
         thread.start()

@@ -51,11 +51,8 @@ class Stream:
         """Broken, when there is no way; Fault."""
         self.close()
         if self.shell is not None:
-            self._child = call(self.shell)
-            assert self._child.stdin and self._child.stdout
-            wire = Wire(os.dup(self._child.stdout.fileno()), os.dup(self._child.stdin.fileno()))
-            self._child.stdin.close()
-            self._child.stdout.close()
+            made = call(self.shell)
+            self._child, wire = made.process, Wire(made.into, made.out)
             if self.push:
                 self.target = FarTarget(wire)
             else:
