@@ -188,7 +188,7 @@ def killed(on: Pair) -> tuple[Phases, float]:
 def receipted(on: Pair, chunks: int) -> None:
     """Until so many are written down on the destination: what the job says of itself comes too seldom for a kill in time."""
     place, deadline = on.dst.path("/root/.cockpit/images"), time.monotonic() + 300
-    while sum(one.read_bytes().count(b'["chunk",') for one in place.glob("*")) < chunks:
+    while sum(one.read_bytes().count(b'["chunk",') for one in place.glob("*") if one.suffix != ".new") < chunks:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{chunks} chunks were never receipted")
         time.sleep(0.01)

@@ -18,7 +18,7 @@ made = call(sys.argv[1])
 os.write(made.out, b"asked")
 os.close(made.out)
 found = b"".join(iter(lambda: os.read(made.into, 1 << 20), b""))
-print(stat.S_ISSOCK(os.fstat(made.into).st_mode), found == bytes(3000000) + b"asked", made.process.wait())
+print(stat.S_ISSOCK(os.fstat(made.into).st_mode), found == bytes(3000000) + b"asked", os.waitpid(made.pid, 0)[1])
 """
 
 

@@ -2,10 +2,10 @@
 several times as long as that. Runs on the servers (Python 3.6). Knows nothing of what is said over them.
 """
 
+# What signal and socket add to these are names, and making them takes longer than all else before the first ssh.
+import _signal  # type: ignore[import-not-found]
+import _socket
 import os
-import socket
-import subprocess
-from typing import Any
 
 SO_SNDBUFFORCE = 32  # asm-generic/socket.h
 HOLDS = 1 << 20  # bytes that have come and are not yet read
@@ -14,21 +14,32 @@ _begun = []  # type: list[Call]
 
 
 class Call:
-    """The process, and the descriptors to read what it brings from, and to write to."""
+    """pid: of a process of ours; into, out: the descriptors to read what it brings from, and to write to."""
 
     def __init__(self, shell: str) -> None:
-        self.into, its = _incoming()
-        self.process = subprocess.Popen(["sh", shell, "cockpit", "x"], stdin=subprocess.PIPE, stdout=its, bufsize=0)
-        os.close(its)
-        assert self.process.stdin
-        self.out = os.dup(self.process.stdin.fileno())
-        self.process.stdin.close()
+        self.into, brings = _incoming()
+        asked, self.out = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            _become(shell, asked, brings)
+        os.close(asked)
+        os.close(brings)
 
 
-def early(spec: "dict[str, Any]") -> None:
+def _become(shell: str, asked: int, brings: int) -> None:
+    try:
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # which every Python ignores, and all that it begins
+        os.dup2(asked, 0)
+        os.dup2(brings, 1)
+        os.execvp("sh", ["sh", shell, "cockpit", "x"])
+    finally:
+        os._exit(127)
+
+
+def early(spec: "dict[str, object]") -> None:
     """What was loaded first is told what the program is to do."""
     if spec["shell"] is not None:
-        _begun.append(Call(spec["shell"]))
+        _begun.append(Call(str(spec["shell"])))
 
 
 def call(shell: str) -> Call:
@@ -38,12 +49,12 @@ def call(shell: str) -> Call:
 def _incoming() -> "tuple[int, int]":
     """Two ends, to read from and to write to: of a socket where it may hold as much as a pipe (root's may). A pipe's pages are
     made and thrown away one by one, and its two processes wait for each other meanwhile."""
-    ours, its = socket.socketpair()
+    ours, its = _socket.socketpair()
     try:
-        its.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, HOLDS)
+        its.setsockopt(_socket.SOL_SOCKET, SO_SNDBUFFORCE, HOLDS)
     except OSError:
         pass
-    if its.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= HOLDS:
+    if its.getsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF) >= HOLDS:
         return ours.detach(), its.detach()
     ours.close()
     its.close()

@@ -5,6 +5,7 @@ Runs on the servers (Python 3.6). Shares out tasks; knows not what a task does.
 
 import functools
 import os
+import signal
 import sys
 import threading
 import time
@@ -43,7 +44,7 @@ class Stream:
         self.number = number
         self.opened = False
         self.ahead = _nothing  # type: Callable[[], None]
-        self._child = None  # type: Any
+        self._pid = 0  # of its ssh
         self.source = Here(Source(self.sources))  # type: Here | FarSource
         self.target = Here(Target(self.targets))  # type: Here | FarTarget
 
@@ -52,7 +53,7 @@ class Stream:
         self.close()
         if self.shell is not None:
             made = call(self.shell)
-            self._child, wire = made.process, Wire(made.into, made.out)
+            self._pid, wire = made.pid, Wire(made.into, made.out)
             if self.push:
                 self.target = FarTarget(wire)
             else:
@@ -68,12 +69,12 @@ class Stream:
 
     def close(self) -> None:
         self.leave()
-        if self._child is not None:
-            late = threading.Timer(LEAVING, self._child.kill)
+        if self._pid:
+            late = threading.Timer(LEAVING, os.kill, (self._pid, signal.SIGKILL))
             late.start()
-            self._child.wait()  # with a time of its own it would look for the end now and then, and often come late
+            os.waitpid(self._pid, 0)  # with a time of its own it would look for the end now and then, and often come late
             late.cancel()
-            self._child = None
+            self._pid = 0
 
     def both(self, ours: Question, theirs: Question) -> "tuple[Any, Any]":
         """The answers of source and target: the remote one works while the one here does."""
