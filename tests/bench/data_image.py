@@ -157,7 +157,7 @@ def again(on: Pair, rounds: int) -> Took:
 
 
 def resumed(on: Pair, rounds: int) -> Took:
-    """Killed at 90 %; the engine tries again by itself, in the same night. Beside it: one login that brings the rest, unhashed."""
+    """Killed at 90 %; the engine tries again by itself, in the same night. Beside it: a login that brings the rest, unhashed."""
     make_dense(on.disk)
     firsts, pauses = list[Phases](), list[float]()
 

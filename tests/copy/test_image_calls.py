@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -35,3 +36,22 @@ def test_what_a_login_brings_is_read_whole_by_whoever_may_have_a_large_socket_or
         words = ["/usr/bin/python3", "-I", "-c", program, shell.name]
         done = subprocess.run(words, check=False, capture_output=True, text=True, user=user, cwd="/", timeout=60)
     assert done.stdout.split() == [str(socket), "True", "0"], done.stderr
+
+
+ENDS = """
+import signal, sys
+from cockpit.fleet.image.streams import Stream
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+stream = Stream({"shell": sys.argv[1], "way": "pull", "sources": [], "targets": []}, 1)
+stream.open()
+stream.close()
+"""
+
+
+def test_a_stream_ends_also_where_ended_children_are_nobodys(tmp_path: Path) -> None:
+    """SIGCHLD is ignored by what some services begin, and by all that those begin: their ssh was gone when it was waited for."""
+    (tmp_path / "ssh").write_text("cat\n")
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS, str(tmp_path / "ssh")], check=False, capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

@@ -72,7 +72,10 @@ class Stream:
         if self._pid:
             late = threading.Timer(LEAVING, os.kill, (self._pid, signal.SIGKILL))
             late.start()
-            os.waitpid(self._pid, 0)  # with a time of its own it would look for the end now and then, and often come late
+            try:
+                os.waitpid(self._pid, 0)  # with a time of its own it would look for the end now and then, and often come late
+            except ChildProcessError:  # whoever began us ignores SIGCHLD: then nothing is left of it
+                pass
             late.cancel()
             self._pid = 0
 
