@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 CHUNK = 1 << 24  # 16 MiB: what is synced at once, while the other streams go on; of 32 a dense image took a tenth longer
-BLOCK = 1 << 21  # as much as is in one piece of memory: with less, each of more steps costs both ends as much as this one
+BLOCK = 1 << 20
 SECTOR = 4096  # what O_DIRECT is aligned to; a multiple of every disk's own
 DIGEST = 16  # bytes
 ZERO = bytes(DIGEST)
@@ -21,6 +21,7 @@ TRIES = 2
 STRONG = ("sha256", "blake2b", "sha512")
 XXH = "xxh3-128"
 
+HUGE = 1 << 21  # a page of memory in one piece: of 256 small ones a disk takes a block in two turns
 MADV_HUGEPAGE, MADV_DONTFORK = 14, 10  # those of mmap are 3.8's
 
 _ZEROS = mmap.mmap(-1, BLOCK)
@@ -47,19 +48,34 @@ if _xxh is not None:
     _xxh.restype, _xxh.argtypes = _Two, [ctypes.c_void_p, ctypes.c_size_t]
 
 
+_halves = []  # type: list[tuple[mmap.mmap, int]]
+"""Of pages of which one block is taken: the next one takes the other."""
+
+
+def _page() -> "tuple[mmap.mmap, int]":
+    """Memory, and where in it a page of HUGE bytes begins."""
+    memory = mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    begin = -address % HUGE
+    _madvise(address + begin, HUGE, MADV_HUGEPAGE)  # refused: the same memory in small pieces
+    # A stream that is made again forks: of memory that both have, the disk could read into the wrong one (open(2), O_DIRECT).
+    _madvise(address + begin, HUGE, MADV_DONTFORK)
+    return memory, begin
+
+
 class Buffer:
-    """One block of memory, aligned for O_DIRECT, and in one piece, a huge page, where the system has any: of hundreds of small
-    ones a disk takes a block in several turns. digest: of what has come into it, where that is known already."""
+    """One block of memory, aligned for O_DIRECT, and in one piece where the system has one. digest: of what has come into it,
+    where that is known already."""
 
     def __init__(self) -> None:
         self.digest = None  # type: bytes | None
-        memory = mmap.mmap(-1, 2 * BLOCK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
-        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        begin = -address % BLOCK
-        self.address, self.view = address + begin, memoryview(memory)[begin : begin + BLOCK]
-        _madvise(self.address, BLOCK, MADV_HUGEPAGE)  # refused: the same memory in small pieces
-        # A stream that is made again forks: of memory that both have, the disk could read into the wrong one (open(2), O_DIRECT).
-        _madvise(self.address, BLOCK, MADV_DONTFORK)
+        try:
+            memory, begin = _halves.pop()
+        except IndexError:
+            memory, begin = _page()
+            _halves.append((memory, begin + BLOCK))
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + begin
+        self.view = memoryview(memory)[begin : begin + BLOCK]
 
     def zeros(self, length: int, start: int = 0) -> bool:
         """Whether so many bytes from `start` on are zeros: without a copy, and at once where they are not."""

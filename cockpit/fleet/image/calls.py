@@ -2,7 +2,8 @@
 several times as long as that. Runs on the servers (Python 3.6). Knows nothing of what is said over them.
 """
 
-# What signal and socket add to these are names, and making them takes longer than all else before the first ssh.
+# What signal and socket add to these are names, and making them takes longer than all else before the first ssh. For the same
+# reason `end` alone imports threading.
 import _signal  # type: ignore[import-not-found]
 import _socket
 import os
@@ -25,13 +26,33 @@ class Call:
         os.close(asked)
         os.close(brings)
 
+    def end(self, patience: float) -> None:
+        """Wait for it: so many seconds, then it is killed."""
+        import threading
+
+        late = threading.Timer(patience, _kill, (self.pid,))
+        late.start()
+        try:
+            os.waitpid(self.pid, 0)  # with a time of its own it would look for the end now and then, and often come late
+        except ChildProcessError:  # whoever began us ignores SIGCHLD: then nothing is left of it
+            pass
+        late.cancel()
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, _signal.SIGKILL)
+    except ProcessLookupError:  # it ended in this moment
+        pass
+
 
 def _become(shell: str, asked: int, brings: int) -> None:
     try:
-        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # which every Python ignores, and all that it begins
+        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # which every Python ignores, and so would all that it begins
+            _signal.signal(number, _signal.SIG_DFL)
         os.dup2(asked, 0)
         os.dup2(brings, 1)
-        os.execvp("sh", ["sh", shell, "cockpit", "x"])
+        os.execv("/bin/sh", ["sh", shell, "cockpit", "x"])
     finally:
         os._exit(127)
 

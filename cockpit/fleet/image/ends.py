@@ -22,7 +22,7 @@ VERBS = {
 }
 LARGEST = 1 << 50  # bytes of an image: a map has a byte of memory for each of its chunks
 Queue = getattr(queue, "SimpleQueue", queue.Queue)  # from 3.7 on; in the other each block has a dozen turns of two threads
-AHEAD = 3  # blocks of a stream that have come and are not yet written
+AHEAD = 6  # blocks of a stream that have come and are not yet written
 BYTES = "hex:"  # how bytes stand in JSON
 
 

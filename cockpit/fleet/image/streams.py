@@ -5,7 +5,6 @@ Runs on the servers (Python 3.6). Shares out tasks; knows not what a task does.
 
 import functools
 import os
-import signal
 import sys
 import threading
 import time
@@ -44,7 +43,7 @@ class Stream:
         self.number = number
         self.opened = False
         self.ahead = _nothing  # type: Callable[[], None]
-        self._pid = 0  # of its ssh
+        self._call = None  # type: Any
         self.source = Here(Source(self.sources))  # type: Here | FarSource
         self.target = Here(Target(self.targets))  # type: Here | FarTarget
 
@@ -52,8 +51,8 @@ class Stream:
         """Broken, when there is no way; Fault."""
         self.close()
         if self.shell is not None:
-            made = call(self.shell)
-            self._pid, wire = made.pid, Wire(made.into, made.out)
+            self._call = call(self.shell)
+            wire = Wire(self._call.into, self._call.out)
             if self.push:
                 self.target = FarTarget(wire)
             else:
@@ -69,15 +68,9 @@ class Stream:
 
     def close(self) -> None:
         self.leave()
-        if self._pid:
-            late = threading.Timer(LEAVING, os.kill, (self._pid, signal.SIGKILL))
-            late.start()
-            try:
-                os.waitpid(self._pid, 0)  # with a time of its own it would look for the end now and then, and often come late
-            except ChildProcessError:  # whoever began us ignores SIGCHLD: then nothing is left of it
-                pass
-            late.cancel()
-            self._pid = 0
+        if self._call is not None:
+            self._call.end(LEAVING)
+            self._call = None
 
     def both(self, ours: Question, theirs: Question) -> "tuple[Any, Any]":
         """The answers of source and target: the remote one works while the one here does."""

@@ -26,7 +26,7 @@ BEAT_FRAME = HEAD.pack(b".", 0)
 LARGEST = 1 << 26  # of one frame
 PIPE = 1 << 20
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ is 3.10's
-LENDS = 1  # frames that are lent at once: whoever lends needs one piece of memory more than that
+LENDS = 2  # frames that are lent at once: whoever lends needs one piece of memory more than that
 LENT = 1 << 16  # bytes from which on it costs less to lend them than to copy them
 TURN, LONG = 0.001, 0.05  # seconds between two looks at what has been taken, at first and where that takes its time
 
