@@ -134,10 +134,14 @@ class Arrivals:
 
 
 def _answer(letter: bytes, payload: bytes) -> Any:
-    found = json.loads(payload.decode())
-    if letter == b"X":
-        raise Fault(found["kind"], found["text"])
-    return unpack(found)
+    try:
+        found = unpack(json.loads(payload.decode()))
+        fault = Fault(found["kind"], found["text"]) if letter == b"X" else None
+    except (ValueError, TypeError, KeyError):
+        raise Broken("what came over the stream is no answer") from None
+    if fault is not None:
+        raise fault
+    return found
 
 
 class Here:

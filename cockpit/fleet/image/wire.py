@@ -59,7 +59,7 @@ class Wire:
         self._lends = hasattr(_libc, "vmsplice")
         self._lent = deque()  # type: deque[int]
         self._heard = self._wrote = time.monotonic()
-        self._writing = threading.Lock()
+        self._writing, self._reading = threading.Lock(), threading.Lock()
         self._closed = threading.Event()
         for fd in (into, out):
             os.set_blocking(fd, False)
@@ -70,7 +70,7 @@ class Wire:
 
     def close(self) -> None:
         self._closed.set()
-        with self._writing:
+        with self._writing, self._reading:  # what another opens may get the same number: nobody must read or write that
             for fd in {self.into, self.out} - {-1}:
                 os.close(fd)
             self.into = self.out = -1
@@ -156,19 +156,35 @@ class Wire:
 
     def _read(self, view: memoryview) -> int:
         while True:
+            count = self._come(view)
+            if count is None:
+                self._until_readable()
+            elif count:
+                self._heard = time.monotonic()
+                return count
+            else:
+                raise Broken("the stream ended")
+
+    def _come(self, view: memoryview) -> "int | None":
+        """Bytes that are there already; None: none are."""
+        with self._reading:
+            if self.into < 0:
+                raise Broken("the stream was closed")
             try:
-                count = os.readv(self.into, [view])
+                return os.readv(self.into, [view])
             except BlockingIOError:
-                left = self._heard + PATIENCE - time.monotonic()
-                if left <= 0 or not select.select([self.into], [], [], left)[0]:
-                    raise Broken("nothing came for %d s" % PATIENCE) from None
-                continue
+                return None
             except OSError as error:
                 raise Broken("the stream broke: %s" % error.strerror) from None
-            if not count:
-                raise Broken("the stream ended")
-            self._heard = time.monotonic()
-            return count
+
+    def _until_readable(self) -> None:
+        left = self._heard + PATIENCE - time.monotonic()
+        try:
+            came = left > 0 and select.select([self.into], [], [], left)[0]
+        except (OSError, ValueError):
+            raise Broken("the stream was closed") from None
+        if not came:
+            raise Broken("nothing came for %d s" % PATIENCE)
 
     def _write(self, part: "bytes | memoryview") -> None:
         view = memoryview(part)
