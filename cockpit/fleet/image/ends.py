@@ -135,13 +135,12 @@ class Arrivals:
 
 def _answer(letter: bytes, payload: bytes) -> Any:
     try:
-        found = unpack(json.loads(payload.decode()))
-        fault = Fault(found["kind"], found["text"]) if letter == b"X" else None
+        found = json.loads(payload.decode())
+        if letter == b"X":
+            raise Fault(found["kind"], found["text"])
+        return unpack(found)
     except (ValueError, TypeError, KeyError):
         raise Broken("what came over the stream is no answer") from None
-    if fault is not None:
-        raise fault
-    return found
 
 
 class Here:
