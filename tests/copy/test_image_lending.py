@@ -113,6 +113,19 @@ def test_so_many_may_be_lent_and_no_more(monkeypatch: pytest.MonkeyPatch) -> Non
     wire.close()
 
 
+def test_what_is_lent_is_taken_when_the_last_piece_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    into, out = os.pipe()
+    wire, buffer = Wire(os.pipe()[0], out), Buffer()
+    two = buffer.view[:LENT], buffer.view[LENT : 2 * LENT]
+    for _ in range(LENDS):
+        wire.lend(b"B", b"", *two)
+    os.read(into, FRAME.size + LENT)  # of the oldest the first alone
+    with pytest.raises(Broken, match="nothing was taken for"):
+        wire.lend(b"B", b"", *two)
+    wire.close()
+
+
 def test_one_who_takes_nothing_is_waited_for_as_long_as_he_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.4)
     (into, out), (listening, theirs) = os.pipe(), os.pipe()
