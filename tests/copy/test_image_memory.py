@@ -1,11 +1,11 @@
-"""The memory that an image goes through: in one piece where the system has any, so that a disk takes a block in one turn."""
+"""The memory that an image goes through: in one piece where the system has any, so that a disk takes a stretch in one turn."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from cockpit.fleet.image.blocks import BLOCK, Buffer
+from cockpit.fleet.image.blocks import BLOCK, STRETCH, Buffer
 
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -21,12 +21,12 @@ def huge_at(address: int) -> int:
     return found
 
 
-def test_a_block_is_one_piece_of_memory_where_the_system_gives_any() -> None:
+def test_a_stretch_is_one_piece_of_memory_where_the_system_gives_any() -> None:
     """Shared memory has none on most systems, whatever is asked: a disk took each block in 256 pieces, five times as slowly."""
     buffers = [Buffer() for _ in range(8)]
     for n, buffer in enumerate(buffers):
-        buffer.view[:] = bytes([n + 1]) * BLOCK
-    assert [buffer.view[BLOCK - 1] for buffer in buffers] == list(range(1, 9))
+        buffer.view[:] = bytes([n + 1]) * STRETCH
+    assert [buffer.view[STRETCH - 1] for buffer in buffers] == list(range(1, 9))
     if not HUGE.exists() or "[never]" in HUGE.read_text():
         assert not any(huge_at(buffer.address) for buffer in buffers), "it says that it has none"
     else:
@@ -35,8 +35,8 @@ def test_a_block_is_one_piece_of_memory_where_the_system_gives_any() -> None:
 
 def test_zeros_are_seen_and_made() -> None:
     buffer = Buffer()
-    assert buffer.zeros(BLOCK)
-    buffer.view[BLOCK - 1] = 1
-    assert buffer.zeros(BLOCK - 1) and not buffer.zeros(BLOCK)
+    assert buffer.zeros(BLOCK) and buffer.zeros(BLOCK, BLOCK)
+    buffer.view[STRETCH - 1] = 1
+    assert buffer.zeros(BLOCK) and buffer.zeros(BLOCK - 1, BLOCK) and not buffer.zeros(BLOCK, BLOCK)
     buffer.clear()
-    assert buffer.zeros(BLOCK)
+    assert buffer.zeros(BLOCK, BLOCK)

@@ -161,16 +161,16 @@ async def test_holes_that_a_guest_writes_to_in_an_initial_pass_cost_nothing(host
 
 def test_what_was_read_beside_the_data_that_was_told_of_is_sent(tmp_path: Path) -> None:
     """Nothing that a digest stands for is left out; a block that is as it was told goes without its holes."""
-    path = partly_filled(tmp_path / "disk", 3 * MIB)
+    path = partly_filled(tmp_path / "disk", 5 * MIB)
     end = Source([os.fsencode(path)])
-    found = end.read(0, 0, 3 * MIB, "sha256")
-    assert next(found)[:2] == (0, [(0, FILLED)])
+    found = end.read(0, 0, 5 * MIB, "sha256")
+    assert next(found)[:2] == (0, [(0, FILLED), (MIB, FILLED)])
     with path.open("r+b") as file:
-        file.seek(2 * MIB - 1)
+        file.seek(4 * MIB - 1)
         file.write(b"x")
-    assert next(found)[:2] == (1, [(0, MIB)])
-    assert next(found)[:2] == (2, [(0, FILLED)])
-    assert next(found)[2] == end.digest(0, 0, 3 * MIB, "sha256")
+    assert next(found)[:2] == (2, [(0, FILLED), (MIB, MIB)])
+    assert next(found)[:2] == (4, [(0, FILLED)])
+    assert next(found)[2] == end.digest(0, 0, 5 * MIB, "sha256")
     end.close()
 
 

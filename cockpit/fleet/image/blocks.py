@@ -1,8 +1,9 @@
 """Chunks, blocks and pieces: the grid over an image, what is only zeros, and digests by the fastest hash there is.
 
 Runs on the servers (Python 3.6). A chunk is what a receipt answers for; a block is what is hashed and, in a second pass,
-moved; a piece is a run of data in a block, between holes. A block of zeros has the digest ZERO whether it is a hole or
-written: holes need no hashing. Knows no file and no stream.
+moved; a stretch is the blocks that go together, in one page of memory, since each step costs as much for one as for two; a
+piece is a run of data in a stretch, between holes. A block of zeros has the digest ZERO whether it is a hole or written:
+holes need no hashing. Knows no file and no stream.
 """
 
 import ctypes
@@ -13,6 +14,7 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 
 CHUNK = 1 << 24  # 16 MiB: what is synced at once, while the other streams go on; of 32 a dense image took a tenth longer
 BLOCK = 1 << 20
+STRETCH = 1 << 21  # a page of memory in one piece: of 512 small ones a disk takes it in many turns
 SECTOR = 4096  # what O_DIRECT is aligned to; a multiple of every disk's own
 DIGEST = 16  # bytes
 ZERO = bytes(DIGEST)
@@ -21,7 +23,6 @@ TRIES = 2
 STRONG = ("sha256", "blake2b", "sha512")
 XXH = "xxh3-128"
 
-HUGE = 1 << 21  # a page of memory in one piece: of 256 small ones a disk takes a block in two turns
 MADV_HUGEPAGE, MADV_DONTFORK = 14, 10  # those of mmap are 3.8's
 
 _ZEROS = mmap.mmap(-1, BLOCK)
@@ -48,47 +49,33 @@ if _xxh is not None:
     _xxh.restype, _xxh.argtypes = _Two, [ctypes.c_void_p, ctypes.c_size_t]
 
 
-_halves = []  # type: list[tuple[mmap.mmap, int]]
-"""Of pages of which one block is taken: the next one takes the other."""
-
-
-def _page() -> "tuple[mmap.mmap, int]":
-    """Memory, and where in it a page of HUGE bytes begins."""
-    memory = mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # what is shared never has huge pages
-    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    begin = -address % HUGE
-    _madvise(address + begin, HUGE, MADV_HUGEPAGE)  # refused: the same memory in small pieces
-    # A stream that is made again forks: of memory that both have, the disk could read into the wrong one (open(2), O_DIRECT).
-    _madvise(address + begin, HUGE, MADV_DONTFORK)
-    return memory, begin
-
-
 class Buffer:
-    """One block of memory, aligned for O_DIRECT, and in one piece where the system has one. digest: of what has come into it,
-    where that is known already."""
+    """Memory for one stretch, aligned for O_DIRECT, and in one piece where the system has one. digests: of the blocks that have
+    come into it, where they are known already."""
 
     def __init__(self) -> None:
-        self.digest = None  # type: bytes | None
-        try:
-            memory, begin = _halves.pop()
-        except IndexError:
-            memory, begin = _page()
-            _halves.append((memory, begin + BLOCK))
-        self.address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + begin
-        self.view = memoryview(memory)[begin : begin + BLOCK]
+        self.digests = None  # type: list[bytes] | None
+        memory = mmap.mmap(-1, 2 * STRETCH, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory never has huge pages
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        begin = -address % STRETCH
+        self.address, self.view = address + begin, memoryview(memory)[begin : begin + STRETCH]
+        _madvise(self.address, STRETCH, MADV_HUGEPAGE)  # refused: the same memory in small pieces
+        # A stream that is made again forks: of memory that both have, the disk could read into the wrong one (open(2), O_DIRECT).
+        _madvise(self.address, STRETCH, MADV_DONTFORK)
 
     def zeros(self, length: int, start: int = 0) -> bool:
-        """Whether so many bytes from `start` on are zeros: without a copy, and at once where they are not."""
+        """Whether so many bytes, a block at most, from `start` on are zeros: without a copy, and at once where they are not."""
         return not _memcmp(self.address + start, _AT_ZEROS, length)
 
     def clear(self) -> None:
-        ctypes.memset(self.address, 0, BLOCK)
+        ctypes.memset(self.address, 0, STRETCH)
 
 
-Hasher = Callable[[Buffer, int], bytes]
+Hasher = Callable[[Buffer, int, int], bytes]
 Facts = Dict[str, Any]  # what can be told in JSON
 Found = Iterator[Tuple[int, Any, Any]]
-"""(block, its pieces, Buffer) for each block that holds anything but zeros; at last (-1, [], the digests of all blocks)."""
+"""(number of its first block, its pieces, Buffer) for each stretch that holds anything but zeros; at last (-1, [], the digests
+of all blocks)."""
 
 
 def hashes() -> "dict[str, float]":
@@ -103,7 +90,7 @@ def hashes() -> "dict[str, float]":
         began, best, count = time.perf_counter(), 0.0, 0
         while time.perf_counter() - began < TRIAL or count < TRIES:
             at = time.perf_counter()
-            one(buffer, TRIED)
+            one(buffer, TRIED, 0)
             best = max(best, TRIED / (time.perf_counter() - at))  # the best: others use the processor too
             count += 1
         found[name] = best
@@ -117,7 +104,7 @@ def agree(ours: "dict[str, float]", theirs: "dict[str, float]") -> "list[str]":
 
 
 def hasher(name: str) -> "Hasher":
-    """A function (Buffer, length) -> DIGEST bytes, never ZERO. ValueError: this Python has no such hash."""
+    """A function (Buffer, length, start) -> DIGEST bytes, never ZERO. ValueError: this Python has no such hash."""
     if name == XXH:
         if _xxh is None:
             raise ValueError(name)
@@ -126,17 +113,22 @@ def hasher(name: str) -> "Hasher":
         raise ValueError(name)
     make = getattr(hashlib, name)
     make(b"")  # some systems forbid some
-    return lambda buffer, length: make(buffer.view[:length]).digest()[:DIGEST]
+    return lambda buffer, length, start: make(buffer.view[start : start + length]).digest()[:DIGEST]
 
 
-def _fast(buffer: Buffer, length: int) -> bytes:
-    two = _xxh(buffer.address, length)
+def _fast(buffer: Buffer, length: int, start: int) -> bytes:
+    two = _xxh(buffer.address + start, length)
     return bytes(two.low.to_bytes(8, "little") + two.high.to_bytes(8, "little"))
 
 
-def digest(one: "Hasher", buffer: Buffer, length: int) -> bytes:
+def digest(one: "Hasher", buffer: Buffer, length: int, start: int) -> bytes:
     """Of a block: ZERO when it holds nothing but zeros."""
-    return ZERO if buffer.zeros(length) else one(buffer, length)
+    return ZERO if buffer.zeros(length, start) else one(buffer, length, start)
+
+
+def digests(one: "Hasher", buffer: Buffer, length: int) -> "list[bytes]":
+    """Of each block of a stretch that is `length` long."""
+    return [digest(one, buffer, long, start) for start, long in blocks(length)]
 
 
 def whole(digests: bytes, length: int) -> bytes:
@@ -145,8 +137,13 @@ def whole(digests: bytes, length: int) -> bytes:
 
 
 def blocks(length: int) -> "list[tuple[int, int]]":
-    """(start, length) of each block of a chunk that is `length` long."""
+    """(start, length) of each block of a chunk or a stretch that is `length` long."""
     return [(at, min(BLOCK, length - at)) for at in range(0, length, BLOCK)]
+
+
+def stretches(length: int) -> "list[tuple[int, int, int]]":
+    """(number of its first block, start, length) of each stretch of a chunk that is `length` long."""
+    return [(at // BLOCK, at, min(STRETCH, length - at)) for at in range(0, length, STRETCH)]
 
 
 def chunks(size: int) -> "list[tuple[int, int]]":
@@ -171,3 +168,13 @@ def pieces(runs: "list[tuple[int, int]]", start: int, length: int) -> "list[tupl
     """(start in the block, length) of those parts of `runs` that lie in the block at `start`."""
     cut = ((max(begin, start), min(end, start + length)) for begin, end in runs)
     return [(begin - start, end - begin) for begin, end in cut if begin < end]
+
+
+def joined(held: "list[tuple[int, int]]") -> "list[tuple[int, int]]":
+    """The same pieces, those that touch as one."""
+    found = []  # type: list[tuple[int, int]]
+    for start, long in held:
+        if found and sum(found[-1]) == start:
+            start, long = found[-1][0], found.pop()[1] + long
+        found.append((start, long))
+    return found

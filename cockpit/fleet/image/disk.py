@@ -45,17 +45,19 @@ class Disk:
             return int(struct.unpack("=Q", fcntl.ioctl(self.fd, BLKGETSIZE64, bytes(8)))[0])
         return os.fstat(self.fd).st_size
 
-    def load(self, buffer: Buffer, offset: int, length: int, straight: bool = False) -> bool:
-        """`length` bytes into the buffer's start. straight: not from the page cache. False: there are not so many."""
-        if straight and self.direct >= 0 and length == BLOCK and offset % SECTOR == 0:
+    def load(self, view: memoryview, offset: int, straight: bool = False) -> bool:
+        """So many bytes as the view holds. straight: not from the page cache; the view is aligned as a Buffer is. False: there
+        are not so many."""
+        length = len(view)
+        if straight and self.direct >= 0 and length % SECTOR == 0 and offset % SECTOR == 0:
             try:
-                return _read(self.direct, buffer.view, offset) == BLOCK
+                return _read(self.direct, view, offset) == length
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
         if straight:
             os.posix_fadvise(self.fd, offset, length, os.POSIX_FADV_DONTNEED)
-        return _read(self.fd, buffer.view[:length], offset) == length
+        return _read(self.fd, view, offset) == length
 
     def store(self, buffer: Buffer, start: int, length: int, offset: int) -> None:
         """That part of the buffer to `offset` of the file."""

@@ -6,8 +6,24 @@ Reads data extents only, and tells what the file is now, so that a source that c
 import os
 import stat
 from collections import deque
+from typing import Any
 
-from cockpit.fleet.image.blocks import BLOCK, ZERO, Buffer, Facts, Found, Hasher, between, blocks, digest, hasher, hashes, pieces
+from cockpit.fleet.image.blocks import (
+    BLOCK,
+    ZERO,
+    Buffer,
+    Facts,
+    Found,
+    Hasher,
+    between,
+    blocks,
+    digest,
+    hasher,
+    hashes,
+    joined,
+    pieces,
+    stretches,
+)
 from cockpit.fleet.image.disk import LABEL, Disk, held
 from cockpit.fleet.image.faults import Fault, of
 from cockpit.fleet.image.wire import LENDS
@@ -49,27 +65,31 @@ class Source:
         return held(self._disk(i), size)
 
     def read(self, i: int, offset: int, length: int, name: str, wanted: "bytes | None" = None) -> Found:
-        """Yields (block, pieces, buffer) for each block that holds anything but zeros; at last (-1, [], the digests of all).
-        A buffer stays as it is until LENDS more have been yielded.
+        """Yields (first block, pieces, buffer) for each stretch that holds anything but zeros; at last (-1, [], the digests of
+        all). A buffer stays as it is until LENDS more have been yielded.
         wanted: a byte for each block, 0 for one that is passed over. Fault."""
-        one, found = hasher(name), []
+        one, found = hasher(name), b""
         runs = self._disk(i).data(offset, offset + length)
-        for n, (start, size) in enumerate(blocks(length)):
-            there = pieces(runs, offset + start, size) if wanted is None or wanted[n] else []
-            found.append(self._digest(one, i, offset + start, size) if there else ZERO)
-            if found[n] != ZERO:
-                yield n, self._all(there, size), self._buffer
+        for n, start, size in stretches(length):
+            there = [
+                pieces(runs, offset + start + at, long) if wanted is None or wanted[n + k] else []
+                for k, (at, long) in enumerate(blocks(size))
+            ]
+            held, digests = self._look(one, i, offset + start, size, there)
+            found += digests
+            if held:
+                yield n, held, self._buffer
                 self._buffers.rotate()
-        yield -1, [], b"".join(found)
+        yield -1, [], found
 
     def digest(self, i: int, offset: int, length: int, name: str) -> bytes:
         """The digests of a chunk's blocks, without moving anything. Fault."""
-        one, found = hasher(name), []
+        one, found = hasher(name), b""
         runs = self._disk(i).data(offset, offset + length)
-        for start, size in blocks(length):
-            there = pieces(runs, offset + start, size)
-            found.append(self._digest(one, i, offset + start, size) if there else ZERO)
-        return b"".join(found)
+        for _, start, size in stretches(length):
+            there = [pieces(runs, offset + start + at, long) for at, long in blocks(size)]
+            found += self._look(one, i, offset + start, size, there)[1]
+        return found
 
     def holes(self, i: int, offset: int, length: int) -> int:
         """Reads what is said to be holes: how many blocks hold something after all (OpenZFS #15526). Fault."""
@@ -77,7 +97,7 @@ class Source:
         for begin, end in disk.data(offset, offset + length) + [(offset + length, 0)]:
             while at < begin:
                 size = min(BLOCK, begin - at)
-                self._load(i, at, size, straight=True)
+                self._load(i, at, 0, size, straight=True)
                 wrong += not self._buffer.zeros(size)
                 at += size
             at = end
@@ -87,18 +107,31 @@ class Source:
         while self._disks:
             self._disks.popitem()[1].close()
 
-    def _all(self, there: "list[tuple[int, int]]", size: int) -> "list[tuple[int, int]]":
-        """These pieces; the block whole where it holds something beside them, written since the system was asked for them, or
-        told of too late by a file system: else less is sent than was hashed, as if it had been damaged on the way."""
-        return there if all(self._buffer.zeros(long, start) for start, long in between(there, size)) else [(0, size)]
+    def _look(self, one: Hasher, i: int, offset: int, size: int, there: "list[list[tuple[int, int]]]") -> "tuple[Any, bytes]":
+        """Of the stretch at `offset`, whose blocks have these pieces: those of blocks that hold anything but zeros, and the
+        digests."""
+        held, found = [], b""  # type: list[tuple[int, int]], bytes
+        within = [block for block, parts in zip(blocks(size), there) if parts]
+        if within:
+            self._load(i, offset, within[0][0], sum(within[-1]))
+        for (at, long), parts in zip(blocks(size), there):
+            seen = digest(one, self._buffer, long, at) if parts else ZERO
+            held += self._all(parts, at, long) if seen != ZERO else []
+            found += seen
+        return joined(held), found
 
-    def _digest(self, one: Hasher, i: int, offset: int, size: int) -> bytes:
-        self._load(i, offset, size)
-        return digest(one, self._buffer, size)
+    def _all(self, there: "list[tuple[int, int]]", at: int, size: int) -> "list[tuple[int, int]]":
+        """These pieces of the block at `at`; the block whole where it holds something beside them, written since the system was
+        asked for them, or told of too late by a file system: else less is sent than was hashed, as if it had been damaged on
+        the way."""
+        if not all(self._buffer.zeros(long, at + start) for start, long in between(there, size)):
+            return [(at, size)]
+        return [(at + start, long) for start, long in there]
 
-    def _load(self, i: int, offset: int, size: int, straight: bool = False) -> None:
+    def _load(self, i: int, offset: int, begin: int, end: int, straight: bool = False) -> None:
+        """What lies from `begin` to `end` of the stretch at `offset`, into its place in the buffer."""
         try:
-            whole = self._disk(i).load(self._buffer, offset, size, straight)
+            whole = self._disk(i).load(self._buffer.view[begin:end], offset + begin, straight)
         except OSError as error:
             raise of(error, "the source", self.paths[i]) from None
         if not whole:

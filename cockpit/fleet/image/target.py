@@ -10,18 +10,20 @@ import stat
 import time
 
 from cockpit.fleet.image.blocks import (
-    BLOCK,
     CHUNK,
     DIGEST,
+    STRETCH,
     ZERO,
     Buffer,
     Facts,
     Found,
+    between,
     blocks,
-    digest,
+    digests,
     hasher,
     hashes,
     pieces,
+    stretches,
     whole,
 )
 from cockpit.fleet.image.disk import LABEL, Disk, held
@@ -87,6 +89,7 @@ class Target:
         bytes were data.
         clean: what is no data becomes zeros. rest: the digests of the blocks that are not wanted. Fault."""
         disk, one, moved, sent = self._at(i)[0], hasher(name), 0, b""
+        data = []  # type: list[tuple[int, int]]
         size = blocks(length)
         came = [ZERO] * len(size)
         try:
@@ -94,13 +97,19 @@ class Target:
                 if n < 0:
                     sent = buffer
                     break
-                came[n] = buffer.digest or digest(one, buffer, size[n][1])
-                if self._late and self._owed + moved + BLOCK > CHUNK:
+                begin = size[n][0]
+                known = buffer.digests or digests(one, buffer, min(STRETCH, length - begin))
+                came[n : n + len(known)] = known
+                if self._late and self._owed + moved + STRETCH > CHUNK:
                     self.flush()
-                moved += _put(disk, buffer, held, offset + size[n][0], size[n][1], clean)
+                for start, long in held:
+                    disk.store(buffer, start, long, offset + begin + start)
+                    data.append((begin + start, begin + start + long))
+                    moved += long
             for n, (start, long) in enumerate(size):
-                if clean and came[n] == ZERO and (wanted is None or wanted[n]):
-                    disk.zero(offset + start, long)
+                if clean and (wanted is None or wanted[n]):
+                    for at, gap in between(pieces(data, start, long), long):
+                        disk.zero(offset + start + at, gap)
         except OSError as error:
             raise self._fault(i, error) from None
         self._owed += moved
@@ -145,11 +154,11 @@ class Target:
         disk, one, found = self._at(i)[0], hasher(name), []
         try:
             runs = [(offset, offset + length)] if straight else disk.data(offset, offset + length)
-            for start, size in blocks(length):
+            for _, start, size in stretches(length):
                 there = pieces(runs, offset + start, size)
-                if there and not disk.load(self._buffer, offset + start, size, straight):
+                if there and not disk.load(self._buffer.view[:size], offset + start, straight):
                     raise Fault("changed", "the target %s became shorter" % os.fsdecode(self.paths[i]))
-                found.append(digest(one, self._buffer, size) if there else ZERO)
+                found += digests(one, self._buffer, size) if there else [ZERO] * len(blocks(size))
         except OSError as error:
             raise self._fault(i, error) from None
         return b"".join(found)
@@ -242,19 +251,6 @@ def _unused(path: bytes) -> None:
         if error.errno == errno.EBUSY:
             raise Fault("busy", "the target %s is mounted or in use" % os.fsdecode(path)) from None
         raise
-
-
-def _put(disk: Disk, buffer: Buffer, held: "list[tuple[int, int]]", offset: int, size: int, clean: bool) -> int:
-    """One block's pieces in place; between them nothing, or zeros."""
-    at = moved = 0
-    for start, length in held:
-        if clean:
-            disk.zero(offset + at, start - at)
-        disk.store(buffer, start, length, offset + start)
-        at, moved = start + length, moved + length
-    if clean:
-        disk.zero(offset + at, size - at)
-    return moved
 
 
 def _dress(fd: int, source: Facts) -> None:
