@@ -175,6 +175,7 @@ def joined(held: "list[tuple[int, int]]") -> "list[tuple[int, int]]":
     found = []  # type: list[tuple[int, int]]
     for start, long in held:
         if found and sum(found[-1]) == start:
-            start, long = found[-1][0], found.pop()[1] + long
-        found.append((start, long))
+            found[-1] = (found[-1][0], found[-1][1] + long)
+        else:
+            found.append((start, long))
     return found

@@ -111,12 +111,12 @@ class Source:
         """Of the stretch at `offset`, whose blocks have these pieces: those of blocks that hold anything but zeros, and the
         digests."""
         held, found = [], b""  # type: list[tuple[int, int]], bytes
-        within = [block for block, parts in zip(blocks(size), there) if parts]
+        within = [block for k, block in enumerate(blocks(size)) if there[k]]
         if within:
             self._load(i, offset, within[0][0], sum(within[-1]))
-        for (at, long), parts in zip(blocks(size), there):
-            seen = digest(one, self._buffer, long, at) if parts else ZERO
-            held += self._all(parts, at, long) if seen != ZERO else []
+        for k, (at, long) in enumerate(blocks(size)):
+            seen = digest(one, self._buffer, long, at) if there[k] else ZERO
+            held += self._all(there[k], at, long) if seen != ZERO else []
             found += seen
         return joined(held), found
 
