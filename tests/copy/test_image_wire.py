@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.fleet.image.ends import There
 from cockpit.fleet.image.faults import Broken
-from cockpit.fleet.image.wire import HEAD, Wire
+from cockpit.fleet.image.wire import HEAD, PATIENCE, Wire
 
 
 def test_who_reads_a_stream_that_is_closed_takes_no_byte_of_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,4 +53,27 @@ def test_what_is_no_answer_is_a_broken_stream_and_tried_again(letter: bytes, pay
         far.call("hello")
     far.close()
     for each in (there, here):
+        os.close(each)
+
+
+def test_who_waits_at_a_stream_that_is_closed_does_not_wait_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number was another pipe's by then, at which nothing came: half a minute of each stream that broke."""
+    into, theirs = os.pipe()
+    closed, waits, said = Wire(into, os.pipe()[1]), threading.Event(), list[str]()
+    until = closed._until_readable
+    monkeypatch.setattr(closed, "_until_readable", lambda: (waits.set(), until()))
+
+    def read() -> None:
+        with pytest.raises(Broken) as broken:
+            closed.fill(memoryview(bytearray(7)))
+        said.append(str(broken.value))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    waits.wait(30)
+    closed.close()
+    following = os.pipe()
+    reader.join(PATIENCE / 3)
+    assert said == ["the stream was closed"] and following[0] == into
+    for each in (theirs, *following):
         os.close(each)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.fleet.image.blocks import BLOCK, CHUNK
-from cockpit.fleet.image.ends import FarSource, serve
+from cockpit.fleet.image.ends import AHEAD, FarSource, serve
 from cockpit.fleet.image.faults import Broken, Fault
 from cockpit.fleet.image.source import Source
 from cockpit.fleet.image.wire import Wire
@@ -83,3 +84,19 @@ def test_a_source_that_became_shorter_is_told_with_the_chunk_that_lacks(image: P
         far.ahead(0, CHUNK, CHUNK, HASH, None)
         with pytest.raises(Fault, match="became shorter"):
             read(far, CHUNK, CHUNK)
+
+
+def test_nobody_waits_any_more_for_what_a_closed_stream_would_bring(image: Path) -> None:
+    """Each stream that broke would leave a thread behind, with the memory of its blocks."""
+    before = set(threading.enumerate())
+    with source(image) as far:
+        read(far, 0, CHUNK, then=CHUNK)
+        deadline = time.monotonic() + 30
+        while far._arrivals._come.qsize() < AHEAD:  # nobody takes what comes, until there is no memory for more
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        fetching = [thread for thread in set(threading.enumerate()) - before if "_fetch" in thread.name]
+    assert fetching
+    for thread in fetching:
+        thread.join(10)
+        assert not thread.is_alive()

@@ -61,8 +61,7 @@ class Arrivals:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._asked = Queue()  # type: queue.Queue[tuple[int, str] | None]
-        # The one that was written last is filled next: the processor has it still at hand.
-        self._free, self._come = queue.LifoQueue(), Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
+        self._free, self._come = Queue(), Queue()  # type: queue.Queue[Buffer | None], queue.Queue[Any]
         thread = threading.Thread(target=self._fetch)
         thread.daemon = True
         thread.start()

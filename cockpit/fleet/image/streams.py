@@ -92,7 +92,7 @@ class Streams:
     def __init__(self, spec: Facts) -> None:
         number = int.from_bytes(os.urandom(7), "big")
         self.all = [Stream(spec, number) for _ in range(spec["streams"])]
-        self.running = 1
+        self.running = 0  # of the streams among which work is shared: those that still have some
         self.stop = threading.Event()
         self._began, self._login = time.monotonic(), 0.0
         self._calling = threading.Lock()
@@ -126,8 +126,8 @@ class Streams:
                     return False
                 threads.append(threading.Thread(target=self._turns, args=(self.all[n], todo, work, ahead, more)))
                 threads[n].daemon = True
+                self.running += 1
                 threads[n].start()
-                self.running = n + 1
             return True
 
         while more(0.0):
@@ -163,6 +163,9 @@ class Streams:
         except Exception as problem:  # one stream's end is the job's
             self._problem = self._problem or problem
             self.stop.set()
+        finally:
+            with self._calling:
+                self.running -= 1
 
     def _kept(self, stream: Stream, work: "Callable[..., Any]", args: Task) -> Any:
         for pause in AGAIN + (None,):

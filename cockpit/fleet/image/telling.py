@@ -49,7 +49,7 @@ class Pace:
                 raise Stopped()
             if rate is None or (left <= 0 and rate > 0):
                 return
-            streams = self._streams()
+            streams = max(1, self._streams())  # none: the work is not shared, and the first does it
             turn = LOOK if rate <= 0 else min(LOOK, left * streams / rate)
             stop.wait(turn)
             left -= turn * rate / streams

@@ -28,6 +28,7 @@ PIPE = 1 << 20
 F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ is 3.10's
 LENDS = 2  # frames that are lent at once: whoever lends needs one piece of memory more than that
 LENT = 1 << 16  # bytes from which on it costs less to lend them than to copy them
+ANEW = 1.0  # seconds of waiting for a byte until it is looked whether the stream was closed meanwhile, which wakes nobody
 TURN, LONG = 0.001, 0.05  # seconds between two looks at what has been taken, at first and where that takes its time
 
 
@@ -178,13 +179,15 @@ class Wire:
                 raise Broken("the stream broke: %s" % error.strerror) from None
 
     def _until_readable(self) -> None:
-        left = self._heard + PATIENCE - time.monotonic()
-        try:
-            came = left > 0 and select.select([self.into], [], [], left)[0]
-        except (OSError, ValueError):
-            raise Broken("the stream was closed") from None
-        if not came:
+        """Or for a while: whoever reads tries again."""
+        left, poll = self._heard + PATIENCE - time.monotonic(), select.poll()
+        if left <= 0:
             raise Broken("nothing came for %d s" % PATIENCE)
+        try:
+            poll.register(self.into, select.POLLIN)
+        except ValueError:
+            raise Broken("the stream was closed") from None
+        poll.poll(min(left, ANEW) * 1000)
 
     def _write(self, part: "bytes | memoryview") -> None:
         view = memoryview(part)
