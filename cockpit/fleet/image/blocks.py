@@ -67,8 +67,8 @@ class Buffer:
         """Whether so many bytes, a block at most, from `start` on are zeros: without a copy, and at once where they are not."""
         return not _memcmp(self.address + start, _AT_ZEROS, length)
 
-    def clear(self) -> None:
-        ctypes.memset(self.address, 0, STRETCH)
+    def clear(self, start: int = 0, length: int = STRETCH) -> None:
+        ctypes.memset(self.address + start, 0, length)
 
 
 Hasher = Callable[[Buffer, int, int], bytes]

@@ -48,16 +48,22 @@ class Disk:
     def load(self, view: memoryview, offset: int, straight: bool = False) -> bool:
         """So many bytes as the view holds. straight: not from the page cache; the view is aligned as a Buffer is. False: there
         are not so many."""
-        length = len(view)
-        if straight and self.direct >= 0 and length % SECTOR == 0 and offset % SECTOR == 0:
-            try:
-                return _read(self.direct, view, offset) == length
-            except OSError as error:
-                if error.errno != errno.EINVAL:
-                    raise
-        if straight:
-            os.posix_fadvise(self.fd, offset, length, os.POSIX_FADV_DONTNEED)
-        return _read(self.fd, view, offset) == length
+        past = self._past(view, offset) if straight else 0
+        if straight:  # what is left, of which the cache lets go unless somebody else has it
+            os.posix_fadvise(self.fd, offset + past, len(view) - past, os.POSIX_FADV_DONTNEED)
+        return past + _read(self.fd, view[past:], offset + past) == len(view)
+
+    def _past(self, view: memoryview, offset: int) -> int:
+        """How much of it could be read past the page cache: whole sectors, where the system lets us."""
+        whole = len(view) // SECTOR * SECTOR
+        if self.direct < 0 or not whole or offset % SECTOR:
+            return 0
+        try:
+            return _read(self.direct, view[:whole], offset)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return 0
 
     def store(self, buffer: Buffer, start: int, length: int, offset: int) -> None:
         """That part of the buffer to `offset` of the file."""

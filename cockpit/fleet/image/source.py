@@ -112,10 +112,13 @@ class Source:
         digests."""
         held, found = [], b""  # type: list[tuple[int, int]], bytes
         within = [block for k, block in enumerate(blocks(size)) if there[k]]
-        if within:
-            self._load(i, offset, within[0][0], sum(within[-1]))
+        if not within:
+            return held, ZERO * len(there)
+        self._load(i, offset, within[0][0], sum(within[-1]))
         for k, (at, long) in enumerate(blocks(size)):
-            seen = digest(one, self._buffer, long, at) if there[k] else ZERO
+            if not there[k]:
+                self._buffer.clear(at, long)  # a target in this process hashes what it is given
+            seen = digest(one, self._buffer, long, at)
             held += self._all(there[k], at, long) if seen != ZERO else []
             found += seen
         return joined(held), found
