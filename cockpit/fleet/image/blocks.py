@@ -10,7 +10,7 @@ import ctypes
 import hashlib
 import mmap
 import time
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 CHUNK = 1 << 24  # 16 MiB: what is synced at once, while the other streams go on; of 32 a dense image took a tenth longer
 BLOCK = 1 << 20
@@ -73,6 +73,7 @@ class Buffer:
 
 Hasher = Callable[[Buffer, int, int], bytes]
 Facts = Dict[str, Any]  # what can be told in JSON
+Pieces = List[Tuple[int, int]]  # (start, length) of each
 Found = Iterator[Tuple[int, Any, Any]]
 """(number of its first block, its pieces, Buffer) for each stretch that holds anything but zeros; at last (-1, [], the digests
 of all blocks)."""
@@ -156,23 +157,23 @@ def empty(length: int) -> bytes:
     return whole(ZERO * len(blocks(length)), length)
 
 
-def between(held: "list[tuple[int, int]]", length: int) -> "Iterator[tuple[int, int]]":
-    """(start, length) of what is beside these pieces of a block, some of it nothing."""
+def between(held: Pieces, length: int) -> "Iterator[tuple[int, int]]":
+    """(start, length) of what is beside these pieces of a block or a stretch, some of it nothing."""
     at = 0
     for start, long in held + [(length, 0)]:
         yield at, start - at
         at = start + long
 
 
-def pieces(runs: "list[tuple[int, int]]", start: int, length: int) -> "list[tuple[int, int]]":
-    """(start in the block, length) of those parts of `runs` that lie in the block at `start`."""
+def pieces(runs: "list[tuple[int, int]]", start: int, length: int) -> Pieces:
+    """(start in it, length) of those parts of `runs` that lie in the block or stretch at `start`."""
     cut = ((max(begin, start), min(end, start + length)) for begin, end in runs)
     return [(begin - start, end - begin) for begin, end in cut if begin < end]
 
 
-def joined(held: "list[tuple[int, int]]") -> "list[tuple[int, int]]":
+def joined(held: Pieces) -> Pieces:
     """The same pieces, those that touch as one."""
-    found = []  # type: list[tuple[int, int]]
+    found = []  # type: Pieces
     for start, long in held:
         if found and sum(found[-1]) == start:
             found[-1] = (found[-1][0], found[-1][1] + long)

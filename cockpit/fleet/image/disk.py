@@ -49,7 +49,7 @@ class Disk:
         """So many bytes as the view holds. straight: not from the page cache; the view is aligned as a Buffer is. False: there
         are not so many."""
         past = self._past(view, offset) if straight else 0
-        if straight:  # what is left, of which the cache lets go unless somebody else has it
+        if straight and past < len(view):  # nothing left: no length would mean the file's whole rest
             os.posix_fadvise(self.fd, offset + past, len(view) - past, os.POSIX_FADV_DONTNEED)
         return past + _read(self.fd, view[past:], offset + past) == len(view)
 
@@ -143,12 +143,8 @@ def held(disk: Disk, size: int) -> bytes:
 def _read(fd: int, view: memoryview, offset: int) -> int:
     at = 0
     while at < len(view):
-        if hasattr(os, "preadv"):
-            count = os.preadv(fd, [view[at:]], offset + at)
-        else:  # Python 3.6
-            found = os.pread(fd, len(view) - at, offset + at)
-            count = len(found)
-            view[at : at + count] = found
+        os.lseek(fd, offset + at, os.SEEK_SET)  # preadv is 3.7's, and what pread brings is aligned to nothing
+        count = os.readv(fd, [view[at:]])
         if not count:
             break
         at += count

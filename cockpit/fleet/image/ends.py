@@ -8,9 +8,10 @@ import json
 import queue
 import struct
 import threading
+from collections import deque
 from typing import Any, Callable
 
-from cockpit.fleet.image.blocks import CHUNK, STRETCH, STRONG, XXH, Buffer, Found, Hasher, digests, hasher, stretches
+from cockpit.fleet.image.blocks import CHUNK, STRETCH, STRONG, XXH, Buffer, Found, Hasher, Pieces, digests, hasher, stretches
 from cockpit.fleet.image.faults import Broken, Fault
 from cockpit.fleet.image.wire import Wire
 
@@ -96,40 +97,48 @@ class Arrivals:
                 buffer.clear()
                 self._free.put(buffer)
             for length, name in iter(self._asked.get, None):
-                one, sizes = hasher(name), {n: size for n, _, size in stretches(length)}
-                while self._one(one, sizes):
+                one, left = hasher(name), deque((n, size) for n, _, size in stretches(length))
+                while self._one(one, left):
                     pass
         except Exception as problem:  # whoever waits for blocks must hear of it
             self._come.put(problem)
 
-    def _one(self, one: Hasher, sizes: "dict[int, int]") -> bool:
-        """Whether more of this chunk comes."""
+    def _one(self, one: Hasher, left: "deque[tuple[int, int]]") -> bool:
+        """Whether more of this chunk comes. left: (first block, length) of each stretch that may still come."""
         letter, length = self._wire.head()
         if letter == b"E":
             self._come.put((-1, [], self._wire.take(length)))
             return False
         if letter != b"B":
             _answer(letter, self._wire.take(length))
-            raise Broken("something else came than a block")
+            raise Broken("something else came than blocks")
         buffer = self._free.get()
         if buffer is None:
             raise Broken("the stream was closed")
-        n, held = self._stretch(buffer, sizes)
-        buffer.digests = digests(one, buffer, sizes[n])  # while the processor has it at hand
-        self._come.put((n, held, buffer))
-        return True
-
-    def _stretch(self, buffer: Buffer, sizes: "dict[int, int]") -> "tuple[int, list[tuple[int, int]]]":
-        n, count = HEAD.unpack(self._wire.take(HEAD.size))
-        packed = self._wire.take(PIECE.size * count)
-        held = [PIECE.unpack_from(packed, PIECE.size * each) for each in range(count)]
-        if n not in sizes or any(start + long > sizes[n] for start, long in held):
-            raise Broken("what came is more than was asked for")
+        n, held, size = self._announced(left)
         if held != [(0, STRETCH)]:
             buffer.clear()
         for start, long in held:
             self._wire.fill(buffer.view[start : start + long])
-        return n, held
+        buffer.digests = digests(one, buffer, size)  # while the processor has it at hand
+        self._come.put((n, held, buffer))
+        return True
+
+    def _announced(self, left: "deque[tuple[int, int]]") -> "tuple[int, Pieces, int]":
+        """The stretch that comes, its pieces and its length: each after the one before, and within what was asked for."""
+        n, count = HEAD.unpack(self._wire.take(HEAD.size))
+        packed, at = self._wire.take(PIECE.size * count), 0
+        held = [PIECE.unpack_from(packed, PIECE.size * each) for each in range(count)]
+        while left and left[0][0] < n:
+            left.popleft()
+        if not left or left[0][0] != n:
+            raise Broken("what came is not what was asked for")
+        size = left.popleft()[1]
+        for start, long in held:
+            if not at <= start < start + long <= size:
+                raise Broken("what came is not what was asked for")
+            at = start + long
+        return n, held, size
 
 
 def _answer(letter: bytes, payload: bytes) -> Any:

@@ -6,7 +6,6 @@ Reads data extents only, and tells what the file is now, so that a source that c
 import os
 import stat
 from collections import deque
-from typing import Any
 
 from cockpit.fleet.image.blocks import (
     BLOCK,
@@ -15,6 +14,7 @@ from cockpit.fleet.image.blocks import (
     Facts,
     Found,
     Hasher,
+    Pieces,
     between,
     blocks,
     digest,
@@ -107,10 +107,10 @@ class Source:
         while self._disks:
             self._disks.popitem()[1].close()
 
-    def _look(self, one: Hasher, i: int, offset: int, size: int, there: "list[list[tuple[int, int]]]") -> "tuple[Any, bytes]":
+    def _look(self, one: Hasher, i: int, offset: int, size: int, there: "list[Pieces]") -> "tuple[Pieces, bytes]":
         """Of the stretch at `offset`, whose blocks have these pieces: those of blocks that hold anything but zeros, and the
         digests."""
-        held, found = [], b""  # type: list[tuple[int, int]], bytes
+        held, found = [], b""  # type: Pieces, bytes
         within = [block for k, block in enumerate(blocks(size)) if there[k]]
         if not within:
             return held, ZERO * len(there)
@@ -123,7 +123,7 @@ class Source:
             found += seen
         return joined(held), found
 
-    def _all(self, there: "list[tuple[int, int]]", at: int, size: int) -> "list[tuple[int, int]]":
+    def _all(self, there: Pieces, at: int, size: int) -> Pieces:
         """These pieces of the block at `at`; the block whole where it holds something beside them, written since the system was
         asked for them, or told of too late by a file system: else less is sent than was hashed, as if it had been damaged on
         the way."""
