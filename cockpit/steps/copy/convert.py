@@ -37,11 +37,11 @@ _LOOK = _PATHS + """command -v qemu-img >/dev/null 2>&1 || { echo missing; exit;
 [ ! -e "$out" ] && [ ! -L "$out" ] && exit
 [ -f "$mark" ] && [ "$(cat "$mark")" = "$(of "$out")" ] || echo foreign
 """
-# What is stopped takes no TERM before it goes on: whoever ends the job wakes it too, or it would be there for ever.
+# A TERM is lost on a child that is yet to become qemu-img, and waits while it is stopped: it would make anew what is taken away.
 # What the disk did not take is still read from memory and compares well, and the kernel may have told others of it: 3 was opened
 # before anything was written, so its fsync hears it too. What syncfs tells of it is taken now, or it would fail the next try.
 _JOB = _PATHS + """child= watch=
-trap '[ -z "$child" ] || kill -TERM $child $watch; [ -z "$child" ] || kill -CONT $child; rm -f -- "$part"' EXIT
+trap '[ -z "$child" ] || { kill -KILL $child $watch; wait; } 2>/dev/null; rm -f -- "$part"' EXIT
 trap 'exit 143' TERM INT HUP
 hold() {
   was=
@@ -57,7 +57,7 @@ run() {
   "$@" 3>&- & child=$!
   hold $child >/dev/null 2>&1 3>&- & watch=$!
   wait $child; code=$?
-  kill $watch 2>/dev/null
+  { kill -KILL $watch; wait $watch; } 2>/dev/null
   child=
   return $code
 }
