@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cockpit.steps import copy
+from cockpit.steps.api import Outcome
 from cockpit.steps.copy.convert import Heard, format_of, result_of
 from tests.copy import trees
 from tests.copy.context import Context, copying, fleet_of, plan_of
@@ -179,6 +180,16 @@ class PausedAtOnce(Context):
         await super().note(**detail)
 
 
+async def begun_to_stand_still(ctx: PausedAtOnce, dst: Host) -> asyncio.Task[Outcome]:
+    """The copy under way, once its conversion is stopped."""
+    work = asyncio.create_task(copy.run(ctx))
+    async with asyncio.timeout(90):
+        while not stands_still(dst):
+            assert not work.done(), (work.result(), ctx.said, ctx.errors)
+            await asyncio.sleep(0.05)
+    return work
+
+
 @pytest.mark.parametrize("end", ["goes on", "cancelled"])
 async def test_a_paused_one_stands_still(end: str, hosts: Hosts, tmp_path: Path) -> None:
     src, dst = hosts("src", user="root"), hosts("dst", user="root")
@@ -186,11 +197,7 @@ async def test_a_paused_one_stands_still(end: str, hosts: Hosts, tmp_path: Path)
     async with fleet_of([src, dst], tmp_path) as fleet:
         step = copying("src:/srv/vm.img", "dst:/srv/vm.img", convert="qcow2")
         ctx = PausedAtOnce(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        work = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(90):
-            while not stands_still(dst):
-                assert not work.done(), (work.result(), ctx.said, ctx.errors)
-                await asyncio.sleep(0.05)
+        work = await begun_to_stand_still(ctx, dst)
         over, _ = await asyncio.wait({work}, timeout=2.5)
         assert not over and stands_still(dst)
         if end == "cancelled":
@@ -222,11 +229,7 @@ async def test_of_a_cancelled_one_nothing_stays_however_late_it_hears(hosts: Hos
     async with fleet_of([src, dst], tmp_path) as fleet:
         step = copying("src:/srv/vm.img", "dst:/srv/vm.img", convert="qcow2")
         ctx = PausedAtOnce(fleet, plan_of(fleet, [src, dst], step), step, "src")
-        work = asyncio.create_task(copy.run(ctx))
-        async with asyncio.timeout(60):
-            while not stands_still(dst):
-                assert not work.done(), (work.result(), ctx.said, ctx.errors)
-                await asyncio.sleep(0.05)
+        work = await begun_to_stand_still(ctx, dst)
         ctx.cancel.set()
         outcome = await asyncio.wait_for(work, 60)
     assert outcome.result == "cancelled", (outcome, ctx.said, ctx.errors)
