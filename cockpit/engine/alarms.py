@@ -6,10 +6,10 @@ acknowledges them. Refuses to know what a screen makes of it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cockpit.beat import beat
 from cockpit.journal.events import AlarmEnded
 from cockpit.plan.model import split_task
 from cockpit.state import alarms
@@ -34,7 +34,7 @@ class Alarms:
     async def run(self) -> None:
         """For as long as the engine lives."""
         while True:
-            await asyncio.sleep(LOOK)
+            await beat(LOOK)
             await self.look(self._engine.writer.now())
 
     async def look(self, now: float) -> None:

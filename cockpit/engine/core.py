@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cockpit import __version__, crash
+from cockpit.beat import after, beat
 from cockpit.decide import LIVE_KINDS, Action, Ask, End, Retry, Start, Withdraw, decide
 from cockpit.engine.alarms import Alarms
 from cockpit.engine.attempt import Attempt
@@ -146,7 +147,7 @@ class Engine:
 
     async def _sleep(self) -> None:
         try:
-            await asyncio.wait_for(self.wake.wait(), TICK)
+            await asyncio.wait_for(self.wake.wait(), after(now := time.monotonic(), TICK) - now)
         except TimeoutError:
             pass
 
@@ -265,7 +266,7 @@ class Engine:
             self.writer.sample(Sample(self.writer.now(), "engine", {"lag_p99": lag}))
             for name in self.plan.servers:
                 self._sample_contact(name)
-            await asyncio.sleep(PULSE)
+            await beat(PULSE)
 
     def _sample_contact(self, name: str) -> None:
         """At the moment by the journal's clock that lies as long ago as it was heard of."""

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from cockpit.beat import beat
 from cockpit.forecast.compute import forecast
 from cockpit.forecast.follow import Follower, told
 from cockpit.forecast.model import Forecast, TransferNow
@@ -57,7 +57,7 @@ class Recorder:
     async def run(self) -> None:
         """For as long as the engine lives."""
         while True:
-            await asyncio.sleep(LOOK)
+            await beat(LOOK)
             self.look(self._engine.writer.now())
 
     def look(self, now: float) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-PERIOD = 0.25  # seconds between two looks
-KEEP = 2400  # lags kept: ten minutes
+PERIOD = 1.0  # seconds between two looks, each a wake of its own: on the beat it would see the busiest moment alone
+KEEP = 600  # lags kept: ten minutes
 
 
 class LoopLag:

@@ -91,6 +91,9 @@ ck_size() { if [ -s "$ck_d.$1" ]; then wc -c < "$ck_d.$1"; else echo 0; fi; }
 ck_poll() {
     ck_n=$1 ck_blocks=$2 ck_j=0
     shift 2
+    ck_polled "$@" | dd ibs=65536 obs=1048576 2>/dev/null # at once: each piece would be a packet, and each packet wakes who asked
+}
+ck_polled() {
     while [ $# -gt 0 ]; do
         ck_find "$1"
         ck_state

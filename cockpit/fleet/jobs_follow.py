@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from cockpit.beat import after
 from cockpit.fleet.api import FleetError, JobOutput, JobPhase, JobReport
 from cockpit.fleet.shell import Notice, Section, Shell
 
 BLOCK = 4096  # bytes: output is read from a multiple of this, since dd can seek to one and no other tool seeks everywhere
 SHARE = 128  # blocks in one reply, over all jobs and both streams: 512 KiB, 256 KiB for a job alone and each of its streams
 SOON, LATE = 0.5, 1.0  # seconds between two looks at a job that printed within the last LATELY, and at a silent one
-FEW = 3  # jobs that are looked at as often as one; of more each look brings a packet or six
+FEW = 3  # jobs that are looked at as often as one
 LATELY = 2.0  # a job that tells of itself three times a second is sometimes looked at between two lines
 
 
@@ -81,7 +82,7 @@ class Follower:
         else:
             now = time.monotonic()
             self.printed = now if self.out + self.err > before else self.printed
-            self.due = now + (soon if now - self.printed < LATELY else LATE)
+            self.due = after(now, soon if now - self.printed < LATELY else LATE)
 
     def fail(self, problem: FleetError) -> None:
         self.problem = problem
@@ -188,6 +189,6 @@ class Followers:
         blocks = max(1, SHARE // (2 * max(1, len(hungry))))
         words = " ".join(f"{follower.name} {follower.out // BLOCK} {follower.err // BLOCK}" for follower in hungry)
         sections = await self._shell.request(f"ck_poll {blocks} {words}")
-        soon = min(LATE, SOON * max(1.0, len(self._all) / FEW))
+        soon = SOON if len(self._all) <= FEW else LATE
         for index, follower in enumerate(hungry):
             follower.take([section for section in sections if section.words[1] == str(index)], blocks * BLOCK, soon)
