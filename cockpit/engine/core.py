@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from cockpit import __version__, crash
@@ -146,10 +147,9 @@ class Engine:
         return self.state.outcome
 
     async def _sleep(self) -> None:
-        try:
-            await asyncio.wait_for(self.wake.wait(), after(now := time.monotonic(), TICK) - now)
-        except TimeoutError:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(after(asyncio.get_running_loop().time(), TICK)):
+                await self.wake.wait()
 
     async def _begin(self) -> None:
         self.writer.on_problem = self._troubled

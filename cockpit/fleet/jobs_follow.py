@@ -134,7 +134,8 @@ class Followers:
                 if follower.problem is not None:
                     raise follower.problem
                 follower.news.clear()
-                self._look()
+                if follower.due <= time.monotonic():
+                    self._look()
                 await follower.news.wait()
         finally:
             self._all.remove(follower)
@@ -167,12 +168,14 @@ class Followers:
             while self._all:
                 for follower in self._all:
                     follower.take_notice()
-                hungry = [follower for follower in self._all if follower.hungry]
-                pause = min((follower.due for follower in hungry), default=float("inf")) - time.monotonic()
+                now = time.monotonic()
+                # One whose time has come and who is not hungry yet says so itself.
+                due = [one.due for one in self._all if one.hungry or (one.due > now and not one.over)]
+                pause = min(due, default=float("inf")) - now
                 if pause > 0 and self._shell.alive:
                     await self._rest(pause)
                 else:
-                    await self._ask(hungry)
+                    await self._ask([one for one in self._all if one.hungry])
         except FleetError as problem:
             for follower in self._all:
                 follower.fail(problem)

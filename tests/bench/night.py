@@ -65,6 +65,14 @@ class Night:
     def contacted(self, count: int) -> None:
         self.until(lambda facts: len({f.event.server for f in facts if isinstance(f.event, ServerContacted)}) >= count)
 
+    def rested(self) -> None:
+        """What follows a contact (a look at the server, a control shell) is over: for half a second the engine does next to
+        nothing."""
+        spent = -1.0
+        while (now := used(self.engine)) - spent > 0.02:
+            spent = now
+            time.sleep(0.5)
+
     def stop(self) -> None:
         """End the engine; one whose night has ended ends by itself, once it has let go of its servers."""
         if not self.facts("NightEnded"):

@@ -1,7 +1,8 @@
 """Copies through the whole cockpit: a night of their own each, its engine a process of its own, and how long each phase took.
 
-The clock starts at the word on the control socket that lets the copies go, with contact made, and stops when all that they
-brought is synced. Survey and route ("ready"), copy and sync are in it; proofs are told apart. Knows no peer and judges nothing.
+The clock starts at the word on the control socket that lets the copies go, with contact made and all that it brings, and stops
+when all that they brought is synced. Survey and route ("ready"), copy and sync are in it; proofs are told apart. Knows no peer
+and judges nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def night(made: Sequence[Host], steps: str, limits: str = "") -> Iterator[Night]
         running = Night(place, HEAD + limits + servers(list(made)) + GO + steps).start()
         try:
             running.contacted(len(made))
+            running.rested()
             yield running
         finally:
             running.stop()

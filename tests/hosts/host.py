@@ -164,7 +164,19 @@ class Host:
     def freeze(self) -> None:
         """Stop every process in it: the network answers, nobody is home. Told again until nobody moves: what was born
         while the others were told (a login's shell) would run on for good."""
-        until(lambda: self.space.signal(signal.SIGSTOP, lambda pid: _state(pid) not in "TZX") == 0, f"{self.name} stands still")
+        until(self._told_to_stand, f"{self.name} stands still")
+
+    def _told_to_stand(self) -> bool:
+        """Whether nobody moved before being told. Who is in D stops where that ends, and a shell is in it for good whose child
+        was stopped between vfork and exec."""
+        before: list[str] = []
+
+        def moves(pid: int) -> bool:
+            before.append(_state(pid))
+            return before[-1] not in "TZX"
+
+        self.space.signal(signal.SIGSTOP, moves)
+        return all(state in "TZXD" for state in before)
 
     def thaw(self) -> None:
         self.space.signal(signal.SIGCONT)
