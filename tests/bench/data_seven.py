@@ -14,6 +14,7 @@ import time
 
 from cockpit.journal.events import AttemptEnded
 from tests.bench import transfers
+from tests.bench.cold import MIB, cold
 from tests.bench.measure import Row, at_most, interleaved, median, ratio, spread, table
 from tests.bench.night import Night, used
 from tests.bench.peers import CIPHER, versions
@@ -46,6 +47,7 @@ class Seven:
         self.said: list[Phases] = []
         self.wholes: list[float] = []
         self.shares: list[float] = []
+        self.colds: list[float] = []  # percent of a core that a bare process took beside each
         for host in self.sources:
             data = host.path("/srv/data")
             data.mkdir()
@@ -75,7 +77,10 @@ class Seven:
         names = "[" + ", ".join(f'"{host.name}"' for host in self.sources) + "]"
         steps = STEPS.format(sources=names, target=self.target.name)
         with transfers.night([self.target, *self.sources], steps, f"[limits]\ntransfers = {COUNT}\n") as night:
-            return self._walked(night)
+            with cold() as beside:
+                took = self._walked(night)
+            self.colds.append(beside.share)
+            return took
 
     def _walked(self, night: Night) -> float:
         spent, began = used(night.engine), transfers.go(night)
@@ -87,6 +92,9 @@ class Seven:
         self.said += each
         self.wholes.append(max(phases["whole"] for phases in each))
         return max(phases["total"] for phases in each)
+
+    def beside(self) -> str:
+        return ", ".join(f"{engine:.1f} and {bare:.1f} %" for engine, bare in zip(self.shares, self.colds, strict=True))
 
 
 def run(rounds: int) -> list[Row]:
@@ -106,6 +114,7 @@ def run(rounds: int) -> list[Row]:
         Row("  cockpit with all proofs / seven rsync -a", f"{ratio(seven.wholes, took['seven rsync -a']):.2f}x"),
         at_most(ratio(took["cockpit"], took["seven rsync -a"]), BEYOND, "  cockpit / seven rsync -a", "x"),
         at_most(median(seven.shares), ENGINE, "  engine's processor time while seven transfers run", " % of a core"),
+        Row(f"    of each round, and of a bare process that touches {MIB} MiB twice a second, beside it", seven.beside()),
     ]
 
 
