@@ -29,7 +29,7 @@ NOTICED = 60.0  # seconds
 HEAD = '[limits]\nbandwidth = "{pace}"\ntransfers = 2\n\n'
 
 
-def copies(to: str = "/srv", *, tail: str = "", needs: str = "", limit: str = "20MB/s", **more: str) -> str:
+def copies(to: str = "/srv", *, tail: str = "", needs: str = "", limit: str = "10MB/s", **more: str) -> str:
     """Both steps. tail: of their ids. more: further keys of the copies, as TOML."""
     keys = "".join(f", {key} = {value}" for key, value in more.items())
     return (
@@ -76,7 +76,7 @@ class Pair:
         """Also below what was mounted on the target since it began."""
         return Path(f"/proc/{self.dst.space.init}/root{self.to}/{name}")
 
-    def start(self, place: Path, steps: str = "", *, pace: str = "80MB/s") -> Any:
+    def start(self, place: Path, steps: str = "", *, pace: str = "40MB/s") -> Any:
         plan = write_plan(place, [self.src, self.dst], steps or copies(self.to), head=HEAD.format(pace=pace))
         return self.cockpit.start(plan)
 
