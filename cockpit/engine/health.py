@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-PERIOD = 1.0  # seconds between two looks, each a wake of its own: on the beat it would see the busiest moment alone
-KEEP = 600  # lags kept: ten minutes
+PERIOD = 1.1  # seconds between two looks; of whole ones each would fall behind the work of a beat, and see none of it
+KEEP = 545  # lags kept: ten minutes
 
 
 class LoopLag:

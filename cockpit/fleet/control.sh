@@ -9,6 +9,8 @@ ck_flock=$(command -v flock)
 ck_stat "$$"
 ck_self=$ck_st
 ck_uid=$(id -u)
+ck_join=
+if dd ibs=1 obs=2 < /dev/null > /dev/null 2>&1; then ck_join=1; fi # a small busybox has none of these
 ck_base= ck_prg= ck_go=
 
 ck_put() { printf '\n%s %s %s\n' "$ck_t" "$ck_n" "$1"; }
@@ -91,9 +93,10 @@ ck_size() { if [ -s "$ck_d.$1" ]; then wc -c < "$ck_d.$1"; else echo 0; fi; }
 ck_poll() {
     ck_n=$1 ck_blocks=$2 ck_j=0
     shift 2
+    if [ -z "$ck_join" ]; then ck_polled "$@"; return; fi
     ck_polled "$@" | dd ibs=65536 obs=1048576 2>/dev/null # at once: each piece would be a packet, and each packet wakes who asked
 }
-ck_polled() {
+ck_polled() { # ID OUT ERR …
     while [ $# -gt 0 ]; do
         ck_find "$1"
         ck_state

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from cockpit.beat import after
-from cockpit.fleet.api import FleetError, JobOutput, JobPhase, JobReport
+from cockpit.fleet.api import FleetError, JobOutput, JobPhase, JobReport, Lost
 from cockpit.fleet.shell import Notice, Section, Shell
 
 BLOCK = 4096  # bytes: output is read from a multiple of this, since dd can seek to one and no other tool seeks everywhere
@@ -134,7 +134,7 @@ class Followers:
                 if follower.problem is not None:
                     raise follower.problem
                 follower.news.clear()
-                if follower.due <= time.monotonic():
+                if follower.due <= time.monotonic() or self._over:
                     self._look()
                 await follower.news.wait()
         finally:
@@ -157,11 +157,16 @@ class Followers:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._fail(Lost(self._shell.server, f"the control shell on {self._shell.server} was closed"))
 
     def _look(self) -> None:
         self._wake.set()
-        if self._task is None or self._task.done():
+        if self._over:
             self._task = asyncio.create_task(self._looking())
+
+    @property
+    def _over(self) -> bool:
+        return self._task is None or self._task.done()
 
     async def _looking(self) -> None:
         try:
@@ -177,8 +182,11 @@ class Followers:
                 else:
                     await self._ask([one for one in self._all if one.hungry])
         except FleetError as problem:
-            for follower in self._all:
-                follower.fail(problem)
+            self._fail(problem)
+
+    def _fail(self, problem: FleetError) -> None:
+        for follower in self._all:
+            follower.fail(problem)
 
     async def _rest(self, pause: float) -> None:
         self._wake.clear()

@@ -17,7 +17,7 @@ from cockpit.fleet.api import FleetError, Lost
 
 PIECE = 65536  # bytes read at once
 LARGEST = 4 << 20  # bytes of one section before its shell is taken for mad; output is asked for in far smaller shares
-PATIENCE = 60.0  # seconds without one byte of an answer; then the shell is given up. Longer than a slow disk's flush
+PATIENCE = 60.0  # seconds without one byte of an answer, which may come all at once; then the shell is given up
 SAID = 2000  # bytes of what else came on stderr, kept for the error message
 
 # A session of its own, so that neither sshd's end nor sudo's takes the jobs along; under systemd a scope of its own too, where

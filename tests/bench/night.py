@@ -66,10 +66,10 @@ class Night:
         self.until(lambda facts: len({f.event.server for f in facts if isinstance(f.event, ServerContacted)}) >= count)
 
     def rested(self) -> None:
-        """What follows a contact (a look at the server, a control shell) is over: for half a second the engine does next to
-        nothing."""
-        spent = -1.0
-        while (now := used(self.engine)) - spent > 0.02:
+        """What follows a contact (a look at the server, a control shell) is over: for half a second the engine did next to
+        nothing, or ten seconds have passed."""
+        spent, deadline = -1.0, time.monotonic() + 10
+        while (now := used(self.engine)) - spent > 0.02 and time.monotonic() < deadline:
             spent = now
             time.sleep(0.5)
 

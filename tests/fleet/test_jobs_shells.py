@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from cockpit.fleet.api import JobReport
 from cockpit.fleet.jobs import Jobs
 from tests.fleet.local_link import LocalLink
 from tests.fleet.ssh_link import spec, whole
@@ -136,3 +139,49 @@ async def test_a_service_left_behind_holds_nothing_up(jobs: Jobs) -> None:
         await jobs.start_job(spec(name, "sleep 5 & echo started", secrets=secrets))
         out, _, last = await whole(jobs, name)
         assert (out, last.exit) == (b"started\n", 0)
+
+
+async def test_running_jobs_much_output_comes_byte_for_byte(jobs: Jobs, tmp_path: Path) -> None:
+    """Two in one reply, with bytes that no text has, more than a pipe holds: read while they run."""
+    command = "head -c 150000 /dev/zero; printf '\\377\\000\\n'; { head -c 70000 /dev/zero; printf '\\376'; } >&2"
+    command += f"; until [ -e {tmp_path}/go ]; do sleep 0.1; done"
+    await asyncio.gather(*(jobs.start_job(spec(name, command)) for name in "ab"))
+    wanted = {"out": bytes(150_000) + b"\xff\0\n", "err": bytes(70_000) + b"\xfe"}
+
+    async def followed(name: str) -> JobReport:
+        seen = {"out": b"", "err": b""}
+        async for item in jobs.follow_job(name, become=False):
+            if isinstance(item, JobReport):
+                return item
+            assert item.offset == len(seen[item.stream])
+            seen[item.stream] += item.data
+            if seen == wanted:
+                here.release()
+        raise AssertionError("no report")
+
+    here = asyncio.Semaphore(0)
+    both = [asyncio.create_task(followed(name)) for name in "ab"]
+    async with asyncio.timeout(30):
+        await here.acquire()
+        await here.acquire()
+        (tmp_path / "go").touch()
+        assert [(last.exit, last.out, last.err) for last in await asyncio.gather(*both)] == [(0, 150_003, 70_001)] * 2
+
+
+async def test_a_dd_that_can_do_little_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    small = tmp_path / "bin/dd"
+    small.write_text('#!/bin/sh\ncase "$*" in *ibs=* | *obs=*) exit 1 ;; esac\nexec /bin/dd "$@"\n')
+    small.chmod(0o755)
+    link = LocalLink(str(tmp_path), env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+    jobs = Jobs(link)
+    await jobs.start_job(spec("j", f"echo it runs; until [ -e {tmp_path}/go ]; do sleep 0.1; done"))
+    async with asyncio.timeout(30):
+        async for item in jobs.follow_job("j", become=False):
+            if isinstance(item, JobReport):
+                assert item.exit == 0
+                break
+            assert item.data == b"it runs\n"
+            (tmp_path / "go").touch()
+    await jobs.close()
+    await link.wait()

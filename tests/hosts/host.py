@@ -164,19 +164,17 @@ class Host:
     def freeze(self) -> None:
         """Stop every process in it: the network answers, nobody is home. Told again until nobody moves: what was born
         while the others were told (a login's shell) would run on for good."""
-        until(self._told_to_stand, f"{self.name} stands still")
+        told: set[int] = set()
+        until(lambda: self._nobody_moves(told), f"{self.name} stands still")
 
-    def _told_to_stand(self) -> bool:
-        """Whether nobody moved before being told. Who is in D stops where that ends, and a shell is in it for good whose child
-        was stopped between vfork and exec."""
-        before: list[str] = []
-
-        def moves(pid: int) -> bool:
-            before.append(_state(pid))
-            return before[-1] not in "TZX"
-
-        self.space.signal(signal.SIGSTOP, moves)
-        return all(state in "TZXD" for state in before)
+    def _nobody_moves(self, told: set[int]) -> bool:
+        """After telling all that do. Who is in D and has been told before stops where that ends; a shell is in it for good whose
+        child was stopped between vfork and exec."""
+        moving = {pid: state for pid in self.space.pids() if (state := _state(pid)) not in "TZX"}
+        self.space.signal(signal.SIGSTOP, moving.__contains__)
+        still = all(state == "D" and pid in told for pid, state in moving.items())
+        told.update(moving)
+        return still
 
     def thaw(self) -> None:
         self.space.signal(signal.SIGCONT)

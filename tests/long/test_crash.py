@@ -124,12 +124,12 @@ def report(passed: list[str], results: list[Killed], seconds: float) -> None:
     """One row for each name: how many times a night passes it, was killed there, and came out right."""
     names = {name_of(result.point) for result in results}
     passes = Counter(name for name in map(name_of, passed) if name in names)
-    hit = Counter(name_of(result.point) for result in results if result.hit)
+    met = Counter(name_of(result.point) for result in results if result.hit)
     good = Counter(name_of(result.point) for result in results if not result.problem)
     middle = Counter(what for result in results for what in result.middle)
     print(f"\n{'point':32} {'passed':>6} {'killed':>6} {'right':>6}")
     for name in passes:
-        print(f"{name:32} {passes[name]:6} {hit[name]:6} {good[name]:6}")
-    print(f"{'in all':32} {passes.total():6} {hit.total():6} {good.total():6}   {seconds:.0f} s")
+        print(f"{name:32} {passes[name]:6} {met[name]:6} {good[name]:6}")
+    print(f"{'in all':32} {passes.total():6} {met.total():6} {good.total():6}   {seconds:.0f} s")
     for what, count in middle.items():
         print(f"{'in the middle of ' + what:39} {count:6}")

@@ -248,7 +248,8 @@ async def test_at_rest_it_uses_next_to_no_processor_and_writes_next_to_nothing(n
         t.sees("servers, critical")
         process, peer, written = psutil.Process(t.pid()), psutil.Process(bare.pid()), tmp_path / "written"
         t.tmux("pipe-pane", "-t", "night", f"exec cat > {shlex.quote(str(written))}")
-        process.cpu_percent(), peer.cpu_percent()
+        process.cpu_percent()
+        peer.cpu_percent()
         share, least = process.cpu_percent(interval=5), peer.cpu_percent()
         assert share < max(6, 3 * least), f"{share} % of a core, a bare clock {least} %"
         rate = written.stat().st_size / 5
