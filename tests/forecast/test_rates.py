@@ -55,6 +55,12 @@ def test_nothing_is_said_before_something_is_measured() -> None:
     assert at([reading(0, 0, phase="scan"), reading(60, 0, phase="scan")], 60).eta is None
 
 
+def test_two_beats_are_enough_though_one_comes_a_little_early() -> None:
+    """Samples come on the beat, late by what a look takes: now 24 ms, then 21."""
+    moving = at([reading(0.024, 0), reading(1.022, MB), reading(2.021, 2 * MB)], 2.1)
+    assert moving.eta == pytest.approx(998, rel=0.01)
+
+
 def test_a_survey_that_counts_bytes_gives_no_time_left_and_never_stalls() -> None:
     scanning = at([reading(float(t), t * MB, None, "scan") for t in range(60)], 120)
     assert (scanning.eta, scanning.stalled_since) == (None, None)
