@@ -21,7 +21,8 @@ from math import exp, inf, log, sqrt
 from operator import mul
 from statistics import median
 
-SHORTEST, LONGEST, GROWTH = 0.9, 15.0, 0.05  # s of a piece: a share of the work's age, from a beat that may come a little early
+BEAT = 0.9  # s: samples come each second, but one may be a little late, and the next a little early
+SHORTEST, LONGEST, GROWTH = BEAT, 15.0, 0.05  # s of a piece: a share of the work's age, within these bounds
 KEPT = 64  # pieces
 YOUNG = 16  # pieces: up to so many, what came of the next one counts too; a copy of half a minute is over before it is whole
 MEMORY = (60.0, 600.0)  # s: a piece counts 1/e after the time that is left, within these bounds

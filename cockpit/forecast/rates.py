@@ -15,7 +15,7 @@ from itertools import pairwise
 from math import exp, inf, log
 from typing import Any, Protocol
 
-from cockpit.forecast.fit import Fit
+from cockpit.forecast.fit import BEAT, Fit
 from cockpit.forecast.held import Held
 from cockpit.forecast.model import TransferNow
 
@@ -23,7 +23,7 @@ NOW = 15.0  # s after which nine tenths of the rate shown are new
 MINUTE, LONG = 60.0, 600.0  # s: the windows of the other two rates
 UNKNOWN_AFTER = 120.0  # s without a byte until nobody knows the end
 STALL_AFTER = 10.0  # s without a byte
-MEASURED_AFTER = 1.8  # s of moving bytes until a time left is worth saying: two beats, of which one may come a little early
+MEASURED_AFTER = 2 * BEAT  # s of moving bytes until a time left is worth saying: its range says how little is known
 TREND_BUCKET = 10.0  # s
 TREND_BUCKETS = 12
 FRESH = 2.0  # s: samples come every second; counting the gap to the next as silence would show a rate too low
@@ -59,9 +59,9 @@ class Readout:
         self._twice += (self._once / bias - self._twice) * (1 - keep)
 
     def rate(self, silence: float) -> float | None:
-        """Bytes/s after so many further seconds without a byte; None for under a second."""
+        """Bytes/s after so many further seconds without a byte; None for less than a beat."""
         age = self._age + silence
-        if age < 1:
+        if age < BEAT:
             return None
         keep, unbiased = _kept(silence), 1 - _kept(age)
         return (self._twice + self._once / unbiased * (1 - keep)) * keep / unbiased
@@ -108,10 +108,10 @@ class Track:
         return b0 + (b1 - b0) * (when - t0) / (t1 - t0)
 
     def rate(self, now: float, window: float) -> float | None:
-        """Bytes/s over the window before `now`, or over the track where it is younger; None for under a second."""
+        """Bytes/s over the window before `now`, or over the track where it is younger; None for less than a beat."""
         end = self.times[-1] if now - self.times[-1] <= FRESH else now
         since = max(end - window, self.times[0])
-        return (self.bytes[-1] - self.bytes_at(since)) / (end - since) if end - since >= 1 else None
+        return (self.bytes[-1] - self.bytes_at(since)) / (end - since) if end - since >= BEAT else None
 
     def trend(self, now: float) -> tuple[float, ...]:
         """Rates of whole 10-second buckets of the clock, so that a bar once drawn does not change."""

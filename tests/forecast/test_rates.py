@@ -61,6 +61,11 @@ def test_two_beats_are_enough_though_one_comes_a_little_early() -> None:
     assert moving.eta == pytest.approx(998, rel=0.01)
 
 
+def test_one_beat_is_enough_for_a_rate_though_the_next_comes_a_little_early() -> None:
+    young = at([reading(0.024, 0), reading(1.022, MB)], 1.022)
+    assert young.rate == pytest.approx(MB, rel=0.01) and young.rate_1m == pytest.approx(MB, rel=0.01)
+
+
 def test_a_survey_that_counts_bytes_gives_no_time_left_and_never_stalls() -> None:
     scanning = at([reading(float(t), t * MB, None, "scan") for t in range(60)], 120)
     assert (scanning.eta, scanning.stalled_since) == (None, None)
